@@ -1,0 +1,111 @@
+//! From a view of the object to a texture.
+
+use glam::Vec3;
+use hunyuan_paint_image::canny;
+use hunyuan_paint_mesh::{Camera, PaintMesh, vertex_normals};
+use hunyuan_paint_raster::{NO_FACE, VisibilityBuffer, interpolate};
+use image::{GrayImage, RgbImage};
+use rayon::prelude::*;
+
+use crate::{
+    BakeError, BakeOptions, check,
+    condition_maps::to_byte,
+    dilate::dilate,
+    splat::{Sample, splat},
+    view::{View, normalized_depth},
+};
+
+/// Canny's thresholds for steps in the depth map.
+const DEPTH_EDGE_THRESHOLDS: [u16; 2] = [30, 80];
+
+/// A view this many pixels wide loses one pixel beside each depth edge and outline; a larger one more.
+const PIXELS_PER_MARGIN: u32 = 256;
+
+/// What one view knows of the texture. Square, one value per texel, v down the rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProjectedView {
+    /// Colours from 0 to 1; zeros where the view sees nothing.
+    pub texture: Vec<[f32; 3]>,
+    /// Cosine of the angle between the surface's normal and the direction to the camera plane, 0 to 1; 0 where
+    /// the view sees nothing, or too flatly.
+    pub cosine: Vec<f32>,
+    /// Texels along each side.
+    pub texture_size: u32,
+}
+
+/// Puts the pixels of a view where the camera sees them in the texture.
+///
+/// Pixels near the object's outline, or near an edge in the depth map, are left out: there the image may
+/// show another part of the object than the mesh does. (The margin is 1 pixel for every 256 of the view's
+/// longer side. The original also returns a map of such edges, which is 0 wherever a pixel is kept.)
+/// A pixel adds to the four texels around its UV, with bilinear weights; UVs outside 0 to 1 are clamped.
+///
+/// # Errors
+/// If the mesh is empty or inconsistent, the view or the texture is not 1 to
+/// [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT) pixels a side, or an option is out of range.
+pub fn back_project(
+    mesh: &PaintMesh,
+    camera: &Camera,
+    view: &RgbImage,
+    texture_size: u32,
+    options: &BakeOptions,
+) -> Result<ProjectedView, BakeError> {
+    check::mesh(mesh)?;
+    options.check()?;
+    check::size("texture", texture_size, texture_size)?;
+    let size = check::size("view", view.width(), view.height())?;
+
+    // 1. What each pixel sees: UV, view-space normal and depth.
+    let View { positions_view, visibility } = View::new(mesh, camera, size)?;
+    let normals_view = vertex_normals(&positions_view, &mesh.faces);
+    let attributes: Vec<[f32; 6]> = (mesh.uvs.iter().zip(&normals_view).zip(&positions_view))
+        .map(|((uv, normal), position)| [uv.x, uv.y, normal.x, normal.y, normal.z, position.z])
+        .collect();
+    let pixels = interpolate(&attributes, &mesh.faces, &visibility)?;
+
+    // 2. Which pixels can be relied on.
+    let z_view: Vec<f32> = pixels.par_iter().map(|pixel| pixel[5]).collect();
+    let unreliable = unreliable_pixels(&visibility, &z_view);
+
+    // 3. Those pixels, scattered into the texture.
+    let texel_scale = (texture_size - 1) as f32;
+    let cosine_min = options.cosine_min();
+    let sample = |((unreliable, pixel), color): ((&bool, &[f32; 6]), &[u8; 3])| {
+        let [u, v, nx, ny, nz, _] = *pixel;
+        let cosine = cosine_to_camera(Vec3::new(nx, ny, nz));
+        let [r, g, b] = color.map(|byte| f32::from(byte) / 255.0);
+        // UVs are not finite where a perspective camera stands inside the mesh.
+        (!unreliable && u.is_finite() && v.is_finite()).then_some(Sample {
+            texel: [u, v].map(|coordinate| coordinate.clamp(0.0, 1.0) * texel_scale),
+            value: [r, g, b, if cosine >= cosine_min { cosine } else { 0.0 }],
+        })
+    };
+    let colors = view.as_chunks::<3>().0;
+    let samples: Vec<Sample<4>> = unreliable.par_iter().zip(&pixels).zip(colors).filter_map(sample).collect();
+    let texels = splat(&samples, texture_size as usize);
+    let (texture, cosine) = texels.into_par_iter().map(|[r, g, b, cosine]| ([r, g, b], cosine)).unzip();
+    Ok(ProjectedView { texture, cosine, texture_size })
+}
+
+/// Background and depth edges, with a margin around both.
+fn unreliable_pixels(visibility: &VisibilityBuffer, z_view: &[f32]) -> Vec<bool> {
+    let VisibilityBuffer { ref face_index, width, height, .. } = *visibility;
+    let depth = normalized_depth(face_index, z_view);
+    let mut depth_bytes = GrayImage::new(width, height);
+    depth_bytes.par_iter_mut().zip(&depth).for_each(|(byte, depth)| *byte = to_byte(*depth));
+    let [low, high] = DEPTH_EDGE_THRESHOLDS;
+    let edges = canny(&depth_bytes, low, high);
+
+    let background_or_edge = |(face, edge): (&u32, &u8)| *face == NO_FACE || *edge != 0;
+    let unreliable: Vec<bool> = face_index.par_iter().zip(edges.as_raw()).map(background_or_edge).collect();
+    let margin = width.max(height) / PIXELS_PER_MARGIN;
+    dilate(&unreliable, width as usize, margin as usize)
+}
+
+/// Cosine of the angle between a view-space normal of any length and (0, 0, −1), the axis that the camera
+/// looks along: the faces of a mesh in paint space wind so that their normals point inwards.
+fn cosine_to_camera(Vec3 { x, y, z }: Vec3) -> f32 {
+    // Fused as in the original, whose cosines are then met bit for bit.
+    let length = z.mul_add(z, y.mul_add(y, x * x)).sqrt();
+    -z / length.max(1e-8)
+}

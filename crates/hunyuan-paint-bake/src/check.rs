@@ -1,0 +1,47 @@
+//! Whether the input makes sense, asked once at each public door.
+
+use hunyuan_paint_mesh::PaintMesh;
+use hunyuan_paint_raster::Size;
+
+use crate::BakeError;
+
+pub(crate) fn mesh(mesh: &PaintMesh) -> Result<(), BakeError> {
+    let PaintMesh { positions, faces, uvs } = mesh;
+    let vertex_count = positions.len();
+    if faces.is_empty() {
+        return Err(BakeError::NoFaces);
+    }
+    if uvs.len() != vertex_count {
+        return Err(BakeError::UvCount { vertex_count, uv_count: uvs.len() });
+    }
+    let missing = |vertex: &u32| *vertex as usize >= vertex_count;
+    for (face, vertices) in faces.iter().enumerate() {
+        if let Some(vertex) = vertices.iter().copied().find(missing) {
+            return Err(BakeError::VertexOutOfRange { face, vertex, vertex_count });
+        }
+    }
+    if let Some(vertex) = positions.iter().position(|p| !p.is_finite()) {
+        return Err(BakeError::NotFinite { attribute: "position", vertex });
+    }
+    if let Some(vertex) = uvs.iter().position(|uv| !uv.is_finite()) {
+        return Err(BakeError::NotFinite { attribute: "UV", vertex });
+    }
+    Ok(())
+}
+
+pub(crate) fn size(what: &'static str, width: u32, height: u32) -> Result<Size, BakeError> {
+    let sides = 1..=Size::LIMIT;
+    if sides.contains(&width) && sides.contains(&height) {
+        Ok(Size::new(width, height))
+    } else {
+        Err(BakeError::Size { what, width, height, limit: Size::LIMIT })
+    }
+}
+
+pub(crate) fn weight(view: usize, weight: f32) -> Result<(), BakeError> {
+    if weight.is_finite() && weight >= 0.0 { Ok(()) } else { Err(BakeError::Weight { view, found: weight }) }
+}
+
+pub(crate) fn length(buffer: &'static str, expected: usize, found: usize) -> Result<(), BakeError> {
+    if expected == found { Ok(()) } else { Err(BakeError::BufferLength { buffer, expected, found }) }
+}

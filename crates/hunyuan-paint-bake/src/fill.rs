@@ -1,0 +1,235 @@
+//! Colours for what no view has painted: along the mesh, then across the texture.
+
+use glam::Vec3;
+use hunyuan_paint_image::inpaint_navier_stokes;
+use hunyuan_paint_mesh::PaintMesh;
+use image::RgbImage;
+use rayon::prelude::*;
+
+use crate::{BakeError, PaintedTexture, check, condition_maps::to_byte};
+
+/// Neighbours closer than this weigh no more than at this distance; paint-space units.
+const DISTANCE_MIN: f64 = 1e-4;
+
+/// How far the inpainting looks for known texels, in texels.
+const INPAINT_RADIUS: u32 = 3;
+
+/// Spreads colours from painted vertices to their neighbours on the mesh, and writes them to the texels of
+/// vertices; those count as painted from then on.
+///
+/// A vertex has the colour of its texel if that is painted. All others, in the order of the faces' corners,
+/// take the mean of their coloured neighbours, weighted by the inverse square of the distance, sweep after
+/// sweep until nothing has changed for a while. (The sweeps run in place, so the order is part of the result,
+/// and this stage runs on one thread.)
+///
+/// # Errors
+/// If the mesh is empty or inconsistent, or the texture's arrays do not fit its size.
+pub fn fill_vertices(mesh: &PaintMesh, texture: &mut PaintedTexture) -> Result<(), BakeError> {
+    check::mesh(mesh)?;
+    texture.check()?;
+    let texels: Vec<usize> = mesh.uvs.iter().map(|uv| texel_of([uv.x, uv.y], texture.texture_size)).collect();
+
+    // 1. Which vertices have a colour, and which corners look at a texel that has none.
+    let mut colors: Vec<Option<[f32; 3]>> = vec![None; mesh.positions.len()];
+    let mut blank_corners: Vec<u32> = Vec::new();
+    for &vertex in mesh.faces.as_flattened() {
+        let texel = texels[vertex as usize];
+        if texture.painted[texel] {
+            colors[vertex as usize] = Some(texture.colors[texel]);
+        } else {
+            blank_corners.push(vertex);
+        }
+    }
+
+    // 2. Sweeps over those. One that leaves as many without a coloured neighbour as the one before brings the
+    // end nearer; any other puts it off.
+    let neighbors = Neighbors::new(mesh);
+    let mut sweeps_left = 2_u32;
+    let mut stuck_before = 0;
+    while sweeps_left > 0 {
+        let mut stuck = 0;
+        for &vertex in &blank_corners {
+            match mean_of_neighbors(vertex, &neighbors, &mesh.positions, &colors) {
+                Some(color) => colors[vertex as usize] = Some(color),
+                None => stuck += 1,
+            }
+        }
+        if stuck == stuck_before {
+            sweeps_left -= 1;
+        } else {
+            sweeps_left += 1;
+        }
+        stuck_before = stuck;
+    }
+
+    // 3. Back to the texture.
+    for &vertex in mesh.faces.as_flattened() {
+        if let Some(color) = colors[vertex as usize] {
+            let texel = texels[vertex as usize];
+            texture.colors[texel] = color;
+            texture.painted[texel] = true;
+        }
+    }
+    Ok(())
+}
+
+/// The texel nearest to a UV. The arithmetic is that of the original, whose v points up again at this stage.
+fn texel_of([u, v]: [f32; 2], texture_size: u32) -> usize {
+    let last = texture_size - 1;
+    let v_up = 1.0 - v;
+    let column = (u * last as f32).round() as usize;
+    let row = ((1.0 - f64::from(v_up)) * f64::from(last)).round() as usize;
+    let last = last as usize;
+    row.min(last) * texture_size as usize + column.min(last)
+}
+
+/// The vertices that each vertex has an edge to, along the faces' winding, as often as there are such edges.
+struct Neighbors {
+    vertices: Vec<u32>,
+    /// Where each vertex's neighbours end in `vertices`.
+    ends: Vec<usize>,
+}
+
+impl Neighbors {
+    /// A counting sort of the directed edges by their start.
+    fn new(mesh: &PaintMesh) -> Self {
+        let mut ends = vec![0; mesh.positions.len()];
+        for &vertex in mesh.faces.as_flattened() {
+            ends[vertex as usize] += 1;
+        }
+        let mut start = 0;
+        for end in &mut ends {
+            // For now where the vertex's neighbours start; it moves on with every one.
+            start += std::mem::replace(end, start);
+        }
+        let mut vertices = vec![0; start];
+        for &[a, b, c] in &mesh.faces {
+            for (from, to) in [(a, b), (b, c), (c, a)] {
+                let end = &mut ends[from as usize];
+                vertices[*end] = to;
+                *end += 1;
+            }
+        }
+        Self { vertices, ends }
+    }
+
+    fn of(&self, vertex: u32) -> &[u32] {
+        let vertex = vertex as usize;
+        let start = vertex.checked_sub(1).map_or(0, |previous| self.ends[previous]);
+        &self.vertices[start..self.ends[vertex]]
+    }
+}
+
+/// The mean colour of the neighbours that have one, weighted by the inverse square of their distance.
+fn mean_of_neighbors(
+    vertex: u32,
+    neighbors: &Neighbors,
+    positions: &[Vec3],
+    colors: &[Option<[f32; 3]>],
+) -> Option<[f32; 3]> {
+    let mut color_sum = [0.0_f32; 3];
+    let mut weight_sum = 0.0_f32;
+    for &neighbor in neighbors.of(vertex) {
+        let Some(color) = colors[neighbor as usize] else { continue };
+        let [x, y, z] = (positions[vertex as usize] - positions[neighbor as usize]).to_array().map(f64::from);
+        let distance = (x * x + y * y + z * z).sqrt();
+        let inverse = (1.0 / distance.max(DISTANCE_MIN)) as f32;
+        let weight = inverse * inverse;
+        for (sum, channel) in color_sum.iter_mut().zip(color) {
+            *sum += channel * weight;
+        }
+        weight_sum += weight;
+    }
+    (weight_sum > 0.0).then(|| color_sum.map(|sum| sum / weight_sum))
+}
+
+/// Fills everything that is not painted by Navier-Stokes inpainting on bytes, and so finishes the texture.
+///
+/// Rows go down with v in paint space, so the image is the way round that files have it. If nothing is
+/// painted at all, the image has the bytes of `texture.colors`.
+///
+/// # Errors
+/// If the texture's arrays do not fit its size.
+pub fn fill_gaps(texture: &PaintedTexture) -> Result<RgbImage, BakeError> {
+    texture.check()?;
+    let mut image = RgbImage::new(texture.texture_size, texture.texture_size);
+    let bytes = image.as_chunks_mut().0;
+    bytes.par_iter_mut().zip(&texture.colors).for_each(|(bytes, color)| *bytes = color.map(to_byte));
+    let mut unpainted = texture.mask();
+    unpainted.par_iter_mut().for_each(|byte| *byte = 255 - *byte);
+    Ok(inpaint_navier_stokes(&image, &unpainted, INPAINT_RADIUS)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use glam::Vec2;
+
+    use super::*;
+
+    /// A strip of four triangles whose six vertices look at the six left texels of the upper two rows.
+    fn strip() -> PaintMesh {
+        let grid = || (0..6).map(|i| (i % 3, i / 3));
+        PaintMesh {
+            positions: grid().map(|(x, y)| Vec3::new(x as f32 * 0.1, 0.0, y as f32 * 0.1)).collect(),
+            faces: vec![[0, 1, 3], [1, 4, 3], [1, 2, 4], [2, 5, 4]],
+            uvs: grid().map(|(x, y)| Vec2::new(x as f32, y as f32) / 3.0).collect(),
+        }
+    }
+
+    fn blank(texture_size: u32) -> PaintedTexture {
+        let texel_count = (texture_size * texture_size) as usize;
+        PaintedTexture {
+            colors: vec![[0.0; 3]; texel_count],
+            painted: vec![false; texel_count],
+            texture_size,
+        }
+    }
+
+    #[test]
+    fn colours_spread_along_the_mesh() -> Result<(), BakeError> {
+        let mut texture = blank(4);
+        texture.colors[0] = [0.75, 0.5, 0.25];
+        texture.painted[0] = true;
+        fill_vertices(&strip(), &mut texture)?;
+        let vertices = [0, 1, 2, 4, 5, 6];
+        for texel in 0..16 {
+            assert_eq!(texture.painted[texel], vertices.contains(&texel), "texel {texel}");
+        }
+        assert!(vertices.iter().all(|&texel| (texture.colors[texel][0] - 0.75).abs() < 1e-6));
+        let image = fill_gaps(&texture)?;
+        assert!(image.pixels().all(|pixel| pixel.0[0].abs_diff(191) <= 1));
+        Ok(())
+    }
+
+    #[test]
+    fn near_neighbours_weigh_more() {
+        let mesh = strip();
+        let colors = [Some([1.0; 3]), None, None, None, Some([0.0; 3]), None];
+        // From vertex 3 there are edges to 0 (0.1 away) and to 1; from 2 to 4 (0.14 away) and to 5.
+        let neighbors = Neighbors::new(&mesh);
+        assert_eq!(neighbors.of(3), [0, 1]);
+        assert_eq!(mean_of_neighbors(3, &neighbors, &mesh.positions, &colors), Some([1.0; 3]));
+        // From vertex 1: to 3, to 4 and to 2; from 4: to 3, to 1... only coloured ones count.
+        let colors = [None, Some([1.0; 3]), Some([0.0; 3]), None, None, None];
+        assert_eq!(neighbors.of(4), [3, 1, 2]);
+        let mean = mean_of_neighbors(4, &neighbors, &mesh.positions, &colors);
+        assert!(mean.is_some_and(|mean| (mean[0] - 2.0 / 3.0).abs() < 1e-6), "{mean:?}");
+    }
+
+    #[test]
+    fn without_any_paint_it_ends_and_leaves_all_as_it_was() -> Result<(), BakeError> {
+        let mut texture = blank(4);
+        fill_vertices(&strip(), &mut texture)?;
+        assert_eq!(texture, blank(4));
+        assert!(fill_gaps(&texture)?.iter().all(|&byte| byte == 0));
+        Ok(())
+    }
+
+    #[test]
+    fn texels_round_half_away_from_zero() {
+        assert_eq!(texel_of([0.5, 0.0], 4), 2);
+        assert_eq!(texel_of([0.0, 0.5], 4), 8);
+        assert_eq!(texel_of([1.0, 1.0], 4), 15);
+        assert_eq!(texel_of([9.0, -9.0], 4), 3);
+    }
+}

@@ -1,0 +1,177 @@
+//! From one texture per view to one texture.
+
+use image::GrayImage;
+use rayon::prelude::*;
+
+use crate::{BakeError, BakeOptions, ProjectedView, check};
+
+/// A view is left out if more than this fraction of what it sees has colour already.
+const PAINTED_ENOUGH: f32 = 0.99;
+
+/// The least sum of trust that counts as painted.
+const TRUST_MIN: f32 = 1e-8;
+
+/// A texture in the making. Square, one value per texel, v down the rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PaintedTexture {
+    /// Colours from 0 to 1.
+    pub colors: Vec<[f32; 3]>,
+    /// Whether each texel has a colour of its own; the others are yet to be filled.
+    pub painted: Vec<bool>,
+    /// Texels along each side.
+    pub texture_size: u32,
+}
+
+impl PaintedTexture {
+    /// 255 where a texel is painted, 0 elsewhere.
+    pub fn mask(&self) -> GrayImage {
+        GrayImage::from_fn(self.texture_size, self.texture_size, |x, y| {
+            let texel = y as usize * self.texture_size as usize + x as usize;
+            image::Luma([if self.painted.get(texel) == Some(&true) { 255 } else { 0 }])
+        })
+    }
+
+    pub(crate) fn check(&self) -> Result<(), BakeError> {
+        let texel_count = check::size("texture", self.texture_size, self.texture_size)?.pixel_count();
+        check::length("colors", texel_count, self.colors.len())?;
+        check::length("painted", texel_count, self.painted.len())
+    }
+}
+
+/// The mean of all views' textures, weighted by how far each view is to be trusted at each texel:
+/// `weight · cosine^exponent`. Views are added one by one, so only one of them needs to be in memory.
+#[derive(Clone, Debug)]
+pub struct TrustMerge {
+    /// Colour times trust, and trust, summed over the views.
+    sums: Vec<([f32; 3], f32)>,
+    texture_size: u32,
+    exponent: u32,
+}
+
+impl TrustMerge {
+    /// A texture of which nothing is painted.
+    ///
+    /// # Errors
+    /// If the size is not 1 to [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT), or an option is out of range.
+    pub fn new(texture_size: u32, options: &BakeOptions) -> Result<Self, BakeError> {
+        options.check()?;
+        let texel_count = check::size("texture", texture_size, texture_size)?.pixel_count();
+        let exponent = options.cosine_exponent;
+        Ok(Self { sums: vec![([0.0; 3], 0.0); texel_count], texture_size, exponent })
+    }
+
+    /// Adds a view, and says whether it counted: a view is left out if the ones before have painted more
+    /// than 99% of what it sees. The order of views matters, therefore: the important ones come first.
+    ///
+    /// # Errors
+    /// If the view's texture is of another size, or the weight is negative or not finite (the error calls it
+    /// view 0).
+    pub fn add(&mut self, view: &ProjectedView, weight: f32) -> Result<bool, BakeError> {
+        check::weight(0, weight)?;
+        if view.texture_size != self.texture_size {
+            let (expected, found) = (self.texture_size, view.texture_size);
+            return Err(BakeError::TextureSize { what: "projected view", expected, found });
+        }
+        check::length("texture", self.sums.len(), view.texture.len())?;
+        check::length("cosine", self.sums.len(), view.cosine.len())?;
+
+        let exponent = self.exponent;
+        let trust_of = |cosine: f32| weight * power(cosine, exponent);
+        let (seen, painted) = (view.cosine.par_iter().zip(&self.sums))
+            .map(|(&cosine, &(_, trust))| {
+                let seen = trust_of(cosine) > 0.0;
+                (usize::from(seen), usize::from(seen && trust > 0.0))
+            })
+            .reduce(|| (0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+        if painted as f32 / seen as f32 > PAINTED_ENOUGH {
+            return Ok(false);
+        }
+
+        let view_texels = view.texture.par_iter().zip(&view.cosine);
+        self.sums.par_iter_mut().zip(view_texels).for_each(|((color_sum, trust_sum), (color, &cosine))| {
+            let trust = trust_of(cosine);
+            for (sum, channel) in color_sum.iter_mut().zip(color) {
+                *sum += channel * trust;
+            }
+            *trust_sum += trust;
+        });
+        Ok(true)
+    }
+
+    /// The texture so far.
+    pub fn finish(self) -> PaintedTexture {
+        let mean = |(color, trust): ([f32; 3], f32)| {
+            (color.map(|channel| channel / trust.max(TRUST_MIN)), trust > TRUST_MIN)
+        };
+        let (colors, painted) = self.sums.into_par_iter().map(mean).unzip();
+        PaintedTexture { colors, painted, texture_size: self.texture_size }
+    }
+}
+
+/// `base^exponent`, rounded to single precision once; the same on every machine, unlike `powi`.
+fn power(base: f32, exponent: u32) -> f32 {
+    let (mut result, mut square, mut bits) = (1.0, f64::from(base), exponent);
+    while bits > 0 {
+        if bits & 1 == 1 {
+            result *= square;
+        }
+        square *= square;
+        bits >>= 1;
+    }
+    result as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(texels: &[(f32, f32)]) -> ProjectedView {
+        let texture_size = texels.len().isqrt() as u32;
+        let (texture, cosine) = texels.iter().map(|&(color, cosine)| ([color; 3], cosine)).unzip();
+        ProjectedView { texture, cosine, texture_size }
+    }
+
+    #[test]
+    fn trust_weighs_colours() -> Result<(), BakeError> {
+        let mut merge = TrustMerge::new(2, &BakeOptions::default())?;
+        merge.add(&view(&[(1.0, 1.0), (0.5, 0.5), (0.0, 0.0), (0.25, 1.0)]), 1.0)?;
+        merge.add(&view(&[(0.0, 1.0), (0.0, 1.0), (0.0, 0.0), (0.25, 0.1)]), 3.0)?;
+        let texture = merge.finish();
+        let trust = 0.5_f32.powi(4);
+        assert_eq!(texture.colors[0], [0.25; 3]);
+        assert!((texture.colors[1][0] - 0.5 * trust / (trust + 3.0)).abs() < 1e-7);
+        assert_eq!(texture.colors[3], [0.25; 3]);
+        assert_eq!(texture.painted, [true, true, false, true]);
+        assert_eq!(texture.mask().as_raw(), &[255, 255, 0, 255]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_view_that_adds_nothing_new_is_left_out() -> Result<(), BakeError> {
+        let mut merge = TrustMerge::new(2, &BakeOptions::default())?;
+        assert!(merge.add(&view(&[(1.0, 1.0), (1.0, 1.0), (0.0, 0.0), (0.0, 0.0)]), 1.0)?);
+        assert!(!merge.add(&view(&[(0.0, 1.0), (0.0, 1.0), (0.0, 0.0), (0.0, 0.0)]), 1.0)?);
+        assert!(merge.add(&view(&[(1.0, 1.0), (1.0, 1.0), (1.0, 1.0), (0.0, 0.0)]), 1.0)?);
+        assert_eq!(merge.finish().colors[..3], [[1.0; 3]; 3]);
+        Ok(())
+    }
+
+    #[test]
+    fn views_must_fit() -> Result<(), BakeError> {
+        let mut merge = TrustMerge::new(3, &BakeOptions::default())?;
+        let small = view(&[(1.0, 1.0); 4]);
+        assert!(matches!(merge.add(&small, 1.0), Err(BakeError::TextureSize { expected: 3, found: 2, .. })));
+        let mut short = view(&[(1.0, 1.0); 9]);
+        short.cosine.pop();
+        assert!(matches!(merge.add(&short, 1.0), Err(BakeError::BufferLength { buffer: "cosine", .. })));
+        for weight in [-1.0, f32::NAN, f32::INFINITY] {
+            assert!(matches!(merge.add(&view(&[(1.0, 1.0); 9]), weight), Err(BakeError::Weight { .. })));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn power_is_repeated_multiplication() {
+        assert_eq!([0, 1, 2, 4, 5].map(|exponent| power(0.5, exponent)), [1.0, 0.5, 0.25, 0.0625, 0.03125]);
+    }
+}

@@ -1,0 +1,74 @@
+//! A look at the result.
+
+use hunyuan_paint_mesh::{Camera, PaintMesh};
+use hunyuan_paint_raster::{NO_FACE, interpolate};
+use image::RgbImage;
+use rayon::prelude::*;
+
+use crate::{BakeError, check, view::View};
+
+/// Renders the textured mesh without any light on white, `size` pixels a side.
+///
+/// Texels are looked up as viewers do it: bilinearly, with texel centres at half numbers and the border
+/// repeated outwards.
+///
+/// # Errors
+/// If the mesh is empty or inconsistent, or the image or the texture is not 1 to [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT) pixels a side.
+pub fn render_textured(
+    mesh: &PaintMesh,
+    texture: &RgbImage,
+    camera: &Camera,
+    size: u32,
+) -> Result<RgbImage, BakeError> {
+    check::mesh(mesh)?;
+    check::size("texture", texture.width(), texture.height())?;
+    let View { visibility, .. } = View::new(mesh, camera, check::size("preview", size, size)?)?;
+    let uvs: Vec<[f32; 2]> = mesh.uvs.iter().map(|uv| uv.to_array()).collect();
+    let pixel_uvs = interpolate(&uvs, &mesh.faces, &visibility)?;
+
+    let mut image = RgbImage::new(size, size);
+    let pixels = image.as_chunks_mut().0.par_iter_mut();
+    pixels.zip(&visibility.face_index).zip(&pixel_uvs).for_each(|((pixel, face), uv)| {
+        *pixel = if *face == NO_FACE { [255; 3] } else { sample_bilinear(texture, *uv) };
+    });
+    Ok(image)
+}
+
+/// The colour at a UV with the origin at the top left; the texture is not empty.
+fn sample_bilinear(texture: &RgbImage, [u, v]: [f32; 2]) -> [u8; 3] {
+    let (left, right, x) = neighbors(u, texture.width());
+    let (top, bottom, y) = neighbors(v, texture.height());
+    let [a, b, c, d] = [(left, top), (right, top), (left, bottom), (right, bottom)]
+        .map(|(x, y)| texture.get_pixel(x, y).0.map(f32::from));
+    std::array::from_fn(|i| {
+        let upper = a[i] + (b[i] - a[i]) * x;
+        let lower = c[i] + (d[i] - c[i]) * x;
+        (upper + (lower - upper) * y).round() as u8
+    })
+}
+
+/// The texels on both sides of a coordinate, and how far it is from the first to the second.
+fn neighbors(coordinate: f32, texel_count: u32) -> (u32, u32, f32) {
+    let last = texel_count - 1;
+    // A coordinate that is not a number ends up at 0.
+    let texel = (coordinate * texel_count as f32 - 0.5).max(0.0).min(last as f32);
+    let first = texel as u32;
+    (first, (first + 1).min(last), texel - first as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use image::Rgb;
+
+    use super::*;
+
+    #[test]
+    fn lookups_blend_between_texel_centres() {
+        let texture = RgbImage::from_fn(2, 1, |x, _| Rgb([100 * x as u8, 50, 0]));
+        let red = |u| sample_bilinear(&texture, [u, 0.5])[0];
+        assert_eq!(
+            [-1.0, 0.0, 0.25, 0.5, 0.625, 0.75, 1.0, 2.0, f32::NAN].map(red),
+            [0, 0, 0, 50, 75, 100, 100, 100, 0]
+        );
+    }
+}

@@ -1,0 +1,77 @@
+//! A mesh seen by a camera.
+
+use glam::{Mat4, Vec3, Vec4};
+use hunyuan_paint_mesh::{Camera, PaintMesh};
+use hunyuan_paint_raster::{NO_FACE, Size, VisibilityBuffer, rasterize};
+use rayon::prelude::*;
+
+use crate::BakeError;
+
+/// What a camera sees of a mesh.
+#[derive(Debug)]
+pub(crate) struct View {
+    /// The vertices in view space.
+    pub(crate) positions_view: Vec<Vec3>,
+    pub(crate) visibility: VisibilityBuffer,
+}
+
+impl View {
+    pub(crate) fn new(mesh: &PaintMesh, camera: &Camera, size: Size) -> Result<Self, BakeError> {
+        let (view_from_world, clip_from_view) = (camera.view_from_world(), camera.clip_from_view());
+        let project = |position: &Vec3| {
+            let view = transform(&view_from_world, position.extend(1.0));
+            (view.truncate(), transform(&clip_from_view, view))
+        };
+        let (positions_view, positions_clip): (Vec<Vec3>, Vec<Vec4>) =
+            mesh.positions.par_iter().map(project).unzip();
+        let visibility = rasterize(&positions_clip, &mesh.faces, size, None)?;
+        Ok(Self { positions_view, visibility })
+    }
+}
+
+/// `matrix * vector`, each sum in one order and with fused steps as the original's matrix product has them.
+/// glam leaves both to the platform.
+fn transform(matrix: &Mat4, vector: Vec4) -> Vec4 {
+    let row = |i: usize| {
+        let row = matrix.row(i);
+        let sum = row.x * vector.x;
+        row.w.mul_add(vector.w, row.z.mul_add(vector.z, row.y.mul_add(vector.y, sum)))
+    };
+    Vec4::new(row(0), row(1), row(2), row(3))
+}
+
+/// View-space z mapped to 0 (farthest) … 1 (nearest) over the pixels that show a face; 0 on the background,
+/// and everywhere if all is equally far.
+pub(crate) fn normalized_depth(face_index: &[u32], z_view: &[f32]) -> Vec<f32> {
+    let visible = |(face, z): (&u32, &f32)| (*face != NO_FACE).then_some((*z, *z));
+    let (min, max) = face_index
+        .par_iter()
+        .zip(z_view)
+        .filter_map(visible)
+        .reduce(|| (f32::INFINITY, f32::NEG_INFINITY), |a, b| (a.0.min(b.0), a.1.max(b.1)));
+    let range = max - min;
+    let normalize = |(face, z): (&u32, &f32)| {
+        if *face == NO_FACE || range == 0.0 { 0.0 } else { (z - min) / range }
+    };
+    face_index.par_iter().zip(z_view).map(normalize).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_spans_the_visible_range() {
+        let faces = [0, NO_FACE, 3, 0];
+        assert_eq!(normalized_depth(&faces, &[-2.0, 0.0, -1.0, -1.5]), [0.0, 0.0, 1.0, 0.5]);
+        assert_eq!(normalized_depth(&faces, &[-2.0; 4]), [0.0; 4]);
+        assert_eq!(normalized_depth(&[NO_FACE; 4], &[0.0; 4]), [0.0; 4]);
+    }
+
+    #[test]
+    fn transform_is_the_matrix_product() {
+        let matrix = Camera::orthographic(30.0, 20.0).view_from_world();
+        let vector = Vec4::new(0.1, -0.2, 0.3, 1.0);
+        assert!(transform(&matrix, vector).distance(matrix * vector) < 1e-6);
+    }
+}

@@ -1,0 +1,75 @@
+//! OpenCV's `inpaint` with `INPAINT_NS`, byte for byte.
+//!
+//! Two parts: [`march`] finds the order in which the pixels are filled, which depends on the mask alone;
+//! [`transport`] fills them in that order, each from the known pixels around it.
+
+mod march;
+mod transport;
+
+use image::{GrayImage, ImageBuffer, Pixel, RgbImage};
+use rayon::prelude::*;
+
+use crate::error::{ImageError, check_same_size, check_size};
+
+/// Fills the pixels of `image` where `mask` is not 0, from the border of the mask inwards.
+///
+/// Each pixel becomes the mean of the known ones within `radius` pixels, weighted by how well the isophote
+/// (the line of equal brightness) through them points at it: a reading of Navier-Stokes inpainting
+/// (Bertalmio, Bertozzi, Sapiro: "Navier-Stokes, fluid dynamics, and image and video inpainting", 2001) in the
+/// fast-marching frame of Telea ("An image inpainting technique based on the fast marching method", 2004).
+/// As in OpenCV, `radius` is brought into 1..=100, and three kinds of masked pixels stay as they are: those
+/// of the first row, of the first column, and those that no known pixel can reach.
+///
+/// # Errors
+/// If image and mask differ in size.
+pub fn inpaint_navier_stokes(
+    image: &RgbImage,
+    mask: &GrayImage,
+    radius: u32,
+) -> Result<RgbImage, ImageError> {
+    inpaint(image, mask, radius)
+}
+
+/// Fills a grey image; see [`inpaint_navier_stokes`].
+///
+/// # Errors
+/// If image and mask differ in size.
+pub fn inpaint_navier_stokes_gray(
+    image: &GrayImage,
+    mask: &GrayImage,
+    radius: u32,
+) -> Result<GrayImage, ImageError> {
+    inpaint(image, mask, radius)
+}
+
+fn inpaint<P>(
+    image: &ImageBuffer<P, Vec<u8>>,
+    mask: &GrayImage,
+    radius: u32,
+) -> Result<ImageBuffer<P, Vec<u8>>, ImageError>
+where
+    P: Pixel<Subpixel = u8>,
+{
+    check_size("image to inpaint", image.dimensions())?;
+    check_same_size("mask of the inpainting", image.dimensions(), mask.dimensions())?;
+    let order = march::fill_order(mask);
+    let mut filled = image.clone();
+    if order.is_empty() {
+        return Ok(filled);
+    }
+    let (bytes, channel_count) = (image.as_raw(), usize::from(P::CHANNEL_COUNT));
+    let channels: Vec<Vec<u8>> = (0..channel_count)
+        .into_par_iter()
+        .map(|channel| {
+            let mut values: Vec<u8> = bytes.iter().skip(channel).step_by(channel_count).copied().collect();
+            transport::fill(&mut values, mask, &order, radius.clamp(1, 100));
+            values
+        })
+        .collect();
+    for (channel, values) in channels.iter().enumerate() {
+        for (target, &value) in filled.iter_mut().skip(channel).step_by(channel_count).zip(values) {
+            *target = value;
+        }
+    }
+    Ok(filled)
+}

@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod edges;
+mod error;
+mod inpaint;
+mod load;
+mod recorrect;
+mod reference;
+mod resize;
+
+pub use edges::{canny, erode_3x3};
+pub use error::{ImageError, MAX_SIDE};
+pub use inpaint::{inpaint_navier_stokes, inpaint_navier_stokes_gray};
+pub use load::read_image;
+pub use reference::{DEFAULT_BORDER_RATIO, DelightInput, ReferenceImage, recenter};
+pub use resize::{resize_bicubic_gray, resize_bicubic_rgb, resize_bicubic_rgba};

@@ -1,0 +1,71 @@
+//! Colour statistics: giving one image the mean and contrast of another. All in double precision on 0..=1.
+
+use image::{GrayImage, Rgb, RgbImage};
+
+/// How much of the mean takes part in the correction.
+const MEAN_SCALE: f64 = 0.95;
+
+/// The pixels of `output`, each channel moved to the mean and the standard deviation that `input` has where
+/// alpha is above a half; or as they are, if they are closer to `input` in the mean square, or if the
+/// correction is undefined. All three images are of the same size.
+pub(crate) fn recorrect(output: &RgbImage, input: &RgbImage, alpha: &GrayImage) -> Vec<[f64; 3]> {
+    let output = to_unit(output);
+    let input = to_unit(input);
+    let inside: Vec<bool> = alpha.iter().map(|&a| unit(a) > 0.5).collect();
+
+    let channels = [0, 1, 2].map(|channel| {
+        let from = Statistics::of(&output, &inside, channel);
+        let to = Statistics::of(&input, &inside, channel);
+        (from.mean * MEAN_SCALE, to.std / from.std, to.mean * MEAN_SCALE)
+    });
+    let corrected: Vec<[f64; 3]> = output
+        .iter()
+        .map(|pixel| {
+            [0, 1, 2].map(|channel| {
+                let (from_mean, gain, to_mean) = channels[channel];
+                ((pixel[channel] - from_mean) * gain + to_mean).clamp(0.0, 1.0)
+            })
+        })
+        .collect();
+
+    // A correction by 0/0 is NaN, which no comparison holds for.
+    if squared_error(&corrected, &input) <= squared_error(&output, &input) { corrected } else { output }
+}
+
+/// The pixels over white, truncated to bytes.
+pub(crate) fn composite_on_white(colors: &[[f64; 3]], alpha: &GrayImage) -> RgbImage {
+    let mut composite = RgbImage::new(alpha.width(), alpha.height());
+    for ((pixel, color), &a) in composite.pixels_mut().zip(colors).zip(alpha.iter()) {
+        let alpha = unit(a);
+        *pixel = Rgb(color.map(|c| ((c * alpha + (1.0 - alpha)) * 255.0) as u8));
+    }
+    composite
+}
+
+/// Mean and unbiased standard deviation of a channel; NaN over too few pixels.
+struct Statistics {
+    mean: f64,
+    std: f64,
+}
+
+impl Statistics {
+    fn of(pixels: &[[f64; 3]], inside: &[bool], channel: usize) -> Self {
+        let values = || pixels.iter().zip(inside).filter(|(_, inside)| **inside).map(|(p, _)| p[channel]);
+        let count = values().count() as f64;
+        let mean = values().sum::<f64>() / count;
+        let variance = values().map(|v| (v - mean) * (v - mean)).sum::<f64>() / (count - 1.0);
+        Self { mean, std: variance.sqrt() }
+    }
+}
+
+fn squared_error(a: &[[f64; 3]], b: &[[f64; 3]]) -> f64 {
+    a.as_flattened().iter().zip(b.as_flattened()).map(|(a, b)| (a - b) * (a - b)).sum()
+}
+
+fn to_unit(image: &RgbImage) -> Vec<[f64; 3]> {
+    image.pixels().map(|pixel| pixel.0.map(unit)).collect()
+}
+
+fn unit(byte: u8) -> f64 {
+    f64::from(byte) / 255.0
+}

@@ -1,0 +1,226 @@
+//! Pillow's bicubic `Image.resize`, byte for byte.
+//!
+//! Convolution resampling in two passes: along the rows, then along the columns, each rounded to
+//! bytes. Downscaling widens the kernel by the scale, which is what removes aliasing.
+
+use image::{GrayImage, ImageBuffer, Pixel, RgbImage, RgbaImage};
+use rayon::prelude::*;
+
+use crate::error::{ImageError, check_size};
+
+/// Binary digits after the point of the fixed-point weights: 32, less 8 of the sample and 2 for
+/// the kernel's overshoot.
+const PRECISION_BITS: u32 = 32 - 8 - 2;
+const HALF: i32 = 1 << (PRECISION_BITS - 1);
+
+/// The half width of the kernel, in samples of the coarser grid.
+const SUPPORT: f64 = 2.0;
+
+/// Resizes a grey image to `width` x `height` pixels as Pillow does by default (bicubic, a = -0.5,
+/// antialiased).
+///
+/// # Errors
+/// If a side of the image or of the target is 0, or of the target beyond [`MAX_SIDE`](crate::MAX_SIDE).
+pub fn resize_bicubic_gray(image: &GrayImage, width: u32, height: u32) -> Result<GrayImage, ImageError> {
+    resize(image, width, height)
+}
+
+/// Resizes an RGB image; see [`resize_bicubic_gray`].
+///
+/// # Errors
+/// If a side of the image or of the target is 0, or of the target beyond [`MAX_SIDE`](crate::MAX_SIDE).
+pub fn resize_bicubic_rgb(image: &RgbImage, width: u32, height: u32) -> Result<RgbImage, ImageError> {
+    resize(image, width, height)
+}
+
+/// Resizes an image with straight (not premultiplied) alpha; see [`resize_bicubic_gray`].
+///
+/// The colours are premultiplied for the convolution, and divided by the alpha after it, both
+/// rounded to bytes: colours under little alpha lose precision, and those under none become 0.
+/// A target of the image's own size copies it.
+///
+/// # Errors
+/// If a side of the image or of the target is 0, or of the target beyond [`MAX_SIDE`](crate::MAX_SIDE).
+pub fn resize_bicubic_rgba(image: &RgbaImage, width: u32, height: u32) -> Result<RgbaImage, ImageError> {
+    if image.dimensions() == (width, height) {
+        return resize(image, width, height);
+    }
+    let mut premultiplied = image.clone();
+    for pixel in premultiplied.pixels_mut() {
+        let [r, g, b, a] = pixel.0;
+        pixel.0 = [multiply(r, a), multiply(g, a), multiply(b, a), a];
+    }
+    let mut resized = resize(&premultiplied, width, height)?;
+    for pixel in resized.pixels_mut() {
+        let [r, g, b, a] = pixel.0;
+        pixel.0 = [divide(r, a), divide(g, a), divide(b, a), a];
+    }
+    Ok(resized)
+}
+
+/// `color * alpha / 255`, rounded to nearest.
+fn multiply(color: u8, alpha: u8) -> u8 {
+    let product = u32::from(color) * u32::from(alpha) + 128;
+    ((product + (product >> 8)) >> 8) as u8
+}
+
+/// `color * 255 / alpha`, rounded down; the colour itself where there is no alpha.
+fn divide(color: u8, alpha: u8) -> u8 {
+    match alpha {
+        0 => color,
+        _ => (u32::from(color) * 255 / u32::from(alpha)).min(255) as u8,
+    }
+}
+
+/// An image of bytes.
+type Bytes<P> = ImageBuffer<P, Vec<u8>>;
+
+/// The resampling itself; the channels are independent of each other.
+fn resize<P>(image: &Bytes<P>, width: u32, height: u32) -> Result<Bytes<P>, ImageError>
+where
+    P: Pixel<Subpixel = u8>,
+{
+    let source = image.dimensions();
+    if source.0 == 0 || source.1 == 0 {
+        return Err(ImageError::Size { what: "image to resize", width: source.0, height: source.1 });
+    }
+    check_size("target of the resize", (width, height))?;
+
+    // Pillow leaves out the pass along a side that keeps its length; and since version 13 it starts with the
+    // columns if their loss of length is more than twice that of the rows.
+    let rows = |bytes: Vec<u8>| match (width == source.0, P::CHANNEL_COUNT) {
+        (true, _) => bytes,
+        (_, 1) => Kernel::new(source.0, width).along_rows::<1>(&bytes),
+        (_, 3) => Kernel::new(source.0, width).along_rows::<3>(&bytes),
+        _ => Kernel::new(source.0, width).along_rows::<4>(&bytes),
+    };
+    let columns = |bytes: Vec<u8>, width: u32| match height == source.1 {
+        true => bytes,
+        false => {
+            let row_length = width as usize * usize::from(P::CHANNEL_COUNT);
+            Kernel::new(source.1, height).along_columns(&bytes, row_length)
+        }
+    };
+    let loss = |from: u32, to: u32| i64::from(from) - i64::from(to);
+    let lost_rows = loss(source.1, height);
+    let bytes = image.as_raw().clone();
+    let bytes = if lost_rows > 0 && lost_rows > 2 * loss(source.0, width) {
+        rows(columns(bytes, source.0))
+    } else {
+        columns(rows(bytes), width)
+    };
+    Bytes::from_raw(width, height, bytes).ok_or(ImageError::Size { what: "resized image", width, height })
+}
+
+/// The fixed-point weights of every target sample along one side.
+struct Kernel {
+    source_length: usize,
+    taps: Vec<Taps>,
+    weights: Vec<i32>,
+}
+
+/// One target sample: its weights start at `weights[first_weight]`, for source samples from `first`.
+struct Taps {
+    first: usize,
+    first_weight: usize,
+    count: usize,
+}
+
+impl Kernel {
+    fn new(source_length: u32, target_length: u32) -> Self {
+        let scale = f64::from(source_length) / f64::from(target_length);
+        let stretch = scale.max(1.0);
+        let support = SUPPORT * stretch;
+        let inverse_stretch = 1.0 / stretch;
+
+        let mut taps = Vec::with_capacity(target_length as usize);
+        let mut weights = Vec::new();
+        let mut unscaled = Vec::new();
+        for target in 0..target_length {
+            let center = (f64::from(target) + 0.5) * scale;
+            let first = (center - support + 0.5).max(0.0) as u32;
+            let end = ((center + support + 0.5) as u32).min(source_length);
+            unscaled.clear();
+            unscaled.extend(
+                (first..end).map(|source| bicubic((f64::from(source) - center + 0.5) * inverse_stretch)),
+            );
+            // Summed one by one and divided: a product with the inverse would round differently.
+            let sum: f64 = unscaled.iter().sum();
+            let first_weight = weights.len();
+            weights.extend(unscaled.iter().map(|&w| to_fixed(if sum == 0.0 { w } else { w / sum })));
+            taps.push(Taps { first: first as usize, first_weight, count: unscaled.len() });
+        }
+        Self { source_length: source_length as usize, taps, weights }
+    }
+
+    fn weights(&self, taps: &Taps) -> &[i32] {
+        &self.weights[taps.first_weight..taps.first_weight + taps.count]
+    }
+
+    /// Resamples each row of an image of `C` interleaved channels.
+    fn along_rows<const C: usize>(&self, source: &[u8]) -> Vec<u8> {
+        let pixels = source.as_chunks::<C>().0;
+        let rows = pixels.len() / self.source_length;
+        let mut target = vec![0; rows * self.taps.len() * C];
+        let target_rows = target.par_chunks_mut(self.taps.len() * C);
+        target_rows.zip(pixels.par_chunks(self.source_length)).for_each(|(target_row, source_row)| {
+            for (target_pixel, taps) in target_row.as_chunks_mut::<C>().0.iter_mut().zip(&self.taps) {
+                let mut sums = [HALF; C];
+                let covered = &source_row[taps.first..taps.first + taps.count];
+                for (pixel, &weight) in covered.iter().zip(self.weights(taps)) {
+                    for (sum, &sample) in sums.iter_mut().zip(pixel) {
+                        *sum += i32::from(sample) * weight;
+                    }
+                }
+                *target_pixel = sums.map(from_fixed);
+            }
+        });
+        target
+    }
+
+    /// Resamples each column of an image whose rows are `row_length` bytes.
+    fn along_columns(&self, source: &[u8], row_length: usize) -> Vec<u8> {
+        let mut target = vec![0; self.taps.len() * row_length];
+        let target_rows = target.par_chunks_mut(row_length).zip(&self.taps);
+        target_rows.for_each_init(
+            || vec![0; row_length],
+            |sums, (target_row, taps)| {
+                sums.fill(HALF);
+                let covered = source[taps.first * row_length..].chunks_exact(row_length);
+                for (source_row, &weight) in covered.zip(self.weights(taps)) {
+                    for (sum, &sample) in sums.iter_mut().zip(source_row) {
+                        *sum += i32::from(sample) * weight;
+                    }
+                }
+                for (target, &sum) in target_row.iter_mut().zip(&*sums) {
+                    *target = from_fixed(sum);
+                }
+            },
+        );
+        target
+    }
+}
+
+/// Keys' cubic convolution kernel with a = -0.5 ("Cubic convolution interpolation for digital image
+/// processing", 1981), in Horner form.
+fn bicubic(x: f64) -> f64 {
+    const A: f64 = -0.5;
+    let x = x.abs();
+    if x < 1.0 {
+        ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0
+    } else if x < 2.0 {
+        (((x - 5.0) * x + 8.0) * x - 4.0) * A
+    } else {
+        0.0
+    }
+}
+
+/// A weight in fixed point, rounded to nearest, halves away from zero.
+fn to_fixed(weight: f64) -> i32 {
+    let scaled = weight * f64::from(1 << PRECISION_BITS);
+    (if weight < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32
+}
+
+fn from_fixed(sum: i32) -> u8 {
+    (sum >> PRECISION_BITS).clamp(0, 255) as u8
+}

@@ -1,0 +1,56 @@
+//! Smooth normals.
+
+use glam::{DVec3, Vec3};
+
+/// Face normals shorter than this are not brought to unit length.
+const FACE_NORMAL_MIN: f32 = 1e-12;
+
+/// Sums of face normals shorter than this are not brought to unit length.
+const VERTEX_NORMAL_MIN: f64 = 100.0 * f64::EPSILON;
+
+/// One normal per vertex: the mean of the unit normals of its faces, without any weights, normalised.
+///
+/// A vertex without faces, or with faces that cancel out, gets a normal that is (almost) zero.
+/// Triangles are counter-clockwise seen from the side that their normal points to.
+/// Faces that name a vertex which does not exist are passed over.
+pub fn vertex_normals(positions: &[Vec3], faces: &[[u32; 3]]) -> Vec<Vec3> {
+    let mut sums = vec![Vec3::ZERO; positions.len()];
+    for face in faces {
+        let corners = face.map(|i| positions.get(i as usize).copied());
+        let [Some(a), Some(b), Some(c)] = corners else { continue };
+        let normal = (b - a).cross(c - a);
+        let unit_normal = normal / normal.length().max(FACE_NORMAL_MIN);
+        for &i in face {
+            sums[i as usize] += unit_normal;
+        }
+    }
+    sums.into_iter().map(unit_or_unchanged).collect()
+}
+
+fn unit_or_unchanged(sum: Vec3) -> Vec3 {
+    let sum: DVec3 = sum.as_dvec3();
+    let length = sum.length();
+    let unit = if length > VERTEX_NORMAL_MIN { sum / length } else { sum };
+    unit.as_vec3()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faces_count_alike_whatever_their_area() {
+        let positions = [Vec3::ZERO, Vec3::X * 9.0, Vec3::Y, Vec3::Z];
+        let normals = vertex_normals(&positions, &[[0, 1, 2], [0, 2, 3]]);
+        let half = 0.5_f32.sqrt();
+        assert!(normals[0].distance(Vec3::new(half, 0.0, half)) < 1e-6);
+        assert_eq!(normals[1], Vec3::Z);
+        assert_eq!(normals[3], Vec3::X);
+    }
+
+    #[test]
+    fn degenerate_and_dangling_input_gives_zero() {
+        let positions = [Vec3::ZERO, Vec3::X, Vec3::X];
+        assert_eq!(vertex_normals(&positions, &[[0, 1, 2], [0, 1, 9]]), [Vec3::ZERO; 3]);
+    }
+}

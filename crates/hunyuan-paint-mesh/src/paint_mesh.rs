@@ -1,0 +1,107 @@
+//! The mesh in paint space, in which views are rendered and textures are baked.
+
+use glam::{Vec2, Vec3};
+
+use crate::{Mesh, MeshError};
+
+/// The scale is computed from the double, not from its rounded self.
+const PAINT_DIAMETER: f64 = 1.15;
+
+/// A mesh with UVs in paint space.
+///
+/// Of an object-space point the x and y axes are negated, y and z swapped; then the bounding box is centred on the
+/// origin and the farthest vertex put at [`PaintMesh::DIAMETER`]` / 2` from it. Vertices and faces keep their order.
+///
+/// This mirrors the mesh: faces turn clockwise seen from outside, and the normals computed from them
+/// ([`vertex_normals`](crate::vertex_normals)) point inwards. The models were trained that way. For an object whose
+/// y axis points up, paint space's z points down.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PaintMesh {
+    /// One position per vertex, within a ball of radius `DIAMETER / 2`.
+    pub positions: Vec<Vec3>,
+    /// Three vertices per triangle.
+    pub faces: Vec<[u32; 3]>,
+    /// One texture coordinate per vertex, in 0 to 1; the origin is the image's **top**-left corner, so that v
+    /// grows with the texel's row.
+    pub uvs: Vec<Vec2>,
+}
+
+impl PaintMesh {
+    /// Diameter of the ball around the origin that the mesh is fitted into.
+    pub const DIAMETER: f32 = PAINT_DIAMETER as f32;
+
+    /// Takes a mesh with UVs to paint space.
+    ///
+    /// # Errors
+    /// If the mesh is not valid (see [`Mesh::validate`]), has no UVs, or has one outside 0 to 1.
+    pub fn new(mesh: &Mesh) -> Result<Self, MeshError> {
+        mesh.validate()?;
+        let uvs = mesh.uvs.as_ref().ok_or(MeshError::MissingUvs)?;
+        let unit = 0.0..=1.0;
+        if let Some(vertex) = uvs.iter().position(|uv| !unit.contains(&uv.x) || !unit.contains(&uv.y)) {
+            let Vec2 { x: u, y: v } = uvs[vertex];
+            return Err(MeshError::UvOutsideTexture { vertex, u, v });
+        }
+        Ok(Self {
+            positions: paint_from_object(&mesh.positions),
+            faces: mesh.faces.clone(),
+            uvs: uvs.iter().map(|uv| Vec2::new(uv.x, 1.0 - uv.y)).collect(),
+        })
+    }
+}
+
+/// Single precision throughout but for the scale, as in the reference.
+fn paint_from_object(positions_object: &[Vec3]) -> Vec<Vec3> {
+    let turned: Vec<Vec3> = positions_object.iter().map(|p| Vec3::new(-p.x, p.z, -p.y)).collect();
+    let first = turned.first().copied().unwrap_or_default();
+    let (min, max) = turned.iter().fold((first, first), |(min, max), &p| (min.min(p), max.max(p)));
+    let center = (max + min) / 2.0;
+    let radius = turned.iter().map(|&p| (p - center).length()).fold(0.0_f32, f32::max);
+    let scale = (PAINT_DIAMETER / f64::from(radius * 2.0)) as f32;
+    turned.into_iter().map(|p| (p - center) * scale).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mesh() -> Mesh {
+        Mesh {
+            positions: vec![Vec3::ZERO, Vec3::new(4.0, 0.0, 0.0), Vec3::new(0.0, 2.0, 0.0)],
+            faces: vec![[0, 1, 2]],
+            uvs: Some(vec![Vec2::ZERO, Vec2::X, Vec2::new(0.0, 0.75)]),
+            normals: None,
+        }
+    }
+
+    #[test]
+    fn axes_centre_scale_and_v() -> Result<(), MeshError> {
+        let paint = PaintMesh::new(&mesh())?;
+        let unit = 0.575 / 5.0_f32.sqrt();
+        assert!(paint.positions[0].distance(Vec3::new(2.0, 0.0, 1.0) * unit) < 1e-6);
+        assert!(paint.positions[1].distance(Vec3::new(-2.0, 0.0, 1.0) * unit) < 1e-6);
+        assert!(paint.positions[2].distance(Vec3::new(2.0, 0.0, -1.0) * unit) < 1e-6);
+        assert_eq!(paint.uvs, [Vec2::new(0.0, 1.0), Vec2::new(1.0, 1.0), Vec2::new(0.0, 0.25)]);
+        Ok(())
+    }
+
+    #[test]
+    fn paint_space_mirrors_the_mesh() -> Result<(), MeshError> {
+        let paint = PaintMesh::new(&mesh())?;
+        let [a, b, c] = [0, 1, 2].map(|i| paint.positions[i]);
+        // The object-space normal is +z, which goes to +y.
+        assert!((b - a).cross(c - a).normalize().distance(Vec3::NEG_Y) < 1e-6);
+        Ok(())
+    }
+
+    #[test]
+    fn unusable_uvs_are_errors() {
+        let without = Mesh { uvs: None, ..mesh() };
+        assert!(matches!(PaintMesh::new(&without), Err(MeshError::MissingUvs)));
+        for bad in [-0.01, 1.01, f32::NAN] {
+            let mut outside = mesh();
+            outside.uvs = Some(vec![Vec2::ZERO, Vec2::new(0.5, bad), Vec2::ONE]);
+            assert!(matches!(PaintMesh::new(&outside), Err(MeshError::UvOutsideTexture { vertex: 1, .. })));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Face corners that index positions, UVs and normals apart, made into vertices with one index for all.
+
+use glam::{Vec2, Vec3};
+
+use crate::Mesh;
+
+/// A corner of a face: its position, and its UV and normal where it has them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Corner {
+    pub(super) position: u32,
+    pub(super) uv: Option<u32>,
+    pub(super) normal: Option<u32>,
+}
+
+/// What corners index.
+#[derive(Debug, Default)]
+pub(super) struct Attributes {
+    pub(super) positions: Vec<Vec3>,
+    pub(super) uvs: Vec<Vec2>,
+    pub(super) normals: Vec<Vec3>,
+}
+
+/// Makes a mesh of triangles whose corners index `attributes` within range.
+///
+/// The first combination in which a position occurs keeps the position's own index, further ones are added at
+/// the end. UVs are kept if every corner has one; so are normals.
+pub(super) fn unify(attributes: &Attributes, triangles: &[[Corner; 3]]) -> Mesh {
+    let has_uvs = triangles.iter().flatten().all(|corner| corner.uv.is_some());
+    let has_normals = triangles.iter().flatten().all(|corner| corner.normal.is_some());
+    let mut vertices: Vec<Vertex> = vec![Vertex::default(); attributes.positions.len()];
+    let mut index_of = |corner: &Corner| {
+        let wanted = Corner {
+            uv: corner.uv.filter(|_| has_uvs),
+            normal: corner.normal.filter(|_| has_normals),
+            ..*corner
+        };
+        let mut i = corner.position;
+        loop {
+            let count = vertices.len() as u32;
+            let vertex = &mut vertices[i as usize];
+            match (vertex.corner, vertex.next) {
+                (None, _) => vertex.corner = Some(wanted),
+                (Some(corner), _) if corner == wanted => {}
+                (Some(_), Some(next)) => {
+                    i = next;
+                    continue;
+                }
+                (Some(_), None) => {
+                    vertex.next = Some(count);
+                    vertices.push(Vertex { corner: Some(wanted), next: None });
+                    i = count;
+                }
+            }
+            return i;
+        }
+    };
+    let faces = triangles.iter().map(|triangle| triangle.each_ref().map(&mut index_of)).collect();
+
+    let uv = |vertex: &Vertex| vertex.corner?.uv.map(|i| attributes.uvs[i as usize]);
+    let normal = |vertex: &Vertex| vertex.corner?.normal.map(|i| attributes.normals[i as usize]);
+    let added = &vertices[attributes.positions.len()..];
+    let added = added.iter().filter_map(|v| v.corner).map(|c| attributes.positions[c.position as usize]);
+    Mesh {
+        positions: attributes.positions.iter().copied().chain(added).collect(),
+        faces,
+        uvs: has_uvs.then(|| vertices.iter().map(|v| uv(v).unwrap_or_default()).collect()),
+        normals: has_normals.then(|| vertices.iter().map(|v| normal(v).unwrap_or_default()).collect()),
+    }
+}
+
+/// A vertex of the result, in a chain with the others at the same position.
+#[derive(Clone, Copy, Default)]
+struct Vertex {
+    /// The combination that it stands for; `None` as long as no face uses the position.
+    corner: Option<Corner>,
+    next: Option<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_keep_their_index_and_seams_are_split_once() {
+        let attributes = Attributes {
+            positions: (0..4).map(|i| Vec3::splat(i as f32)).collect(),
+            uvs: (0..5).map(|i| Vec2::splat(i as f32)).collect(),
+            normals: vec![],
+        };
+        let corner = |position, uv| Corner { position, uv: Some(uv), normal: None };
+        let triangles = [
+            [corner(0, 0), corner(1, 1), corner(2, 2)],
+            [corner(2, 4), corner(1, 1), corner(3, 3)],
+            [corner(2, 4), corner(3, 3), corner(0, 0)],
+        ];
+        let mesh = unify(&attributes, &triangles);
+        assert_eq!(mesh.faces, [[0, 1, 2], [4, 1, 3], [4, 3, 0]]);
+        assert_eq!(mesh.positions[..4], attributes.positions);
+        assert_eq!(mesh.positions[4], attributes.positions[2]);
+        assert_eq!(mesh.uvs.map(|uvs| uvs[4]), Some(Vec2::splat(4.0)));
+    }
+
+    #[test]
+    fn an_attribute_that_one_corner_lacks_is_left_out() {
+        let attributes =
+            Attributes { positions: vec![Vec3::ZERO; 3], uvs: vec![Vec2::ZERO; 2], normals: vec![] };
+        let corner = |position, uv| Corner { position, uv, normal: None };
+        let triangles = [
+            [corner(0, Some(0)), corner(1, Some(0)), corner(2, None)],
+            [corner(0, Some(1)), corner(1, Some(0)), corner(2, Some(0))],
+        ];
+        let mesh = unify(&attributes, &triangles);
+        assert_eq!((mesh.uvs, mesh.positions.len()), (None, 3));
+    }
+}

@@ -1,0 +1,231 @@
+//! glTF 2.0: walks the scene and merges its triangles into one mesh.
+
+use std::{collections::BTreeSet, path::Path};
+
+use glam::{DMat3, DMat4, DQuat, DVec3, Vec2, Vec3};
+use gltf::{
+    Gltf, Semantic,
+    json::{
+        Index, Root,
+        mesh::{Mode, Primitive},
+        scene::Node,
+        validation::Checked,
+    },
+};
+
+use super::gltf_data::{GltfData, malformed, unsupported};
+use crate::{Mesh, MeshError};
+
+/// Required extensions that leave positions, indices and UVs readable as they stand: looks and quantisation.
+fn is_harmless(extension: &str) -> bool {
+    extension.starts_with("KHR_materials_")
+        || matches!(
+            extension,
+            "KHR_mesh_quantization"
+                | "KHR_lights_punctual"
+                | "KHR_texture_transform"
+                | "KHR_texture_basisu"
+                | "EXT_texture_webp"
+                | "EXT_texture_avif"
+                | "KHR_xmp_json_ld"
+        )
+}
+
+/// Reads a `.glb` or `.gltf`. `folder` is where a `.gltf`'s buffers are.
+pub(super) fn read(bytes: &[u8], folder: Option<&Path>) -> Result<Mesh, MeshError> {
+    // The gltf crate subtracts its header's size from the claimed length without looking.
+    let claimed_length = bytes.get(8..12).and_then(<[u8]>::first_chunk).map(|&b| u32::from_le_bytes(b));
+    if bytes.starts_with(b"glTF") && claimed_length.is_none_or(|length| length < 12) {
+        return Err(malformed("the header is cut off"));
+    }
+    // Its validation is left out: it rejects files for their materials, which do not matter here.
+    let gltf = Gltf::from_slice_without_validation(bytes).map_err(|error| malformed(error.to_string()))?;
+    let root = gltf.document.as_json();
+    if let Some(extension) = root.extensions_required.iter().find(|e| !is_harmless(e)) {
+        return Err(unsupported(format!("the file requires the extension {extension}")));
+    }
+    let data = GltfData::load(root, gltf.blob.as_deref(), folder)?;
+    let mut merged = Merged::default();
+    for (mesh, object_from_mesh) in instances(root)? {
+        let mesh = root.meshes.get(mesh).ok_or_else(|| malformed(format!("there is no mesh {mesh}")))?;
+        for primitive in &mesh.primitives {
+            if let Some(part) = read_primitive(&data, primitive)? {
+                merged.push(part, object_from_mesh)?;
+            }
+        }
+    }
+    Ok(merged.into_mesh())
+}
+
+/// Every mesh of the scene with its transform, in the order of a depth-first walk.
+///
+/// A file without scenes shows all nodes, one without nodes all meshes.
+fn instances(root: &Root) -> Result<Vec<(usize, DMat4)>, MeshError> {
+    if root.nodes.is_empty() {
+        return Ok((0..root.meshes.len()).map(|mesh| (mesh, DMat4::IDENTITY)).collect());
+    }
+    let scene = root.scene.map_or(0, |scene| scene.value());
+    let roots: Vec<usize> = match root.scenes.get(scene) {
+        Some(scene) => scene.nodes.iter().map(Index::value).collect(),
+        None => {
+            let children = root.nodes.iter().filter_map(|node| node.children.as_ref()).flatten();
+            let children: BTreeSet<usize> = children.map(Index::value).collect();
+            (0..root.nodes.len()).filter(|node| !children.contains(node)).collect()
+        }
+    };
+    let mut instances = Vec::new();
+    let mut visited = BTreeSet::new();
+    let mut stack: Vec<_> = roots.into_iter().rev().map(|node| (node, DMat4::IDENTITY)).collect();
+    while let Some((i, object_from_parent)) = stack.pop() {
+        let node = root.nodes.get(i).ok_or_else(|| malformed(format!("there is no node {i}")))?;
+        if !visited.insert(i) {
+            return Err(malformed(format!("node {i} has two parents, or is its own ancestor")));
+        }
+        let object_from_node = object_from_parent * parent_from_node(node);
+        if let Some(mesh) = node.mesh {
+            instances.push((mesh.value(), object_from_node));
+        }
+        let children = node.children.iter().flatten().rev();
+        stack.extend(children.map(|child| (child.value(), object_from_node)));
+    }
+    Ok(instances)
+}
+
+fn parent_from_node(node: &Node) -> DMat4 {
+    if let Some(columns) = node.matrix {
+        return DMat4::from_cols_array(&columns.map(f64::from));
+    }
+    let rotation = node.rotation.map_or(DQuat::IDENTITY, |q| DQuat::from_array(q.0.map(f64::from)));
+    let scale = node.scale.map_or(DVec3::ONE, |s| DVec3::from_array(s.map(f64::from)));
+    let translation = node.translation.map_or(DVec3::ZERO, |t| DVec3::from_array(t.map(f64::from)));
+    DMat4::from_scale_rotation_translation(scale, rotation, translation)
+}
+
+/// The triangles of a primitive in mesh space; `None` for points, lines, and what has no positions.
+fn read_primitive(data: &GltfData<'_>, primitive: &Primitive) -> Result<Option<Mesh>, MeshError> {
+    let attribute = |semantic| primitive.attributes.get(&Checked::Valid(semantic)).copied();
+    let Checked::Valid(mode @ (Mode::Triangles | Mode::TriangleStrip | Mode::TriangleFan)) = primitive.mode
+    else {
+        return Ok(None);
+    };
+    let Some(positions) = attribute(Semantic::Positions) else { return Ok(None) };
+    let positions: Vec<Vec3> = data.vectors(positions)?.into_iter().map(Vec3::from_array).collect();
+    let vertex_count = u32::try_from(positions.len()).map_err(|_| unsupported("more than 2³² vertices"))?;
+    let sequence = match primitive.indices {
+        Some(indices) => data.indices(indices)?,
+        None => (0..vertex_count).collect(),
+    };
+    let uvs = attribute(Semantic::TexCoords(0)).map(|uvs| data.vectors(uvs)).transpose()?;
+    let normals = attribute(Semantic::Normals).map(|normals| data.vectors(normals)).transpose()?;
+    let mesh = Mesh {
+        positions,
+        faces: triangles(mode, &sequence)?,
+        // glTF's v points down.
+        uvs: uvs.map(|uvs| uvs.into_iter().map(|[u, v]| Vec2::new(u, 1.0 - v)).collect()),
+        normals: normals.map(|normals| normals.into_iter().map(Vec3::from_array).collect()),
+    };
+    if !mesh.faces.is_empty() {
+        mesh.validate_structure()?;
+    }
+    Ok(Some(mesh))
+}
+
+/// The triangles that a sequence of vertices stands for (glTF 2.0, section 3.7.2.1).
+fn triangles(mode: Mode, sequence: &[u32]) -> Result<Vec<[u32; 3]>, MeshError> {
+    let faces = match mode {
+        Mode::TriangleStrip => {
+            let oriented = sequence
+                .windows(3)
+                .enumerate()
+                .map(|(i, w)| if i % 2 == 0 { [w[0], w[1], w[2]] } else { [w[1], w[0], w[2]] });
+            // Strips are joined by repeated vertices.
+            oriented.filter(|[a, b, c]| a != b && b != c && c != a).collect()
+        }
+        Mode::TriangleFan => {
+            let (first, rest) = sequence.split_first().unwrap_or((&0, &[]));
+            rest.windows(2).map(|w| [w[0], w[1], *first]).collect()
+        }
+        _ => {
+            let (faces, rest) = sequence.as_chunks::<3>();
+            if !rest.is_empty() {
+                return Err(malformed(format!("{} indices do not make whole triangles", sequence.len())));
+            }
+            faces.to_vec()
+        }
+    };
+    Ok(faces)
+}
+
+/// Parts put together; an attribute stays only if every part has it.
+#[derive(Default)]
+struct Merged {
+    positions: Vec<Vec3>,
+    faces: Vec<[u32; 3]>,
+    uvs: Vec<Vec2>,
+    normals: Vec<Vec3>,
+}
+
+impl Merged {
+    fn push(&mut self, part: Mesh, object_from_mesh: DMat4) -> Result<(), MeshError> {
+        let first = self.positions.len();
+        if first + part.positions.len() > u32::MAX as usize {
+            return Err(unsupported("more than 2³² vertices"));
+        }
+        let is_mirrored = object_from_mesh.determinant() < 0.0;
+        let turned = |[a, b, c]: [u32; 3]| if is_mirrored { [a, c, b] } else { [a, b, c] };
+        self.faces.extend(part.faces.into_iter().map(|face| turned(face.map(|i| i + first as u32))));
+        self.uvs.extend(part.uvs.into_iter().flatten());
+        let normals = part.normals.into_iter().flatten();
+        if object_from_mesh == DMat4::IDENTITY {
+            self.positions.extend(part.positions);
+            self.normals.extend(normals);
+        } else {
+            let position = |p: Vec3| object_from_mesh.transform_point3(p.as_dvec3()).as_vec3();
+            self.positions.extend(part.positions.into_iter().map(position));
+            let normal_matrix = normal_matrix(object_from_mesh);
+            let normal = |n: Vec3| (normal_matrix * n.as_dvec3()).normalize_or_zero().as_vec3();
+            self.normals.extend(normals.map(normal));
+        }
+        Ok(())
+    }
+
+    fn into_mesh(self) -> Mesh {
+        let Self { positions, faces, uvs, normals } = self;
+        let vertex_count = positions.len();
+        Mesh {
+            positions,
+            faces,
+            uvs: Some(uvs).filter(|uvs| uvs.len() == vertex_count),
+            normals: Some(normals).filter(|normals| normals.len() == vertex_count),
+        }
+    }
+}
+
+/// The inverse transpose up to a positive factor: the cofactors, which exist for a singular matrix, too.
+fn normal_matrix(object_from_mesh: DMat4) -> DMat3 {
+    let DMat3 { x_axis, y_axis, z_axis } = DMat3::from_mat4(object_from_mesh);
+    let cofactors = DMat3::from_cols(y_axis.cross(z_axis), z_axis.cross(x_axis), x_axis.cross(y_axis));
+    if object_from_mesh.determinant() < 0.0 { -cofactors } else { cofactors }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strips_alternate_and_fans_turn_about_the_first() -> Result<(), MeshError> {
+        assert_eq!(triangles(Mode::TriangleStrip, &[5, 6, 7, 8])?, [[5, 6, 7], [7, 6, 8]]);
+        assert_eq!(triangles(Mode::TriangleStrip, &[5, 6, 6, 8])?, [[0; 3]; 0]);
+        assert_eq!(triangles(Mode::TriangleFan, &[5, 6, 7, 8])?, [[6, 7, 5], [7, 8, 5]]);
+        assert_eq!(triangles(Mode::TriangleFan, &[])?, [[0; 3]; 0]);
+        assert!(triangles(Mode::Triangles, &[1, 2, 3, 4]).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn normals_of_mirrored_and_stretched_meshes_stay_outside() {
+        let matrix = DMat4::from_scale(DVec3::new(-2.0, 1.0, 1.0));
+        let normal = (normal_matrix(matrix) * DVec3::new(1.0, 1.0, 0.0)).normalize();
+        assert!(normal.distance(DVec3::new(-1.0, 2.0, 0.0).normalize()) < 1e-12);
+    }
+}

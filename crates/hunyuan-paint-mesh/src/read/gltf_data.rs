@@ -1,0 +1,271 @@
+//! The numbers of a glTF file: buffers, views and accessors, read with every claimed size checked first.
+
+use std::{borrow::Cow, path::Path};
+
+use gltf::json::{
+    Index, Root,
+    accessor::{Accessor, ComponentType},
+    buffer::{Buffer, View},
+    validation::{Checked, USize64},
+};
+
+use crate::{MeshError, MeshFormat};
+
+pub(super) fn malformed(reason: impl Into<String>) -> MeshError {
+    MeshError::Malformed { format: MeshFormat::Gltf, reason: reason.into() }
+}
+
+pub(super) fn unsupported(feature: impl Into<String>) -> MeshError {
+    MeshError::Unsupported { format: MeshFormat::Gltf, feature: feature.into() }
+}
+
+/// A glTF document with the content of its buffers.
+pub(super) struct GltfData<'a> {
+    pub(super) root: &'a Root,
+    /// `None` for a buffer without content of its own, such as the fallback of a compressed one.
+    buffers: Vec<Option<Cow<'a, [u8]>>>,
+}
+
+impl<'a> GltfData<'a> {
+    /// `blob` is the binary chunk of a `.glb`, `folder` the place of the files that a `.gltf` names.
+    pub(super) fn load(
+        root: &'a Root,
+        blob: Option<&'a [u8]>,
+        folder: Option<&Path>,
+    ) -> Result<Self, MeshError> {
+        let load = |(i, buffer): (usize, &'a Buffer)| {
+            let content = match &buffer.uri {
+                None => blob.filter(|_| i == 0).map(Cow::Borrowed),
+                Some(uri) => Some(Cow::Owned(read_uri(uri, folder)?)),
+            };
+            let length = size(buffer.byte_length)?;
+            match content {
+                Some(bytes) if bytes.len() < length => Err(malformed(format!(
+                    "buffer {i} should have {length} bytes, but only {} are there",
+                    bytes.len()
+                ))),
+                content => Ok(content),
+            }
+        };
+        let buffers = root.buffers.iter().enumerate().map(load).collect::<Result<_, _>>()?;
+        Ok(Self { root, buffers })
+    }
+
+    /// Vectors of `N` numbers; integers are converted, and divided by their range where so marked.
+    pub(super) fn vectors<const N: usize>(&self, index: Index<Accessor>) -> Result<Vec<[f32; N]>, MeshError> {
+        let (accessor, component) = self.accessor(index, N)?;
+        let bytes = self.elements(accessor, component.size() * N)?;
+        let number = |i| number(&bytes[i..], component, accessor.normalized);
+        let element = |start| std::array::from_fn(|k| number(start + k * component.size()));
+        Ok((0..bytes.len()).step_by(component.size() * N).map(element).collect())
+    }
+
+    /// Indices of vertices.
+    pub(super) fn indices(&self, index: Index<Accessor>) -> Result<Vec<u32>, MeshError> {
+        let (accessor, component) = self.accessor(index, 1)?;
+        let bytes = self.elements(accessor, component.size())?;
+        indices(&bytes, component)
+    }
+
+    /// The accessor and its component type, if its elements have as many components as expected.
+    fn accessor(
+        &self,
+        index: Index<Accessor>,
+        components: usize,
+    ) -> Result<(&'a Accessor, ComponentType), MeshError> {
+        let i = index.value();
+        let accessor = self.root.get(index).ok_or_else(|| malformed(format!("there is no accessor {i}")))?;
+        match (accessor.component_type, accessor.type_) {
+            (Checked::Valid(component), Checked::Valid(of)) if of.multiplicity() == components => {
+                Ok((accessor, component.0))
+            }
+            _ => Err(malformed(format!("accessor {i} should have elements of {components} numbers"))),
+        }
+    }
+
+    /// The accessor's elements, tightly packed, sparse substitutions made.
+    fn elements(&self, accessor: &Accessor, element_size: usize) -> Result<Vec<u8>, MeshError> {
+        let count = size(accessor.count)?;
+        let offset = accessor.byte_offset.map_or(Ok(0), size)?;
+        let mut elements = match (accessor.buffer_view, &accessor.sparse) {
+            (Some(view), _) => self.packed(view, offset, count, element_size)?,
+            (None, Some(_)) => self.zeros(count, element_size)?,
+            (None, None) => return Err(malformed("an accessor has no data")),
+        };
+        let Some(sparse) = &accessor.sparse else { return Ok(elements) };
+
+        let substitutes = size(sparse.count)?;
+        let Checked::Valid(index_component) = sparse.indices.component_type else {
+            return Err(malformed("sparse indices have an unknown type"));
+        };
+        let offset = size(sparse.indices.byte_offset)?;
+        let at = self.packed(sparse.indices.buffer_view, offset, substitutes, index_component.0.size())?;
+        let offset = size(sparse.values.byte_offset)?;
+        let values = self.packed(sparse.values.buffer_view, offset, substitutes, element_size)?;
+        for (i, value) in indices(&at, index_component.0)?.into_iter().zip(values.chunks(element_size)) {
+            let range = (i as usize).checked_mul(element_size).map(|start| start..start + element_size);
+            let element = range.and_then(|range| elements.get_mut(range));
+            element.ok_or_else(|| malformed("a sparse index is out of range"))?.copy_from_slice(value);
+        }
+        Ok(elements)
+    }
+
+    /// The zeros that a sparse accessor without a view starts from. Nothing in the file vouches for their
+    /// number, so there may be no more of them than there are bytes in the buffers.
+    fn zeros(&self, count: usize, element_size: usize) -> Result<Vec<u8>, MeshError> {
+        let available: usize = self.buffers.iter().flatten().map(|bytes| bytes.len()).sum();
+        if count > available {
+            return Err(malformed(format!("a sparse accessor claims {count} elements")));
+        }
+        Ok(vec![0; count * element_size])
+    }
+
+    /// `count` elements of a buffer view, without the gaps of its stride.
+    fn packed(
+        &self,
+        view: Index<View>,
+        offset: usize,
+        count: usize,
+        element_size: usize,
+    ) -> Result<Vec<u8>, MeshError> {
+        let bytes = self.view(view)?;
+        let stride = self.root.get(view).and_then(|view| view.byte_stride).map_or(element_size, |s| s.0);
+        if stride < element_size {
+            return Err(malformed(format!("a stride of {stride} bytes for elements of {element_size}")));
+        }
+        let Some(last) = count.checked_sub(1) else { return Ok(Vec::new()) };
+        let end = last.checked_mul(stride).and_then(|start| start.checked_add(element_size));
+        let end = end.and_then(|length| length.checked_add(offset));
+        let bytes = end.and_then(|end| bytes.get(offset..end)).ok_or_else(|| {
+            malformed(format!("{count} elements of {element_size} bytes do not fit into their buffer view"))
+        })?;
+        Ok(bytes.chunks(stride).flat_map(|chunk| &chunk[..element_size]).copied().collect())
+    }
+
+    fn view(&self, index: Index<View>) -> Result<&[u8], MeshError> {
+        let i = index.value();
+        let view = self.root.get(index).ok_or_else(|| malformed(format!("there is no buffer view {i}")))?;
+        let buffer = self.buffers.get(view.buffer.value()).and_then(Option::as_ref).ok_or_else(|| {
+            malformed(format!("buffer {}, needed by view {i}, has no content", view.buffer.value()))
+        })?;
+        let start = view.byte_offset.map_or(Ok(0), size)?;
+        let end = start.checked_add(size(view.byte_length)?);
+        end.and_then(|end| buffer.get(start..end))
+            .ok_or_else(|| malformed(format!("buffer view {i} reaches beyond its buffer")))
+    }
+}
+
+fn size(value: USize64) -> Result<usize, MeshError> {
+    usize::try_from(value.0).map_err(|_| malformed(format!("a size of {}", value.0)))
+}
+
+/// The number at the start of `bytes`, which must hold one.
+fn number(bytes: &[u8], component: ComponentType, normalized: bool) -> f32 {
+    let (value, max) = match component {
+        ComponentType::I8 => (f32::from(bytes[0].cast_signed()), 127.0),
+        ComponentType::U8 => (f32::from(bytes[0]), 255.0),
+        ComponentType::I16 => (f32::from(i16::from_le_bytes([bytes[0], bytes[1]])), 32767.0),
+        ComponentType::U16 => (f32::from(u16::from_le_bytes([bytes[0], bytes[1]])), 65535.0),
+        ComponentType::U32 => {
+            (u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as f32, u32::MAX as f32)
+        }
+        ComponentType::F32 => return f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]),
+    };
+    if normalized { (value / max).max(-1.0) } else { value }
+}
+
+fn indices(bytes: &[u8], component: ComponentType) -> Result<Vec<u32>, MeshError> {
+    match component {
+        ComponentType::U8 => Ok(bytes.iter().map(|&b| u32::from(b)).collect()),
+        ComponentType::U16 => {
+            Ok(bytes.as_chunks::<2>().0.iter().map(|&b| u32::from(u16::from_le_bytes(b))).collect())
+        }
+        ComponentType::U32 => Ok(bytes.as_chunks::<4>().0.iter().map(|&b| u32::from_le_bytes(b)).collect()),
+        _ => Err(malformed("indices must be unsigned integers")),
+    }
+}
+
+/// The content of a data URI, or of a file in `folder`. Nothing outside that folder is ever opened.
+fn read_uri(uri: &str, folder: Option<&Path>) -> Result<Vec<u8>, MeshError> {
+    if let Some(data) = uri.strip_prefix("data:") {
+        let base64 = data.split_once(";base64,").map(|(_, base64)| base64);
+        return base64.and_then(decode_base64).ok_or_else(|| malformed("a data URI is not base64"));
+    }
+    let folder = folder.ok_or_else(|| unsupported(format!("external buffer '{uri}' without a folder")))?;
+    let name = decode_percent(uri).ok_or_else(|| malformed(format!("the URI '{uri}'")))?;
+    let relative = Path::new(&name);
+    let stays_inside = relative
+        .components()
+        .all(|c| matches!(c, std::path::Component::Normal(_) | std::path::Component::CurDir));
+    if uri.contains("://") || !stays_inside {
+        return Err(unsupported(format!("a buffer outside the file's folder: '{uri}'")));
+    }
+    let path = folder.join(relative);
+    std::fs::read(&path).map_err(|error| MeshError::from(error).in_file(&path))
+}
+
+fn decode_percent(uri: &str) -> Option<String> {
+    let mut parts = uri.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (code, rest) = part.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(code, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// Standard base64 (RFC 4648, section 4), padding optional.
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let digits = text.trim_end_matches('=').as_bytes();
+    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 2);
+    for group in digits.chunks(4) {
+        let mut bits = 0_u32;
+        for &digit in group {
+            let value = match digit {
+                b'A'..=b'Z' => digit - b'A',
+                b'a'..=b'z' => digit - b'a' + 26,
+                b'0'..=b'9' => digit - b'0' + 52,
+                b'+' => 62,
+                b'/' => 63,
+                _ => return None,
+            };
+            bits = bits << 6 | u32::from(value);
+        }
+        let missing = 4 - group.len();
+        bits <<= 6 * missing;
+        bytes.extend_from_slice(bits.to_be_bytes()[1..].get(..3_usize.checked_sub(missing)?)?);
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_and_percent_codes() {
+        for (text, expected) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYg", "foob")]
+        {
+            assert_eq!(decode_base64(text).as_deref(), Some(expected.as_bytes()));
+        }
+        assert_eq!(decode_base64("Zm9v!"), None);
+        assert_eq!(decode_percent("a%20b%C3%A9").as_deref(), Some("a bé"));
+        assert_eq!(decode_percent("a%2"), None);
+    }
+
+    #[test]
+    fn integers_are_divided_by_their_range() {
+        assert_eq!(number(&[0x80], ComponentType::I8, true), -1.0);
+        assert_eq!(number(&[0xFF, 0xFF], ComponentType::U16, true), 1.0);
+        assert_eq!(number(&[0xFE, 0xFF], ComponentType::I16, false), -2.0);
+    }
+
+    #[test]
+    fn files_outside_the_folder_are_not_opened() {
+        for uri in ["../secret.bin", "/etc/hostname", "http://example.org/a.bin", "%2e%2e/secret.bin"] {
+            let error = read_uri(uri, Some(Path::new("."))).map_err(|e| e.to_string());
+            assert!(error.is_err_and(|e| e.contains("outside")), "{uri}");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! STL: triangles without connectivity, in text or binary. Corners at the same place become one vertex.
+
+use std::collections::HashMap;
+
+use glam::Vec3;
+
+use crate::{Mesh, MeshError, MeshFormat};
+
+/// Bytes before the first triangle: a comment, and the number of triangles.
+const HEADER: usize = 84;
+
+/// Bytes of a triangle: a normal, three corners, two bytes without meaning.
+const TRIANGLE: usize = 50;
+
+fn malformed(reason: impl Into<String>) -> MeshError {
+    MeshError::Malformed { format: MeshFormat::Stl, reason: reason.into() }
+}
+
+/// Reads an STL file's content.
+pub(super) fn read(bytes: &[u8]) -> Result<Mesh, MeshError> {
+    // Binary files may start with "solid", too: a length that is just right decides.
+    if !is_binary(bytes) && bytes.trim_ascii_start().starts_with(b"solid") {
+        read_text(&String::from_utf8_lossy(bytes))
+    } else {
+        read_binary(bytes)
+    }
+}
+
+/// Whether the length is what the triangle count of a binary file asks for.
+pub(super) fn is_binary(bytes: &[u8]) -> bool {
+    triangle_count(bytes).is_some_and(|count| bytes.len() as u64 == HEADER as u64 + count * TRIANGLE as u64)
+}
+
+fn triangle_count(bytes: &[u8]) -> Option<u64> {
+    bytes.get(HEADER - 4..HEADER)?.first_chunk().map(|&b| u64::from(u32::from_le_bytes(b)))
+}
+
+fn read_binary(bytes: &[u8]) -> Result<Mesh, MeshError> {
+    let count = triangle_count(bytes).ok_or_else(|| malformed("the header is cut off"))?;
+    let (triangles, _) = bytes[HEADER..].as_chunks::<TRIANGLE>();
+    if (triangles.len() as u64) < count {
+        let found = triangles.len();
+        return Err(malformed(format!("expected {count} triangles, but there are bytes for {found}")));
+    }
+    let mut welded = Welded::default();
+    for triangle in &triangles[..count as usize] {
+        // Twelve numbers, of which the first three are the normal.
+        let numbers: Vec<f32> = triangle.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
+        for corner in numbers[3..12].as_chunks::<3>().0 {
+            welded.push(Vec3::from_array(*corner))?;
+        }
+    }
+    Ok(welded.into_mesh())
+}
+
+fn read_text(text: &str) -> Result<Mesh, MeshError> {
+    let mut welded = Welded::default();
+    let mut words = text.split_ascii_whitespace();
+    let mut ended = false;
+    while let Some(word) = words.next() {
+        match word {
+            "vertex" => {
+                let mut number = || words.next()?.parse().ok();
+                let corner = [number(), number(), number()];
+                let [Some(x), Some(y), Some(z)] = corner else {
+                    return Err(malformed(format!("corner {}: expected x y z", welded.corners.len())));
+                };
+                welded.push(Vec3::new(x, y, z))?;
+            }
+            "endfacet" if !welded.corners.len().is_multiple_of(3) => {
+                return Err(malformed("a facet that is no triangle"));
+            }
+            "endsolid" => ended = true,
+            _ => {}
+        }
+    }
+    if !ended || !welded.corners.len().is_multiple_of(3) {
+        return Err(malformed("the text ends before 'endsolid'"));
+    }
+    Ok(welded.into_mesh())
+}
+
+/// Corners, with the first of each place as its vertex.
+#[derive(Default)]
+struct Welded {
+    positions: Vec<Vec3>,
+    corners: Vec<u32>,
+    vertex_at: HashMap<[u32; 3], u32>,
+}
+
+impl Welded {
+    fn push(&mut self, position: Vec3) -> Result<(), MeshError> {
+        // Adding zero makes -0 and 0 the same place.
+        let place = position.to_array().map(|x| (x + 0.0).to_bits());
+        let next = u32::try_from(self.positions.len()).map_err(|_| malformed("more than 2³² corners"))?;
+        let vertex = *self.vertex_at.entry(place).or_insert(next);
+        if vertex == next {
+            self.positions.push(position);
+        }
+        self.corners.push(vertex);
+        Ok(())
+    }
+
+    fn into_mesh(self) -> Mesh {
+        let faces = self.corners.as_chunks::<3>().0.to_vec();
+        Mesh { positions: self.positions, faces, uvs: None, normals: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two triangles that share an edge.
+    const CORNERS: [[f32; 3]; 6] =
+        [[0., 0., 0.], [1., 0., 0.], [0., 1., 0.], [1., 0., 0.], [1., 1., 0.], [-0., 1., 0.]];
+
+    fn binary(comment: &[u8]) -> Vec<u8> {
+        let mut bytes = comment.to_vec();
+        bytes.resize(80, b' ');
+        bytes.extend(2_u32.to_le_bytes());
+        for triangle in CORNERS.as_chunks::<3>().0 {
+            bytes.extend([0; 12]);
+            bytes.extend(triangle.as_flattened().iter().flat_map(|x| x.to_le_bytes()));
+            bytes.extend([0; 2]);
+        }
+        bytes
+    }
+
+    fn text() -> String {
+        let facet = |triangle: &[[f32; 3]; 3]| {
+            let vertices: String =
+                triangle.iter().map(|[x, y, z]| format!("   vertex {x} {y} {z:e}\n")).collect();
+            format!(" facet normal 0 0 1\n  outer loop\n{vertices}  endloop\n endfacet\n")
+        };
+        let facets: String = CORNERS.as_chunks::<3>().0.iter().map(facet).collect();
+        format!("solid a part\n{facets}endsolid a part\n")
+    }
+
+    #[test]
+    fn both_forms_give_the_same_welded_mesh() -> Result<(), MeshError> {
+        for bytes in [binary(b"any"), binary(b"solid but binary"), text().into_bytes()] {
+            let mesh = read(&bytes)?;
+            assert_eq!(mesh.faces, [[0, 1, 2], [1, 3, 2]]);
+            assert_eq!(mesh.positions.len(), 4);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn whatever_is_cut_off_is_an_error() {
+        let bytes = binary(b"any");
+        for length in 0..bytes.len() {
+            assert!(read(&bytes[..length]).is_err(), "{length} bytes");
+        }
+        let text = text();
+        for length in 0..text.trim_end().len() - "endsolid a part".len() {
+            assert!(read(&text.as_bytes()[..length]).is_err(), "{length} characters");
+        }
+    }
+
+    #[test]
+    fn a_claimed_count_is_not_believed() {
+        let mut bytes = binary(b"any");
+        bytes[80..84].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert!(matches!(read(&bytes), Err(MeshError::Malformed { .. })));
+    }
+}

@@ -1,0 +1,103 @@
+//! Polygons into triangles.
+
+use glam::{DVec2, DVec3, Vec3};
+
+/// Ears take time that grows with the cube of the number of corners; nobody may hang a reader with one face.
+const CONCAVE_CORNERS_MAX: usize = 1024;
+
+/// Triangles, as indices into the polygon's corners, that cover it; none for fewer than three corners.
+///
+/// Convex polygons become fans; others lose ears one by one (Meisters, "Polygons have ears", 1975) in the plane
+/// of their area vector (Newell). A polygon that crosses itself ends in a fan of what is left, one of more than
+/// [`CONCAVE_CORNERS_MAX`] corners is a fan at once.
+pub(super) fn triangulate(polygon: &[Vec3]) -> Vec<[usize; 3]> {
+    let count = polygon.len();
+    if count < 3 {
+        return Vec::new();
+    }
+    let points = if count > 3 { project(polygon) } else { Vec::new() };
+    let mut rest: Vec<usize> = (0..count).collect();
+    let mut triangles = Vec::with_capacity(count - 2);
+    if (4..=CONCAVE_CORNERS_MAX).contains(&count) && !is_convex(&points) {
+        while rest.len() > 3 {
+            let Some(ear) = (0..rest.len()).find(|&i| is_ear(&points, &rest, i)) else { break };
+            triangles.push(neighbours(&rest, ear));
+            rest.remove(ear);
+        }
+    }
+    triangles.extend((2..rest.len()).map(|i| [rest[0], rest[i - 1], rest[i]]));
+    triangles
+}
+
+/// The polygon, counter-clockwise, in the plane that shows its largest area.
+fn project(polygon: &[Vec3]) -> Vec<DVec2> {
+    let origin = polygon[0].as_dvec3();
+    let points: Vec<DVec3> = polygon.iter().map(|p| p.as_dvec3() - origin).collect();
+    let area = (1..points.len()).map(|i| points[i - 1].cross(points[i])).sum::<DVec3>();
+    let (x, y) = area.try_normalize().unwrap_or(DVec3::Z).any_orthonormal_pair();
+    points.iter().map(|p| DVec2::new(p.dot(x), p.dot(y))).collect()
+}
+
+fn is_convex(points: &[DVec2]) -> bool {
+    let next = |i: usize| points[(i + 1) % points.len()];
+    (0..points.len()).all(|i| turn(points[i], next(i), next(i + 1)) >= 0.0)
+}
+
+/// Twice the signed area of a triangle; positive if counter-clockwise.
+fn turn(a: DVec2, b: DVec2, c: DVec2) -> f64 {
+    (b - a).perp_dot(c - a)
+}
+
+fn neighbours(rest: &[usize], i: usize) -> [usize; 3] {
+    let count = rest.len();
+    [rest[(i + count - 1) % count], rest[i], rest[(i + 1) % count]]
+}
+
+/// Whether the triangle at corner `i` lies inside the polygon and holds no other corner.
+fn is_ear(points: &[DVec2], rest: &[usize], i: usize) -> bool {
+    let corners = neighbours(rest, i);
+    let [a, b, c] = corners.map(|k| points[k]);
+    let inside = |p: DVec2| turn(a, b, p) >= 0.0 && turn(b, c, p) >= 0.0 && turn(c, a, p) >= 0.0;
+    turn(a, b, c) > 0.0 && !rest.iter().any(|k| !corners.contains(k) && inside(points[*k]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn area(polygon: &[Vec3]) -> f32 {
+        let triangle =
+            |[a, b, c]: [usize; 3]| (polygon[b] - polygon[a]).cross(polygon[c] - polygon[a]).length() / 2.0;
+        triangulate(polygon).into_iter().map(triangle).sum()
+    }
+
+    #[test]
+    fn convex_polygons_become_fans() {
+        let square = [Vec3::ZERO, Vec3::X, Vec3::new(1.0, 1.0, 0.0), Vec3::Y];
+        assert_eq!(triangulate(&square), [[0, 1, 2], [0, 2, 3]]);
+        assert_eq!(triangulate(&square[..3]), [[0, 1, 2]]);
+        assert!(triangulate(&square[..2]).is_empty());
+    }
+
+    #[test]
+    fn concave_polygons_are_covered_once_in_any_plane_and_direction() {
+        // An arrow head of area 1 with its notch at corner 0, from which a fan would fold over.
+        let arrow = [(0.0, 1.0), (-1.0, 0.0), (0.0, 3.0), (1.0, 0.0)];
+        for turned in [|x, y| Vec3::new(x, y, 0.0), |x, y| Vec3::new(0.0, y, x)] {
+            let mut polygon: Vec<Vec3> = arrow.iter().map(|&(x, y)| turned(x, y)).collect();
+            for _ in 0..4 {
+                polygon.rotate_left(1);
+                assert!((area(&polygon) - 2.0).abs() < 1e-6, "{}", area(&polygon));
+            }
+        }
+    }
+
+    #[test]
+    fn degenerate_polygons_end() {
+        assert_eq!(triangulate(&[Vec3::ZERO; 6]).len(), 4);
+        let crossed = [Vec3::ZERO, Vec3::new(1.0, 1.0, 0.0), Vec3::X, Vec3::Y];
+        assert_eq!(triangulate(&crossed).len(), 2);
+        let zigzag: Vec<Vec3> = (0..100_000).map(|i| Vec3::new(i as f32, (i % 2) as f32, 0.0)).collect();
+        assert_eq!(triangulate(&zigzag).len(), 99_998);
+    }
+}

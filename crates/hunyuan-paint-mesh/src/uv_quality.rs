@@ -1,0 +1,180 @@
+//! How well a mesh's own UVs suit a texture that is painted on it.
+
+use glam::{DVec2, Vec2};
+
+use crate::{Mesh, MeshError};
+
+/// Edge of the grid, in cells, in which overlaps are counted.
+const GRID_SIZE_MAX: f64 = 1024.0;
+
+/// Edge of the grid where it gets coarser, so that many large faces upon one another cost no more than few.
+const GRID_SIZE_MIN: f64 = 16.0;
+
+/// How often the faces' bounding boxes may cover the texture before the grid gets coarser. Good UVs reach 2.
+const COVERAGE_MAX: f64 = 4.0;
+
+/// How far a UV may lie outside 0 to 1 and still count as inside: rounding, not tiling.
+const OUTSIDE_TOLERANCE: f32 = 1e-4;
+
+/// A UV triangle with less area than this, as a share of the texture, gets no colour of its own.
+const UV_AREA_MIN: f64 = 1e-12;
+
+/// What was found about a mesh's own UVs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct UvQuality {
+    /// The share, 0 to 1, of the used cells of a grid over the texture (1024², coarser if much overlaps) whose
+    /// centre lies inside two or more faces. Such faces would have to share their colours.
+    pub overlap: f32,
+    /// The share, 0 to 1, of the surface whose faces have no area in the texture.
+    pub unmapped: f32,
+}
+
+impl UvQuality {
+    /// The largest overlap with which UVs are kept.
+    pub const OVERLAP_MAX: f32 = 0.01;
+    /// The largest share of unmapped surface with which UVs are kept.
+    pub const UNMAPPED_MAX: f32 = 0.01;
+
+    /// Whether the UVs can be painted on as they are.
+    pub fn is_usable(&self) -> bool {
+        self.overlap <= Self::OVERLAP_MAX && self.unmapped <= Self::UNMAPPED_MAX
+    }
+
+    /// Measures the UVs of a valid mesh.
+    pub(crate) fn measure(mesh: &Mesh, uvs: &[Vec2]) -> Self {
+        let corners = |face: &[u32; 3]| face.map(|i| uvs[i as usize].as_dvec2());
+        let box_area = |[a, b, c]: [DVec2; 3]| (a.max(b).max(c) - a.min(b).min(c)).element_product();
+        let coverage: f64 = mesh.faces.iter().map(|face| box_area(corners(face))).sum();
+        let coarseness = (coverage / COVERAGE_MAX).max(1.0).sqrt();
+        let grid_size = (GRID_SIZE_MAX / coarseness).max(GRID_SIZE_MIN) as usize;
+
+        let mut cells = vec![0_u8; grid_size * grid_size];
+        let (mut area, mut area_unmapped) = (0.0, 0.0);
+        for face in &mesh.faces {
+            let [a, b, c] = face.map(|i| mesh.positions[i as usize].as_dvec3());
+            let face_area = (b - a).cross(c - a).length();
+            area += face_area;
+            let [a, b, c] = corners(face);
+            if (b - a).perp_dot(c - a).abs() < UV_AREA_MIN {
+                area_unmapped += face_area;
+            } else {
+                for_each_cell([a, b, c].map(|uv| uv * grid_size as f64), grid_size, |cell| {
+                    cells[cell] = cells[cell].saturating_add(1);
+                });
+            }
+        }
+        let used = cells.iter().filter(|&&faces| faces > 0).count();
+        let shared = cells.iter().filter(|&&faces| faces > 1).count();
+        Self { overlap: shared as f32 / used.max(1) as f32, unmapped: (area_unmapped / area) as f32 }
+    }
+}
+
+/// Visits the cells whose centre lies inside the triangle, edges left out, so that neighbours never meet.
+fn for_each_cell([a, b, c]: [DVec2; 3], grid_size: usize, mut visit: impl FnMut(usize)) {
+    let min = a.min(b).min(c);
+    let max = a.max(b).max(c);
+    let area = (b - a).perp_dot(c - a);
+    // Rounding may put a centre on a shared edge inside both faces; a hair's breadth is left out.
+    let margin = area.abs() * 1e-9;
+    let inside = |p: DVec2| {
+        let weights = [(b - a).perp_dot(p - a), (c - b).perp_dot(p - b), (a - c).perp_dot(p - c)];
+        weights.iter().all(|w| w * area.signum() > margin)
+    };
+    let range = |min: f64, max: f64| {
+        let last = max.ceil().clamp(0.0, grid_size as f64) as usize;
+        (min.floor().max(0.0) as usize).min(last)..last
+    };
+    for row in range(min.y, max.y) {
+        for column in range(min.x, max.x) {
+            if inside(DVec2::new(column as f64 + 0.5, row as f64 + 0.5)) {
+                visit(row * grid_size + column);
+            }
+        }
+    }
+}
+
+/// The UVs with those that rounding put a hair outside 0 to 1 pulled back.
+///
+/// # Errors
+/// If there are none, or one is not finite or really outside.
+pub(crate) fn uvs_inside_texture(mesh: &Mesh) -> Result<Vec<Vec2>, MeshError> {
+    let uvs = mesh.uvs.as_ref().ok_or(MeshError::MissingUvs)?;
+    let inside = |(vertex, uv): (usize, &Vec2)| {
+        let clamped = uv.clamp(Vec2::ZERO, Vec2::ONE);
+        if !uv.is_finite() {
+            Err(MeshError::NotFinite { attribute: "UV", vertex })
+        } else if (clamped - *uv).abs().max_element() > OUTSIDE_TOLERANCE {
+            Err(MeshError::UvOutsideTexture { vertex, u: uv.x, v: uv.y })
+        } else {
+            Ok(clamped)
+        }
+    };
+    uvs.iter().enumerate().map(inside).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use glam::Vec3;
+
+    use super::*;
+
+    /// Two squares of two triangles each in space, with the UVs given for the eight corners.
+    fn two_squares(uvs: [(f32, f32); 8]) -> (Mesh, Vec<Vec2>) {
+        let square = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)];
+        let positions = [0.0, 5.0].iter().flat_map(|&z| square.map(|(x, y)| Vec3::new(x, y, z))).collect();
+        let faces = vec![[0, 1, 2], [0, 2, 3], [4, 5, 6], [4, 6, 7]];
+        let mesh = Mesh { positions, faces, uvs: None, normals: None };
+        (mesh, uvs.map(Vec2::from).to_vec())
+    }
+
+    fn square(left: f32, size: f32) -> [(f32, f32); 4] {
+        [(left, 0.0), (left + size, 0.0), (left + size, size), (left, size)]
+    }
+
+    fn measure(first: [(f32, f32); 4], second: [(f32, f32); 4]) -> UvQuality {
+        let mut uvs = [(0.0, 0.0); 8];
+        uvs[..4].copy_from_slice(&first);
+        uvs[4..].copy_from_slice(&second);
+        let (mesh, uvs) = two_squares(uvs);
+        UvQuality::measure(&mesh, &uvs)
+    }
+
+    #[test]
+    fn neighbours_do_not_overlap() {
+        let apart = measure(square(0.0, 0.5), square(0.5, 0.5));
+        assert_eq!(apart, UvQuality { overlap: 0.0, unmapped: 0.0 });
+    }
+
+    #[test]
+    fn overlaps_are_a_share_of_what_is_used() {
+        let half = measure(square(0.0, 0.5), square(0.25, 0.5));
+        assert!((half.overlap - 1.0 / 3.0).abs() < 0.01, "{half:?}");
+        assert!(!half.is_usable());
+        let mirrored = measure(square(0.0, 0.5), square(0.5, -0.5).map(|(u, v)| (u, v.abs())));
+        assert!(mirrored.overlap > 0.99, "{mirrored:?}");
+    }
+
+    #[test]
+    fn many_faces_upon_one_another_are_counted_on_a_coarser_grid() {
+        let (square, uvs) = two_squares([(0.0, 0.0); 8]);
+        let uvs: Vec<Vec2> = square.positions.iter().map(|p| p.truncate()).chain(uvs).collect();
+        let mesh = Mesh { faces: square.faces.repeat(50_000), ..square };
+        assert!(UvQuality::measure(&mesh, &uvs).overlap > 0.9);
+    }
+
+    #[test]
+    fn surface_without_texture_is_found() {
+        let collapsed = measure(square(0.0, 0.5), [(0.7, 0.7); 4]);
+        assert_eq!(collapsed, UvQuality { overlap: 0.0, unmapped: 0.5 });
+        assert!(!collapsed.is_usable());
+    }
+
+    #[test]
+    fn only_a_hair_outside_is_pulled_in() {
+        let mesh = |v| Mesh { uvs: Some(vec![Vec2::new(0.5, v)]), ..Mesh::default() };
+        assert_eq!(uvs_inside_texture(&mesh(1.00005)).ok(), Some(vec![Vec2::new(0.5, 1.0)]));
+        assert!(matches!(uvs_inside_texture(&mesh(1.01)), Err(MeshError::UvOutsideTexture { .. })));
+        assert!(matches!(uvs_inside_texture(&mesh(f32::NAN)), Err(MeshError::NotFinite { .. })));
+        assert!(matches!(uvs_inside_texture(&Mesh::default()), Err(MeshError::MissingUvs)));
+    }
+}

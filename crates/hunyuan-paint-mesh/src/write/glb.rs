@@ -1,0 +1,149 @@
+//! Binary glTF 2.0: one mesh, one material, its texture inside.
+
+use std::path::Path;
+
+use glam::Vec3;
+use image::RgbImage;
+use serde_json::{Value, json};
+
+use super::{atomic::write_atomically, png_bytes};
+use crate::{Mesh, MeshError, MeshFormat};
+
+/// glTF's numbers for types, buffer targets and texture sampling, named as there.
+const FLOAT: u32 = 5126;
+const UNSIGNED_INT: u32 = 5125;
+const ARRAY_BUFFER: u32 = 34962;
+const ELEMENT_ARRAY_BUFFER: u32 = 34963;
+const LINEAR: u32 = 9729;
+const LINEAR_MIPMAP_LINEAR: u32 = 9987;
+const CLAMP_TO_EDGE: u32 = 33071;
+
+/// Normals this close to unit length are written as they are.
+const UNIT_TOLERANCE: f32 = 1e-3;
+
+/// Writes a textured mesh as a `.glb` file, by way of [`write_atomically`](crate::write_atomically).
+///
+/// # Errors
+/// As [`glb_bytes`]; or if the file cannot be written.
+pub fn write_glb(path: &Path, mesh: &Mesh, texture: &RgbImage) -> Result<(), MeshError> {
+    write_atomically(path, &glb_bytes(mesh, texture)?)
+}
+
+/// A textured mesh as the content of a `.glb` file.
+///
+/// Positions are written bit for bit, in the mesh's own units and axes. The one material has the texture (row 0
+/// on top, as PNG) as its base colour, no metal, and full roughness. Normals are written if the mesh has them
+/// and none of them is zero or not finite.
+///
+/// # Errors
+/// If the mesh is not valid or has no UVs, the texture cannot be encoded, or the file would exceed 4 GiB.
+pub fn glb_bytes(mesh: &Mesh, texture: &RgbImage) -> Result<Vec<u8>, MeshError> {
+    mesh.validate()?;
+    let uvs = mesh.uvs.as_ref().ok_or(MeshError::MissingUvs)?;
+    let mut body = Body::default();
+
+    let positions = body.floats(mesh.positions.iter().map(|p| p.to_array()));
+    let (min, max) = mesh.positions.iter().fold((Vec3::MAX, Vec3::MIN), |(l, h), &p| (l.min(p), h.max(p)));
+    body.accessors[0]["min"] = json!(min.to_array());
+    body.accessors[0]["max"] = json!(max.to_array());
+    // glTF's v points down.
+    let uvs = body.floats(uvs.iter().map(|uv| [uv.x, 1.0 - uv.y]));
+    let mut attributes = json!({ "POSITION": positions, "TEXCOORD_0": uvs });
+    if let Some(normals) = mesh.normals.as_deref().and_then(unit_normals) {
+        attributes["NORMAL"] = json!(body.floats(normals.iter().map(|n| n.to_array())));
+    }
+    let indices = body.indices(mesh.faces.as_flattened());
+    let image = body.view(&png_bytes(texture)?, None);
+
+    let document = json!({
+        "asset": { "version": "2.0", "generator": concat!("hunyuan-paint ", env!("CARGO_PKG_VERSION")) },
+        "scene": 0,
+        "scenes": [{ "nodes": [0] }],
+        "nodes": [{ "mesh": 0 }],
+        "meshes": [{ "primitives": [{ "attributes": attributes, "indices": indices, "material": 0 }] }],
+        "materials": [{
+            "pbrMetallicRoughness": {
+                "baseColorTexture": { "index": 0 }, "metallicFactor": 0.0, "roughnessFactor": 1.0
+            }
+        }],
+        "textures": [{ "sampler": 0, "source": 0 }],
+        "samplers": [{
+            "magFilter": LINEAR, "minFilter": LINEAR_MIPMAP_LINEAR,
+            "wrapS": CLAMP_TO_EDGE, "wrapT": CLAMP_TO_EDGE
+        }],
+        "images": [{ "bufferView": image, "mimeType": "image/png" }],
+        "buffers": [{ "byteLength": body.bytes.len() }],
+        "bufferViews": body.views,
+        "accessors": body.accessors,
+    });
+    container(document.to_string().into_bytes(), body.bytes)
+}
+
+/// The binary chunk, and what describes it.
+#[derive(Default)]
+struct Body {
+    bytes: Vec<u8>,
+    views: Vec<Value>,
+    accessors: Vec<Value>,
+}
+
+impl Body {
+    fn floats<const N: usize>(&mut self, vectors: impl ExactSizeIterator<Item = [f32; N]>) -> usize {
+        let count = vectors.len();
+        let bytes: Vec<u8> = vectors.flatten().flat_map(f32::to_le_bytes).collect();
+        let view = self.view(&bytes, Some(ARRAY_BUFFER));
+        self.accessor(view, FLOAT, &format!("VEC{N}"), count)
+    }
+
+    fn indices(&mut self, indices: &[u32]) -> usize {
+        let bytes: Vec<u8> = indices.iter().flat_map(|i| i.to_le_bytes()).collect();
+        let view = self.view(&bytes, Some(ELEMENT_ARRAY_BUFFER));
+        self.accessor(view, UNSIGNED_INT, "SCALAR", indices.len())
+    }
+
+    fn accessor(&mut self, view: usize, component: u32, shape: &str, count: usize) -> usize {
+        self.accessors
+            .push(json!({ "bufferView": view, "componentType": component, "type": shape, "count": count }));
+        self.accessors.len() - 1
+    }
+
+    fn view(&mut self, bytes: &[u8], target: Option<u32>) -> usize {
+        let mut view = json!({ "buffer": 0, "byteOffset": self.bytes.len(), "byteLength": bytes.len() });
+        if let Some(target) = target {
+            view["target"] = json!(target);
+        }
+        self.views.push(view);
+        self.bytes.extend_from_slice(bytes);
+        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
+        self.views.len() - 1
+    }
+}
+
+/// The two chunks behind their headers (glTF 2.0, section 4.4).
+fn container(mut json: Vec<u8>, binary: Vec<u8>) -> Result<Vec<u8>, MeshError> {
+    json.resize(json.len().next_multiple_of(4), b' ');
+    let length = |bytes: usize| {
+        let feature = || "more than 4 GiB in one file".to_owned();
+        u32::try_from(bytes)
+            .map_err(|_| MeshError::Unsupported { format: MeshFormat::Gltf, feature: feature() })
+    };
+    let total = 12 + 8 + json.len() + 8 + binary.len();
+    let mut glb = Vec::with_capacity(total);
+    glb.extend_from_slice(b"glTF");
+    glb.extend(2_u32.to_le_bytes());
+    glb.extend(length(total)?.to_le_bytes());
+    for (kind, chunk) in [(b"JSON", json), (b"BIN\0", binary)] {
+        glb.extend(length(chunk.len())?.to_le_bytes());
+        glb.extend_from_slice(kind);
+        glb.extend_from_slice(&chunk);
+    }
+    Ok(glb)
+}
+
+/// The normals at unit length, which glTF asks for; `None` if one has no direction.
+fn unit_normals(normals: &[Vec3]) -> Option<Vec<Vec3>> {
+    let unit = |n: &Vec3| {
+        if (n.length() - 1.0).abs() <= UNIT_TOLERANCE { Some(*n) } else { n.try_normalize() }
+    };
+    normals.iter().map(unit).collect()
+}

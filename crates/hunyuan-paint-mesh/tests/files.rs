@@ -1,0 +1,288 @@
+//! Files of every format, through the public functions: round trips, scenes, and what is wrong with bad ones.
+
+mod scene;
+
+use std::{fs, path::PathBuf};
+
+use glam::{Vec2, Vec3};
+use hunyuan_paint_mesh::{
+    Mesh, MeshError, MeshFormat, glb_bytes, read_mesh, read_mesh_from_bytes, vertex_normals, write_glb,
+    write_obj,
+};
+use image::{Rgb, RgbImage};
+use scene::Scene;
+
+type TestResult = Result<(), Box<dyn std::error::Error>>;
+
+/// A folder for one test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> std::io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("hunyuan-paint-mesh-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A tetrahedron with awkward numbers, UVs and normals.
+fn tetrahedron() -> Mesh {
+    let positions = vec![
+        Vec3::new(0.1, -0.0, 1e-7),
+        Vec3::new(1.0 / 3.0, 2.5e3, 0.0),
+        Vec3::new(-7.25, 0.3, 0.7),
+        Vec3::new(0.0, f32::MIN_POSITIVE, -1234.567),
+    ];
+    let faces = vec![[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]];
+    let normals = vertex_normals(&positions, &faces);
+    let uvs = vec![Vec2::new(0.125, 0.25), Vec2::new(1.0, 0.0), Vec2::new(0.0, 1.0), Vec2::new(0.7, 0.5)];
+    Mesh { positions, faces, uvs: Some(uvs), normals: Some(normals) }
+}
+
+fn texture() -> RgbImage {
+    RgbImage::from_fn(5, 3, |x, y| Rgb([x as u8 * 50, y as u8 * 80, 7]))
+}
+
+fn bits(mesh: &Mesh) -> Vec<[u32; 3]> {
+    mesh.positions.iter().map(|p| p.to_array().map(f32::to_bits)).collect()
+}
+
+#[test]
+fn written_files_read_back_bit_for_bit() -> TestResult {
+    let folder = Folder::new("round-trip")?;
+    let mesh = tetrahedron();
+    write_glb(&folder.path("a mesh.glb"), &mesh, &texture())?;
+    write_obj(&folder.path("a mesh.obj"), &mesh, &texture())?;
+    for name in ["a mesh.glb", "a mesh.obj"] {
+        let read = read_mesh(&folder.path(name))?;
+        assert_eq!(bits(&read), bits(&mesh), "{name}");
+        assert_eq!((&read.faces, &read.normals), (&mesh.faces, &mesh.normals), "{name}");
+        for (uv, expected) in read.uvs.iter().flatten().zip(mesh.uvs.iter().flatten()) {
+            assert!(uv.distance(*expected) < 1e-6, "{name}");
+        }
+    }
+    assert_eq!(image::open(folder.path("a mesh.png"))?.into_rgb8(), texture());
+    let mtl = fs::read_to_string(folder.path("a mesh.mtl"))?;
+    assert!(mtl.contains("map_Kd a mesh.png"));
+    assert_eq!(fs::read_dir(&folder.0)?.count(), 4);
+    Ok(())
+}
+
+#[test]
+fn a_written_glb_holds_its_texture_and_a_dull_material() -> TestResult {
+    let glb = glb_bytes(&tetrahedron(), &texture())?;
+    let (json, binary) = gltf_json(&glb)?;
+    let material = &json["materials"][0]["pbrMetallicRoughness"];
+    assert_eq!((&material["metallicFactor"], &material["roughnessFactor"]), (&0.0.into(), &1.0.into()));
+    let view = &json["bufferViews"][json["images"][0]["bufferView"].as_u64().unwrap_or(99) as usize];
+    let start = view["byteOffset"].as_u64().unwrap_or_default() as usize;
+    let png = &binary[start..start + view["byteLength"].as_u64().unwrap_or_default() as usize];
+    assert_eq!(image::load_from_memory(png)?.into_rgb8(), texture());
+    assert_eq!(json["accessors"][0]["max"][1], 2500.0);
+    Ok(())
+}
+
+/// The JSON and the binary chunk of a `.glb`.
+fn gltf_json(glb: &[u8]) -> Result<(serde_json::Value, &[u8]), Box<dyn std::error::Error>> {
+    let length = u32::from_le_bytes(*glb[12..].first_chunk().ok_or("short")?) as usize;
+    Ok((serde_json::from_slice(&glb[20..20 + length])?, &glb[20 + length + 8..]))
+}
+
+#[test]
+fn meshes_that_cannot_be_written_leave_no_file() -> TestResult {
+    let folder = Folder::new("unwritten")?;
+    let without_uvs = Mesh { uvs: None, ..tetrahedron() };
+    assert!(matches!(write_glb(&folder.path("a.glb"), &without_uvs, &texture()), Err(MeshError::MissingUvs)));
+    assert!(matches!(write_obj(&folder.path("a.obj"), &without_uvs, &texture()), Err(MeshError::MissingUvs)));
+    let line_break = write_obj(&folder.path("a\nb.obj"), &tetrahedron(), &texture());
+    assert!(matches!(line_break, Err(MeshError::Parameter { .. })));
+    // The texture's name is taken by a folder, so that one of three files cannot be put into place.
+    fs::create_dir(folder.path("b.png"))?;
+    assert!(write_obj(&folder.path("b.obj"), &tetrahedron(), &texture()).is_err());
+    assert_eq!(fs::read_dir(&folder.0)?.count(), 1);
+    Ok(())
+}
+
+#[test]
+fn formats_are_told_by_name_or_content() -> TestResult {
+    let folder = Folder::new("formats")?;
+    let glb = glb_bytes(&tetrahedron(), &texture())?;
+    for name in ["mesh.GLB", "mesh.gltf", "mesh.bin", "mesh"] {
+        fs::write(folder.path(name), &glb)?;
+        assert_eq!(bits(&read_mesh(&folder.path(name))?), bits(&tetrahedron()), "{name}");
+    }
+    fs::write(folder.path("mesh.bin"), "v 0 0 0\n")?;
+    let error = read_mesh(&folder.path("mesh.bin")).map_err(|e| e.to_string());
+    assert!(error.is_err_and(|e| e.contains("mesh.bin") && e.contains("not a mesh format")));
+    Ok(())
+}
+
+#[test]
+fn bad_files_are_errors_that_name_them() -> TestResult {
+    let folder = Folder::new("bad")?;
+    let nan = "v 0 0 0\nv 1 0 0\nv 0 nan 0\nf 1 2 3\n";
+    let point = "v 1 1 1\nv 1 1 1\nv 1 1 1\nf 1 2 3\n";
+    let garbage: Vec<u8> = (0..4096_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    for extension in ["glb", "gltf", "obj", "ply", "stl"] {
+        for content in [&b""[..], b"\0", b"\xFF\xFE\xFD", b"glTF", b"ply\n", b"solid", b"{}", &garbage] {
+            let path = folder.path(&format!("file.{extension}"));
+            fs::write(&path, content)?;
+            let error = read_mesh(&path);
+            assert!(matches!(error, Err(MeshError::File { path: p, .. }) if p == path), "{extension}");
+        }
+    }
+    let read = |text: &str| read_mesh_from_bytes(text.as_bytes(), MeshFormat::Obj);
+    assert!(matches!(read(nan), Err(MeshError::NotFinite { vertex: 2, .. })));
+    assert!(matches!(read(point), Err(MeshError::Extent { .. })));
+    assert!(matches!(read("v 1 1 1\n"), Err(MeshError::NoFaces)));
+    let missing = read_mesh(&folder.path("missing.glb"));
+    assert!(matches!(missing, Err(MeshError::File { source, .. }) if matches!(*source, MeshError::Io(_))));
+    Ok(())
+}
+
+#[test]
+fn a_glb_cut_off_or_changed_anywhere_never_panics() -> TestResult {
+    let mesh = Mesh { normals: None, ..tetrahedron() };
+    let glb = glb_bytes(&mesh, &RgbImage::new(1, 1))?;
+    for length in 0..glb.len() {
+        assert!(read_mesh_from_bytes(&glb[..length], MeshFormat::Gltf).is_err(), "{length} bytes");
+    }
+    for i in 0..glb.len() {
+        for value in [0, b'9', b'"', 0xFF] {
+            let mut changed = glb.clone();
+            changed[i] = value;
+            let _ = read_mesh_from_bytes(&changed, MeshFormat::Gltf);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn transforms_are_applied_and_mirrors_keep_the_outside() -> TestResult {
+    let triangle = Scene::triangle();
+    let scene = triangle.with(
+        "nodes",
+        r#"[
+        { "children": [1], "translation": [0, 0, 5], "rotation": [0, 0, 0.70710678118, 0.70710678118] },
+        { "mesh": 0, "scale": [-2, 1, 1] }
+    ]"#,
+    );
+    let mesh = scene.read()?;
+    let expected = [Vec3::new(0.0, 0.0, 5.0), Vec3::new(0.0, -2.0, 5.0), Vec3::new(-1.0, 0.0, 5.0)];
+    for (position, expected) in mesh.positions.iter().zip(expected) {
+        assert!(position.distance(expected) < 1e-6, "{position} {expected}");
+    }
+    assert_eq!(mesh.faces, [[0, 2, 1]]);
+    assert_eq!(mesh.uvs.as_ref().map(|uvs| uvs[2]), Some(Vec2::new(0.0, 0.0)));
+    Ok(())
+}
+
+#[test]
+fn meshes_and_primitives_are_merged_and_points_skipped() -> TestResult {
+    let primitive = r#"{ "attributes": { "POSITION": 0, "TEXCOORD_0": 1 } }"#;
+    let strip = r#"{ "attributes": { "POSITION": 0 }, "indices": 2, "mode": 5 }"#;
+    let points = r#"{ "attributes": { "POSITION": 0 }, "mode": 0 }"#;
+    let scene = Scene::triangle()
+        .with(
+            "meshes",
+            &format!(r#"[{{ "primitives": [{primitive}, {points}] }}, {{ "primitives": [{strip}] }}]"#),
+        )
+        .with("nodes", r#"[{ "mesh": 0 }, { "mesh": 1, "matrix": [1,0,0,0, 0,1,0,0, 0,0,1,0, 0,0,9,1] }]"#)
+        .with("scenes", r#"[{ "nodes": [0, 1] }]"#);
+    let mesh = scene.read()?;
+    assert_eq!(mesh.faces, [[0, 1, 2], [5, 4, 3]]);
+    assert_eq!(mesh.positions[5], Vec3::new(0.0, 1.0, 9.0));
+    assert_eq!(mesh.uvs, None);
+
+    let only_points = Scene::triangle().with("meshes", &format!(r#"[{{ "primitives": [{points}] }}]"#));
+    assert!(matches!(only_points.read(), Err(MeshError::NoFaces)));
+    Ok(())
+}
+
+#[test]
+fn sparse_and_quantised_accessors() -> TestResult {
+    let sparse = Scene::triangle().with_accessor(
+        0,
+        r#"{
+        "bufferView": 0, "componentType": 5126, "type": "VEC3", "count": 3,
+        "sparse": { "count": 1, "indices": { "bufferView": 2, "byteOffset": 1, "componentType": 5121 },
+                    "values": { "bufferView": 0, "byteOffset": 12 } }
+    }"#,
+    );
+    // The second index of view 2 is 1, the second position of view 0 is (1, 0, 0): nothing changes but by way.
+    assert_eq!(sparse.read()?.positions, [Vec3::ZERO, Vec3::X, Vec3::Y]);
+    let from_zero = Scene::triangle().with_accessor(
+        0,
+        r#"{
+        "componentType": 5126, "type": "VEC3", "count": 3,
+        "sparse": { "count": 2, "indices": { "bufferView": 2, "byteOffset": 0, "componentType": 5121 },
+                    "values": { "bufferView": 0, "byteOffset": 12 } }
+    }"#,
+    );
+    // Substitutes at 2 and 1 with the second and the third position.
+    assert_eq!(from_zero.read()?.positions, [Vec3::ZERO, Vec3::Y, Vec3::X]);
+    let quantised = Scene::triangle()
+        .with_accessor(
+            0,
+            r#"{ "bufferView": 3, "componentType": 5120, "type": "VEC3", "count": 3, "normalized": true }"#,
+        )
+        .with("extensionsRequired", r#"["KHR_mesh_quantization"]"#);
+    assert_eq!(quantised.read()?.positions, [Vec3::ZERO, Vec3::X, Vec3::NEG_Y]);
+    Ok(())
+}
+
+#[test]
+fn buffers_may_lie_in_other_files() -> TestResult {
+    let folder = Folder::new("buffers")?;
+    let (json, bytes) = Scene::triangle().with_buffer_uri("a%20buffer.bin");
+    fs::write(folder.path("mesh.gltf"), &json)?;
+    let missing = read_mesh(&folder.path("mesh.gltf")).map_err(|e| e.to_string());
+    assert!(missing.is_err_and(|e| e.contains("a buffer.bin")));
+    fs::write(folder.path("a buffer.bin"), bytes)?;
+    assert_eq!(read_mesh(&folder.path("mesh.gltf"))?.positions, [Vec3::ZERO, Vec3::X, Vec3::Y]);
+    let alone = read_mesh_from_bytes(json.as_bytes(), MeshFormat::Gltf);
+    assert!(matches!(alone, Err(MeshError::Unsupported { .. })));
+    Ok(())
+}
+
+#[test]
+fn compressed_and_broken_scenes_are_told_apart() {
+    for extension in ["KHR_draco_mesh_compression", "EXT_meshopt_compression"] {
+        let scene = Scene::triangle().with("extensionsRequired", &format!(r#"["{extension}"]"#));
+        let error = scene.read();
+        assert!(matches!(error, Err(MeshError::Unsupported { feature, .. }) if feature.contains(extension)));
+    }
+    let harmless = Scene::triangle().with("extensionsRequired", r#"["KHR_materials_unlit"]"#);
+    assert!(harmless.read().is_ok());
+    let accessor = |fields: &str| Scene::triangle().with_accessor(0, &format!("{{ {fields} }}"));
+    let broken = [
+        Scene::triangle().with("nodes", r#"[{ "children": [0], "mesh": 0 }]"#),
+        Scene::triangle().with("nodes", r#"[{ "mesh": 7 }]"#),
+        Scene::triangle().with("scenes", r#"[{ "nodes": [9] }]"#),
+        Scene::triangle().with("buffers", r#"[{ "byteLength": 100000 }]"#),
+        Scene::triangle().with("bufferViews", "[]"),
+        Scene::triangle().with("accessors", "[]"),
+        accessor(r#""bufferView": 0, "componentType": 5126, "type": "VEC3", "count": 18446744073709551615"#),
+        accessor(r#""bufferView": 0, "componentType": 5126, "type": "VEC3", "count": 4"#),
+        accessor(r#""bufferView": 0, "componentType": 5126, "type": "VEC2", "count": 3"#),
+        accessor(r#""bufferView": 0, "componentType": 1, "type": "VEC3", "count": 3"#),
+        accessor(r#""componentType": 5126, "type": "VEC3", "count": 3"#),
+        accessor(
+            r#""componentType": 5126, "type": "VEC3", "count": 1000000000000, "sparse": { "count": 0,
+            "indices": { "bufferView": 2, "componentType": 5121 }, "values": { "bufferView": 0 } }"#,
+        ),
+    ];
+    for (i, scene) in broken.iter().enumerate() {
+        assert!(matches!(scene.read(), Err(MeshError::Malformed { .. })), "scene {i}: {:?}", scene.read());
+    }
+}

@@ -1,0 +1,127 @@
+use std::path::PathBuf;
+
+use hunyuan_paint_scheduler::SchedulerError;
+
+/// What can go wrong between a model folder and an image.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// A file of the model folder is missing or unreadable.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// None of the names under which a network's weights are published is in the folder.
+    #[error("{folder}: no weights found; expected one of {expected}")]
+    NoWeights {
+        /// The folder.
+        folder: PathBuf,
+        /// The names looked for.
+        expected: String,
+    },
+    /// A `config.json` is not JSON, or lacks a field, or has one of another type.
+    #[error("{path}: {source}")]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A configuration asks for something that these networks do not have.
+    #[error("{path}: field '{field}': expected {expected}, found {found}")]
+    Config {
+        /// The file, or the type's name where the configuration came from memory.
+        path: PathBuf,
+        /// The field.
+        field: String,
+        /// What is supported.
+        expected: String,
+        /// What the configuration says.
+        found: String,
+    },
+    /// A weights file is not in its format, or is cut short.
+    #[error("{file}: not a readable weights file: {reason}")]
+    UnreadableWeights {
+        /// The file.
+        file: PathBuf,
+        /// What the reader said.
+        reason: String,
+    },
+    /// A tensor of a weights file cannot be read.
+    #[error("{file}: key '{key}': {reason}")]
+    UnreadableTensor {
+        /// The file.
+        file: PathBuf,
+        /// The tensor's key.
+        key: String,
+        /// What the reader said.
+        reason: String,
+    },
+    /// The network needs a tensor that the file does not have.
+    #[error("{file}: key '{key}' is missing ({count} missing in all)")]
+    MissingKey {
+        /// The file.
+        file: PathBuf,
+        /// The first missing key.
+        key: String,
+        /// How many are missing.
+        count: usize,
+    },
+    /// The file has a tensor that the network does not use.
+    #[error("{file}: key '{key}' is not used by the network ({count} unused in all)")]
+    UnusedKey {
+        /// The file.
+        file: PathBuf,
+        /// The first unused key.
+        key: String,
+        /// How many are unused.
+        count: usize,
+    },
+    /// A tensor has another shape than the configuration implies.
+    #[error("{file}: key '{key}': expected shape {expected:?}, found {found:?}")]
+    WrongShape {
+        /// The file.
+        file: PathBuf,
+        /// The tensor's key.
+        key: String,
+        /// The shape that the configuration implies.
+        expected: Vec<usize>,
+        /// The file's shape.
+        found: Vec<usize>,
+    },
+    /// The tokenizer's vocabulary or merges cannot be used.
+    #[error("{path}: {reason}")]
+    Tokenizer {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An argument of a forward pass or pipeline does not fit.
+    #[error("{input}: expected {expected}, found {found}")]
+    Input {
+        /// The argument.
+        input: &'static str,
+        /// What is needed.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
+    /// The scheduler refused its configuration or a step.
+    #[error("scheduler: {0}")]
+    Scheduler(#[from] SchedulerError),
+    /// The progress callback asked to stop.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl ModelError {
+    pub(crate) fn input(input: &'static str, expected: impl ToString, found: impl ToString) -> Self {
+        Self::Input { input, expected: expected.to_string(), found: found.to_string() }
+    }
+}

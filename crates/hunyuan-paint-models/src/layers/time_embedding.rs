@@ -1,0 +1,59 @@
+use burn::{
+    module::Module,
+    nn::{Linear, LinearConfig},
+    tensor::{Device, Tensor, activation::silu},
+};
+
+/// Sinusoidal features of a timestep, `[cos .., sin ..]`, `channels` of them (Ho et al. 2020 with
+/// the halves swapped, as Stable Diffusion does).
+///
+/// Computed on the host with portable functions and rounded to single precision where PyTorch
+/// rounds, so that every device sees the same numbers.
+pub(crate) fn timestep_features(timestep: f64, channels: usize) -> Vec<f32> {
+    let half = channels / 2;
+    let timestep = timestep as f32;
+    let arguments: Vec<f64> = (0..half)
+        .map(|i| {
+            let exponent = -(libm::log(10_000.0)) as f32 * i as f32 / half as f32;
+            let frequency = libm::exp(f64::from(exponent)) as f32;
+            f64::from(timestep * frequency)
+        })
+        .collect();
+    let cosines = arguments.iter().map(|&x| libm::cos(x) as f32);
+    let sines = arguments.iter().map(|&x| libm::sin(x) as f32);
+    cosines.chain(sines).collect()
+}
+
+/// Two linear layers from timestep features to the embedding that every residual block reads.
+#[derive(Module, Debug)]
+pub(crate) struct TimestepEmbedding {
+    linear_1: Linear,
+    linear_2: Linear,
+}
+
+impl TimestepEmbedding {
+    pub(crate) fn new(channels: usize, time_channels: usize, device: &Device) -> Self {
+        Self {
+            linear_1: LinearConfig::new(channels, time_channels).init(device),
+            linear_2: LinearConfig::new(time_channels, time_channels).init(device),
+        }
+    }
+
+    /// `[B, C]` → `[B, T]`.
+    pub(crate) fn forward(&self, features: Tensor<2>) -> Tensor<2> {
+        self.linear_2.forward(silu(self.linear_1.forward(features)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_start_with_the_cosine_of_the_timestep_itself() {
+        let features = timestep_features(2.0, 8);
+        assert_eq!(features.len(), 8);
+        assert_eq!(features[0], libm::cos(2.0) as f32);
+        assert_eq!(features[4], libm::sin(2.0) as f32);
+    }
+}

@@ -1,0 +1,102 @@
+//! The loop that both pipelines share: predict, step, report.
+
+use std::ops::ControlFlow;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use hunyuan_paint_scheduler::{
+    DdimScheduler, Scheduler, SchedulerConfig, SchedulerKind, random::NormalGenerator,
+};
+use image::RgbImage;
+
+use crate::ModelError;
+
+/// How to denoise.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DenoiseOptions {
+    /// Which scheduler, built from the model folder's `scheduler_config.json`.
+    pub scheduler: SchedulerKind,
+    /// Steps, 1 or more.
+    pub num_inference_steps: usize,
+    /// Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598); 1 or less switches it off.
+    pub guidance_scale: f32,
+    /// DDIM's share of fresh noise, 0 to 1; other schedulers ignore it.
+    pub eta: f32,
+}
+
+impl DenoiseOptions {
+    pub(super) fn init_scheduler(
+        &self,
+        config: &SchedulerConfig,
+    ) -> Result<Box<dyn Scheduler<Tensor<4>>>, ModelError> {
+        Ok(match self.scheduler {
+            SchedulerKind::Ddim => Box::new(DdimScheduler::new(config)?.with_eta(self.eta)?),
+            other => other.init(config)?,
+        })
+    }
+
+    pub(super) fn check(&self) -> Result<(), ModelError> {
+        let guidance_scale = self.guidance_scale;
+        if guidance_scale.is_finite() {
+            return Ok(());
+        }
+        Err(ModelError::input("guidance_scale", "a finite number", guidance_scale))
+    }
+}
+
+/// What a progress callback learns after every step.
+pub struct StepProgress<'a> {
+    /// Steps done, from 1.
+    pub step: usize,
+    /// Steps in all.
+    pub num_steps: usize,
+    preview: &'a dyn Fn() -> Result<Vec<RgbImage>, ModelError>,
+}
+
+impl StepProgress<'_> {
+    /// Decodes the images as the model imagines them now. This costs a run of the decoder.
+    ///
+    /// # Errors
+    /// If the decoder fails.
+    pub fn preview(&self) -> Result<Vec<RgbImage>, ModelError> {
+        (self.preview)()
+    }
+}
+
+/// Noise of the given shape, drawn on the host and uploaded.
+pub(super) fn randn(generator: &mut dyn NormalGenerator, shape: [usize; 4], device: &Device) -> Tensor<4> {
+    let mut values = vec![0.0; shape.iter().product()];
+    generator.fill_normal(&mut values);
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// From noise to latents. The scheduler's timesteps are set already.
+///
+/// - `shape`: of the latents; the first draw of `generator` fills it, later ones are the steps' noise
+/// - `predict`: from the scaled sample and the timestep to the model's output
+/// - `decode`: latents to images, for previews
+pub(super) fn denoise(
+    scheduler: &mut dyn Scheduler<Tensor<4>>,
+    shape: [usize; 4],
+    generator: &mut dyn NormalGenerator,
+    device: &Device,
+    mut predict: impl FnMut(Tensor<4>, f64) -> Result<Tensor<4>, ModelError>,
+    decode: impl Fn(Tensor<4>) -> Result<Vec<RgbImage>, ModelError>,
+    on_step: &mut dyn FnMut(&StepProgress<'_>) -> ControlFlow<()>,
+) -> Result<Tensor<4>, ModelError> {
+    let timesteps = scheduler.timesteps().to_vec();
+    let mut latents = randn(generator, shape, device).mul_scalar(scheduler.init_noise_sigma());
+    for (i, &timestep) in timesteps.iter().enumerate() {
+        let sample = scheduler.scale_model_input(&latents, i)?;
+        let model_output = predict(sample, f64::from(timestep))?;
+        let noise = scheduler.needs_noise(i).then(|| randn(generator, shape, device));
+        let step = scheduler.step(i, &model_output, &latents, noise.as_ref())?;
+        latents = step.prev_sample;
+
+        let preview = || decode(step.pred_original_sample.clone());
+        let progress = StepProgress { step: i + 1, num_steps: timesteps.len(), preview: &preview };
+        if on_step(&progress).is_break() {
+            return Err(ModelError::Cancelled);
+        }
+    }
+    Ok(latents)
+}

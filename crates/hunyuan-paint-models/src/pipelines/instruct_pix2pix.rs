@@ -1,0 +1,177 @@
+//! InstructPix2Pix (Brooks et al. 2022, arXiv 2211.09800): an image repainted as a text asks. With
+//! Hunyuan3D's weights and an empty text it removes light and shadow.
+
+use std::{ops::ControlFlow, path::Path};
+
+use burn::tensor::{Device, Tensor};
+use hunyuan_paint_scheduler::{SchedulerConfig, SchedulerKind, random::NormalGenerator};
+use image::RgbImage;
+
+use super::{
+    denoise::{DenoiseOptions, StepProgress, denoise},
+    images,
+};
+use crate::{
+    AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, ClipTokenizer, ModelError,
+    UNet2DConditionConfig, UNet2DConditionModel, folder,
+};
+
+/// How to repaint an image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InstructPix2PixOptions {
+    /// What to do to the image.
+    pub prompt: String,
+    /// Scheduler, steps and the guidance by the text.
+    pub denoise: DenoiseOptions,
+    /// The guidance by the image; both guidances are off where the text's is 1 or less, or this below 1.
+    pub image_guidance_scale: f32,
+}
+
+impl Default for InstructPix2PixOptions {
+    /// As Hunyuan3D removes light and shadow: no text, 50 steps, guidance off.
+    fn default() -> Self {
+        Self {
+            prompt: String::new(),
+            denoise: DenoiseOptions {
+                scheduler: SchedulerKind::EulerAncestral,
+                num_inference_steps: 50,
+                guidance_scale: 1.0,
+                eta: 0.0,
+            },
+            image_guidance_scale: 1.5,
+        }
+    }
+}
+
+/// The networks of InstructPix2Pix, loaded.
+#[derive(Debug)]
+pub struct InstructPix2PixPipeline {
+    tokenizer: ClipTokenizer,
+    text_encoder: ClipTextModel,
+    unet: UNet2DConditionModel,
+    vae: AutoencoderKl,
+    scheduler_config: SchedulerConfig,
+    native_size: u32,
+    device: Device,
+}
+
+impl InstructPix2PixPipeline {
+    /// Loads a folder in the published layout: `unet`, `vae`, `text_encoder`, `tokenizer`, `scheduler`.
+    ///
+    /// # Errors
+    /// If a file is missing or malformed, or the weights are not the configuration's.
+    pub fn from_pretrained(folder: &Path, device: &Device) -> Result<Self, ModelError> {
+        folder::check(folder)?;
+        let unet_config = UNet2DConditionConfig::read(&folder.join("unet/config.json"))?;
+        let vae_config = AutoencoderKlConfig::read(&folder.join("vae/config.json"))?;
+        let text_config = ClipTextConfig::read(&folder.join("text_encoder/config.json"))?;
+        if unet_config.in_channels != 2 * vae_config.latent_channels {
+            return Err(ModelError::input(
+                "unet in_channels",
+                format!("twice the autoencoder's {} latent channels", vae_config.latent_channels),
+                unet_config.in_channels,
+            ));
+        }
+        let text_weights = folder::text_encoder_weights(&folder.join("text_encoder"))?;
+        let vae = vae_config.load(&folder::weights(&folder.join("vae"))?, device)?;
+        Ok(Self {
+            tokenizer: ClipTokenizer::from_folder(&folder.join("tokenizer"))?,
+            text_encoder: text_config.load(&text_weights, device)?,
+            unet: unet_config.load(&folder::weights(&folder.join("unet"))?, device)?,
+            scheduler_config: folder::scheduler_config(folder)?,
+            native_size: (unet_config.sample_size * vae.spatial_factor()) as u32,
+            vae,
+            device: device.clone(),
+        })
+    }
+
+    /// Side of the square images that the model was made for.
+    pub fn native_size(&self) -> u32 {
+        self.native_size
+    }
+
+    /// The token ids of a text, as the text encoder gets them.
+    ///
+    /// # Errors
+    /// If the text cannot be split into tokens.
+    pub fn tokenize(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        self.tokenizer.encode(text)
+    }
+
+    /// Repaints `image`, whose sides must be multiples of the autoencoder's spatial factor.
+    ///
+    /// `generator` draws the initial latents, then the noise of each step that needs some. `on_step`
+    /// is called after every step; breaking cancels the run.
+    ///
+    /// # Errors
+    /// If an option or the image's size does not fit, or the run was cancelled.
+    pub fn run(
+        &self,
+        image: &RgbImage,
+        options: &InstructPix2PixOptions,
+        generator: &mut dyn NormalGenerator,
+        on_step: &mut dyn FnMut(&StepProgress<'_>) -> ControlFlow<()>,
+    ) -> Result<RgbImage, ModelError> {
+        options.denoise.check()?;
+        let InstructPix2PixOptions { prompt, denoise: DenoiseOptions { guidance_scale, .. }, image_guidance_scale } =
+            options;
+        if !image_guidance_scale.is_finite() {
+            return Err(ModelError::input("image_guidance_scale", "a finite number", image_guidance_scale));
+        }
+        let guided = *guidance_scale > 1.0 && *image_guidance_scale >= 1.0;
+
+        // 1. text: of the prompt, and with guidance of the empty prompt for the other two branches
+        let text = self.encode_text(prompt)?;
+        let text = if guided {
+            let empty = self.encode_text("")?;
+            Tensor::cat(vec![text, empty.clone(), empty], 0)
+        } else {
+            text
+        };
+
+        // 2. the image's latents: the mode, not scaled; nothing for the third branch
+        let images = images::to_tensor("image", std::slice::from_ref(image), &self.device)?;
+        let image_latents = self.vae.encode(images)?.mean;
+        let [_, channels, height, width] = image_latents.dims();
+        let image_latents = if guided {
+            let none = image_latents.zeros_like();
+            Tensor::cat(vec![image_latents.clone(), image_latents, none], 0)
+        } else {
+            image_latents
+        };
+
+        // 3. denoise
+        let mut scheduler = options.denoise.init_scheduler(&self.scheduler_config)?;
+        scheduler.set_timesteps(options.denoise.num_inference_steps)?;
+        let predict = |sample: Tensor<4>, timestep: f64| {
+            let branches = image_latents.dims()[0];
+            let sample = Tensor::cat(vec![sample.repeat_dim(0, branches), image_latents.clone()], 1);
+            let output = self.unet.forward(sample, timestep, text.clone())?;
+            if !guided {
+                return Ok(output);
+            }
+            let branch = |i| output.clone().narrow(0, i, 1);
+            let (by_text, by_image, by_none) = (branch(0), branch(1), branch(2));
+            let text_direction = (by_text - by_image.clone()).mul_scalar(*guidance_scale);
+            let image_direction = (by_image - by_none.clone()).mul_scalar(*image_guidance_scale);
+            Ok(by_none + text_direction + image_direction)
+        };
+        let shape = [1, channels, height, width];
+        let decode = |latents| self.decode(latents);
+        let latents =
+            denoise(scheduler.as_mut(), shape, generator, &self.device, predict, decode, on_step)?;
+
+        // 4. decode
+        let decoded = self.decode(latents)?;
+        let none = || ModelError::input("decoded images", "one", "none");
+        decoded.into_iter().next().ok_or_else(none)
+    }
+
+    fn encode_text(&self, text: &str) -> Result<Tensor<3>, ModelError> {
+        self.text_encoder.forward(&[self.tokenizer.encode(text)?], &self.device)
+    }
+
+    fn decode(&self, latents: Tensor<4>) -> Result<Vec<RgbImage>, ModelError> {
+        images::from_tensor(self.vae.decode(latents.div_scalar(self.vae.scaling_factor()))?)
+    }
+}

@@ -1,0 +1,218 @@
+//! Hunyuan3D-Paint's multiview diffusion (arXiv 2501.12202, section 4): images of an object from
+//! several cameras, from reference images of it and the geometry that each camera sees.
+
+use std::{ops::ControlFlow, path::Path};
+
+use burn::tensor::{Device, Tensor};
+use hunyuan_paint_scheduler::{SchedulerConfig, SchedulerKind, random::NormalGenerator};
+use image::RgbImage;
+
+use super::{
+    denoise::{DenoiseOptions, StepProgress, denoise, randn},
+    images,
+};
+use crate::{
+    AutoencoderKl, AutoencoderKlConfig, Branch, ModelError, UNet2p5DConditionConfig,
+    UNet2p5DConditionModel, ViewConditions, folder,
+};
+
+/// Steps of the turbo model.
+pub const TURBO_STEPS: usize = 10;
+
+/// The turbo model was distilled on this many evenly spaced timesteps.
+const TURBO_GRID: usize = 30;
+
+/// How to paint the views.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MultiviewOptions {
+    /// Scheduler, steps and guidance.
+    pub denoise: DenoiseOptions,
+    /// Whether to take the timesteps that the turbo model was distilled on, if the scheduler is LCM.
+    pub turbo_timesteps: bool,
+}
+
+impl MultiviewOptions {
+    /// The standard model: 30 steps, guidance 2.
+    pub fn standard() -> Self {
+        let denoise = DenoiseOptions {
+            scheduler: SchedulerKind::EulerAncestral,
+            num_inference_steps: 30,
+            guidance_scale: 2.0,
+            eta: 0.0,
+        };
+        Self { denoise, turbo_timesteps: false }
+    }
+
+    /// The turbo model: 10 steps, no guidance.
+    pub fn turbo() -> Self {
+        let denoise = DenoiseOptions {
+            scheduler: SchedulerKind::Lcm,
+            num_inference_steps: TURBO_STEPS,
+            guidance_scale: 1.0,
+            eta: 0.0,
+        };
+        Self { denoise, turbo_timesteps: true }
+    }
+}
+
+/// The timesteps of the turbo model, of 1000: 989, 890, … 98 for 10 steps; `None` for 0 or more than 30.
+pub fn turbo_timesteps(num_inference_steps: usize) -> Option<Vec<usize>> {
+    let ratio = 1000 / TURBO_GRID;
+    let grid = |i: usize| (TURBO_GRID - i * TURBO_GRID / num_inference_steps) * ratio - 1;
+    (1..=TURBO_GRID).contains(&num_inference_steps).then(|| (0..num_inference_steps).map(grid).collect())
+}
+
+/// What the views are painted from. All images have the same size, a multiple of the autoencoder's
+/// spatial factor on each side.
+#[derive(Clone, Copy, Debug)]
+pub struct MultiviewInputs<'a> {
+    /// The object, unlit, on white; one image or more.
+    pub references: &'a [RgbImage],
+    /// What each camera sees of the normals.
+    pub normal_maps: &'a [RgbImage],
+    /// What each camera sees of the positions.
+    pub position_maps: &'a [RgbImage],
+    /// The trained view, 0 to 43, that each camera comes closest to.
+    pub view_indices: &'a [u32],
+}
+
+/// The networks of Hunyuan3D-Paint, loaded.
+#[derive(Debug)]
+pub struct MultiviewPipeline {
+    unet: UNet2p5DConditionModel,
+    vae: AutoencoderKl,
+    scheduler_config: SchedulerConfig,
+    native_size: u32,
+    device: Device,
+}
+
+impl MultiviewPipeline {
+    /// Loads a folder in the published layout: `unet`, `vae`, `scheduler`.
+    ///
+    /// # Errors
+    /// If a file is missing or malformed, or the weights are not the configuration's.
+    pub fn from_pretrained(folder: &Path, device: &Device) -> Result<Self, ModelError> {
+        folder::check(folder)?;
+        let unet_config = UNet2p5DConditionConfig::read(&folder.join("unet/config.json"))?;
+        let vae_config = AutoencoderKlConfig::read(&folder.join("vae/config.json"))?;
+        if unet_config.unet.in_channels != vae_config.latent_channels {
+            return Err(ModelError::input(
+                "unet in_channels",
+                format!("the autoencoder's {} latent channels", vae_config.latent_channels),
+                unet_config.unet.in_channels,
+            ));
+        }
+        let vae = vae_config.load(&folder::weights(&folder.join("vae"))?, device)?;
+        Ok(Self {
+            unet: unet_config.load(&folder::weights(&folder.join("unet"))?, device)?,
+            scheduler_config: folder::scheduler_config(folder)?,
+            native_size: (unet_config.unet.sample_size * vae.spatial_factor()) as u32,
+            vae,
+            device: device.clone(),
+        })
+    }
+
+    /// Side of the square images that the model was made for.
+    pub fn native_size(&self) -> u32 {
+        self.native_size
+    }
+
+    /// Paints one image for every view, of the size of the maps.
+    ///
+    /// `posterior_generator` draws, in this order, the autoencoder's noise for the references, the
+    /// normal maps and the position maps; `generator` the initial latents, then the noise of each
+    /// step that needs some. `on_step` is called after every step; breaking cancels the run.
+    ///
+    /// # Errors
+    /// If an option, a number or a size does not fit, or the run was cancelled.
+    pub fn run(
+        &self,
+        inputs: &MultiviewInputs<'_>,
+        options: &MultiviewOptions,
+        posterior_generator: &mut dyn NormalGenerator,
+        generator: &mut dyn NormalGenerator,
+        on_step: &mut dyn FnMut(&StepProgress<'_>) -> ControlFlow<()>,
+    ) -> Result<Vec<RgbImage>, ModelError> {
+        options.denoise.check()?;
+        let views = inputs.view_indices.len();
+        for (input, maps) in [("normal_maps", inputs.normal_maps), ("position_maps", inputs.position_maps)] {
+            if maps.len() != views {
+                return Err(ModelError::input(input, format!("one for each of {views} views"), maps.len()));
+            }
+        }
+
+        // 1. images to latents
+        let mut encode = |input, images| self.encode(input, images, posterior_generator);
+        let ref_latents = encode("references", inputs.references)?;
+        let conditions = ViewConditions {
+            normal_latents: encode("normal_maps", inputs.normal_maps)?,
+            position_latents: encode("position_maps", inputs.position_maps)?,
+            view_indices: inputs.view_indices.to_vec(),
+        };
+
+        // 2. the reference UNet, once
+        let references = self.unet.encode_references(ref_latents)?;
+
+        // 3. denoise all views together, with guidance both branches in one batch
+        let mut scheduler = options.denoise.init_scheduler(&self.scheduler_config)?;
+        let steps = options.denoise.num_inference_steps;
+        if options.turbo_timesteps && options.denoise.scheduler == SchedulerKind::Lcm {
+            let timesteps = turbo_timesteps(steps)
+                .ok_or_else(|| ModelError::input("num_inference_steps", "1 to 30 for turbo", steps))?;
+            scheduler.set_custom_timesteps(&timesteps)?;
+        } else {
+            scheduler.set_timesteps(steps)?;
+        }
+        let guidance_scale = options.denoise.guidance_scale;
+        let branches: &[Branch] = if guidance_scale > 1.0 {
+            &[Branch::Unconditional, Branch::Conditional]
+        } else {
+            &[Branch::Conditional]
+        };
+        let predict = |sample: Tensor<4>, timestep: f64| {
+            let output = self.unet.forward(sample, timestep, &conditions, &references, branches)?;
+            if branches.len() == 1 {
+                return Ok(output);
+            }
+            let unconditional = output.clone().narrow(0, 0, views);
+            let conditional = output.narrow(0, views, views);
+            Ok(unconditional.clone() + (conditional - unconditional).mul_scalar(guidance_scale))
+        };
+        let shape = conditions.normal_latents.dims();
+        let decode = |latents| self.decode(latents);
+        let latents =
+            denoise(scheduler.as_mut(), shape, generator, &self.device, predict, decode, on_step)?;
+
+        // 4. latents to images
+        self.decode(latents)
+    }
+
+    fn encode(
+        &self,
+        input: &'static str,
+        images: &[RgbImage],
+        generator: &mut dyn NormalGenerator,
+    ) -> Result<Tensor<4>, ModelError> {
+        let posterior = self.vae.encode(images::to_tensor(input, images, &self.device)?)?;
+        let noise = randn(generator, posterior.mean.dims(), &self.device);
+        Ok(posterior.sample(noise).mul_scalar(self.vae.scaling_factor()))
+    }
+
+    fn decode(&self, latents: Tensor<4>) -> Result<Vec<RgbImage>, ModelError> {
+        images::from_tensor(self.vae.decode(latents.div_scalar(self.vae.scaling_factor()))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turbo_timesteps_are_a_subset_of_the_grid_it_was_distilled_on() {
+        assert_eq!(turbo_timesteps(10), Some(vec![989, 890, 791, 692, 593, 494, 395, 296, 197, 98]));
+        assert_eq!(turbo_timesteps(1), Some(vec![989]));
+        assert_eq!(turbo_timesteps(30).map(|t| (t.len(), t[29])), Some((30, 32)));
+        assert_eq!(turbo_timesteps(0), None);
+        assert_eq!(turbo_timesteps(31), None);
+    }
+}

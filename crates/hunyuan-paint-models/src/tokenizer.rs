@@ -1,0 +1,154 @@
+//! CLIP's byte-pair tokenizer, from the published `tokenizer` folder.
+
+use std::{collections::HashMap, path::Path};
+
+use serde_json::Value;
+use tokenizers::{
+    NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer,
+    models::bpe::{BPE, Vocab},
+    normalizers::{Lowercase, NFC, Replace, Sequence, replace::ReplacePattern},
+    pre_tokenizers::{
+        byte_level::ByteLevel,
+        sequence::Sequence as PreTokenizerSequence,
+        split::{Split, SplitPattern},
+    },
+};
+
+use crate::{ModelError, config::read_json};
+
+const START_OF_TEXT: &str = "<|startoftext|>";
+const END_OF_TEXT: &str = "<|endoftext|>";
+
+/// What CLIP calls a word: contractions, runs of letters, single digits, runs of anything else.
+const WORD: &str = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+
+/// transformers' `CLIPTokenizer`.
+#[derive(Debug)]
+pub struct ClipTokenizer {
+    tokenizer: Tokenizer,
+    start_of_text: u32,
+    end_of_text: u32,
+    pad: u32,
+    model_max_length: usize,
+}
+
+impl ClipTokenizer {
+    /// Reads `vocab.json`, `merges.txt` and, where present, `tokenizer_config.json` and
+    /// `special_tokens_map.json` of a folder.
+    ///
+    /// # Errors
+    /// If a file is missing or malformed, or a special token is not in the vocabulary.
+    pub fn from_folder(folder: &Path) -> Result<Self, ModelError> {
+        let vocab_path = folder.join("vocab.json");
+        let merges_path = folder.join("merges.txt");
+        let vocab: Vocab = read_json::<HashMap<String, u32>>(&vocab_path)?.into_iter().collect();
+        let merges = read_merges(&merges_path)?;
+        let id = |token: &str| {
+            vocab.get(token).copied().ok_or_else(|| ModelError::Tokenizer {
+                path: vocab_path.clone(),
+                reason: format!("token '{token}' is not in the vocabulary"),
+            })
+        };
+        let (start_of_text, end_of_text) = (id(START_OF_TEXT)?, id(END_OF_TEXT)?);
+
+        let settings = Settings::read(folder)?;
+        let pad = match &settings.pad_token {
+            Some(token) => id(token)?,
+            None => end_of_text,
+        };
+
+        let wrong = |reason: tokenizers::Error| ModelError::Tokenizer {
+            path: folder.to_owned(),
+            reason: reason.to_string(),
+        };
+        let bpe = BPE::builder()
+            .vocab_and_merges(vocab, merges)
+            .unk_token(END_OF_TEXT.to_owned())
+            .end_of_word_suffix("</w>".to_owned())
+            .build()
+            .map_err(wrong)?;
+        let mut tokenizer = Tokenizer::new(bpe);
+        let single_spaces =
+            Replace::new(ReplacePattern::Regex(r"\s+".to_owned()), " ").map_err(wrong)?;
+        tokenizer.with_normalizer(Some(Sequence::new(vec![
+            NormalizerWrapper::NFC(NFC),
+            NormalizerWrapper::Replace(single_spaces),
+            NormalizerWrapper::Lowercase(Lowercase),
+        ])));
+        let pattern = SplitPattern::Regex(WORD.to_owned());
+        let words = Split::new(pattern, SplitDelimiterBehavior::Removed, true).map_err(wrong)?;
+        tokenizer.with_pre_tokenizer(Some(PreTokenizerSequence::new(vec![
+            PreTokenizerWrapper::Split(words),
+            PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, true, false)),
+        ])));
+        let model_max_length = settings.model_max_length.unwrap_or(77);
+        Ok(Self { tokenizer, start_of_text, end_of_text, pad, model_max_length })
+    }
+
+    /// The ids of a text: start, at most `model_max_length − 2` tokens, end, padding; always
+    /// `model_max_length` of them.
+    ///
+    /// # Errors
+    /// If the text cannot be split into tokens of the vocabulary.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        let encoding = self.tokenizer.encode(text, false).map_err(|error| ModelError::Input {
+            input: "prompt",
+            expected: "text that the tokenizer can split".to_owned(),
+            found: error.to_string(),
+        })?;
+        let room = self.model_max_length - 2;
+        let mut ids = vec![self.start_of_text];
+        ids.extend(encoding.get_ids().iter().take(room));
+        ids.push(self.end_of_text);
+        ids.resize(self.model_max_length, self.pad);
+        Ok(ids)
+    }
+}
+
+/// What the two optional files say.
+#[derive(Default)]
+struct Settings {
+    pad_token: Option<String>,
+    model_max_length: Option<usize>,
+}
+
+impl Settings {
+    fn read(folder: &Path) -> Result<Self, ModelError> {
+        let mut settings = Self::default();
+        for name in ["special_tokens_map.json", "tokenizer_config.json"] {
+            let path = folder.join(name);
+            if !path.is_file() {
+                continue;
+            }
+            let json: Value = read_json(&path)?;
+            // Either the token itself, or an object with its text.
+            let pad = json["pad_token"].as_str().or_else(|| json["pad_token"]["content"].as_str());
+            if let Some(pad) = pad {
+                settings.pad_token = Some(pad.to_owned());
+            }
+            if let Some(length) = json["model_max_length"].as_u64() {
+                if !(2..=1 << 16).contains(&length) {
+                    let reason = format!("model_max_length: expected 2 to 65536, found {length}");
+                    return Err(ModelError::Tokenizer { path, reason });
+                }
+                settings.model_max_length = Some(length as usize);
+            }
+        }
+        Ok(settings)
+    }
+}
+
+fn read_merges(path: &Path) -> Result<Vec<(String, String)>, ModelError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ModelError::Io { path: path.to_owned(), source })?;
+    let lines = text.lines().filter(|line| !line.starts_with("#version") && !line.is_empty());
+    lines
+        .map(|line| match line.split_once(' ') {
+            Some((left, right)) => Ok((left.to_owned(), right.to_owned())),
+            None => Err(ModelError::Tokenizer {
+                path: path.to_owned(),
+                reason: format!("expected two tokens a line, found '{line}'"),
+            }),
+        })
+        .collect()
+}

@@ -1,0 +1,224 @@
+//! The 2.5-D UNet of Hunyuan3D-Paint (arXiv 2501.12202, section 4.3): a Stable Diffusion UNet that
+//! denoises all views of an object at once, and a second one that reads the reference images.
+
+use std::path::Path;
+
+use burn::{
+    module::{Module, Param},
+    tensor::{Device, Int, Tensor, TensorData},
+};
+
+use crate::{
+    ModelError,
+    layers::{CrossView, TransformerInputs},
+    unet2d_condition::{Extensions, UNet2DConditionConfig, UNet2DConditionModel},
+    weights::{self, KeyMap},
+};
+
+/// Tokens of the learned text.
+const TEXT_TOKENS: usize = 77;
+
+/// The configuration of a [`UNet2p5DConditionModel`].
+#[derive(Clone, Debug)]
+pub struct UNet2p5DConditionConfig {
+    /// The published `config.json`: that of the reference UNet, which the main one extends.
+    pub unet: UNet2DConditionConfig,
+    /// Rows of the camera embedding for reference images, which come first in its table.
+    pub num_reference_embeddings: usize,
+    /// Rows of the camera embedding for views.
+    pub num_view_embeddings: usize,
+}
+
+impl UNet2p5DConditionConfig {
+    /// The published model's camera embedding: 5 references and 44 views.
+    pub fn new(unet: UNet2DConditionConfig) -> Self {
+        Self { unet, num_reference_embeddings: 5, num_view_embeddings: 44 }
+    }
+
+    /// Reads and checks a `config.json`.
+    ///
+    /// # Errors
+    /// As [`UNet2DConditionConfig::read`].
+    pub fn read(path: &Path) -> Result<Self, ModelError> {
+        Ok(Self::new(UNet2DConditionConfig::read(path)?))
+    }
+
+    /// The network with random weights.
+    ///
+    /// # Errors
+    /// If the sizes do not fit together.
+    pub fn init(&self, device: &Device) -> Result<UNet2p5DConditionModel, ModelError> {
+        self.unet.check(Path::new("UNet2p5DConditionConfig"))?;
+        let extensions = Extensions {
+            num_class_embeds: Some(self.num_reference_embeddings + self.num_view_embeddings),
+            cross_view: true,
+        };
+        // Latents, normals and positions, concatenated.
+        let main = UNet2DConditionConfig { in_channels: 3 * self.unet.in_channels, ..self.unet.clone() };
+        let text = || Param::from_tensor(Tensor::zeros([1, TEXT_TOKENS, self.unet.cross_attention_dim], device));
+        Ok(UNet2p5DConditionModel {
+            unet: main.init_with(extensions, device),
+            unet_dual: self.unet.init_with(Extensions::default(), device),
+            learned_text_clip_gen: text(),
+            learned_text_clip_ref: text(),
+            num_reference_embeddings: self.num_reference_embeddings,
+            num_view_embeddings: self.num_view_embeddings,
+        })
+    }
+
+    /// Loads the weights of a network with this configuration from a file.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or its keys or shapes are not the network's.
+    pub fn load(&self, file: &Path, device: &Device) -> Result<UNet2p5DConditionModel, ModelError> {
+        weights::load(self.init(device)?, file, KeyMap::UNet2p5D)
+    }
+}
+
+/// The main UNet, the reference UNet (`unet_dual`), and the text that both have learned.
+#[derive(Module, Debug)]
+pub struct UNet2p5DConditionModel {
+    unet: UNet2DConditionModel,
+    unet_dual: UNet2DConditionModel,
+    learned_text_clip_gen: Param<Tensor<3>>,
+    learned_text_clip_ref: Param<Tensor<3>>,
+    num_reference_embeddings: usize,
+    num_view_embeddings: usize,
+}
+
+/// What the reference UNet saw in every transformer block: computed once, read at every step.
+#[derive(Clone, Debug)]
+pub struct ReferenceFeatures {
+    /// `[1, references · S, C]` for every block, in the order of evaluation.
+    tokens: Vec<Tensor<3>>,
+}
+
+/// The geometry of the views to be painted; the same at every step.
+#[derive(Clone, Debug)]
+pub struct ViewConditions {
+    /// Latents of the normal maps `[N, 4, h, w]`, scaled by the autoencoder's factor.
+    pub normal_latents: Tensor<4>,
+    /// Latents of the position maps `[N, 4, h, w]`, likewise.
+    pub position_latents: Tensor<4>,
+    /// The trained view, 0 to 43, that each camera comes closest to.
+    pub view_indices: Vec<u32>,
+}
+
+/// One branch of classifier-free guidance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Branch {
+    /// No text, no reference.
+    Unconditional,
+    /// The learned text and the reference images.
+    Conditional,
+}
+
+impl UNet2p5DConditionModel {
+    /// Runs the reference UNet on the latents of the reference images, `[R, 4, h, w]`, at timestep 0.
+    ///
+    /// # Errors
+    /// If the shape does not fit.
+    pub fn encode_references(&self, ref_latents: Tensor<4>) -> Result<ReferenceFeatures, ModelError> {
+        let [references, channels, height, width] = ref_latents.dims();
+        if references == 0 || channels != self.unet_dual.in_channels() || height * width == 0 {
+            let expected = format!("[R, {}, h, w]", self.unet_dual.in_channels());
+            return Err(ModelError::input("ref_latents", expected, format!("{:?}", ref_latents.dims())));
+        }
+        let text = self.learned_text_clip_ref.val();
+        let mut stored = Vec::new();
+        let mut inputs = TransformerInputs {
+            encoder_hidden_states: text.repeat_dim(0, references),
+            cross_view: CrossView::Store(&mut stored),
+        };
+        self.unet_dual.forward_with(ref_latents, 0.0, None, &mut inputs);
+        let join = |tokens: Tensor<3>| {
+            let [references, sequence, channels] = tokens.dims();
+            tokens.reshape([1, references * sequence, channels])
+        };
+        Ok(ReferenceFeatures { tokens: stored.into_iter().map(join).collect() })
+    }
+
+    /// Predicts the noise of all views, once for every branch of guidance.
+    ///
+    /// - `latents`: `[N, 4, h, w]`, already scaled by the scheduler, shared by all branches
+    /// - returns `[branches · N, 4, h, w]`, branch by branch
+    ///
+    /// # Errors
+    /// If a shape does not fit, a view index is beyond the table, or there is no branch.
+    pub fn forward(
+        &self,
+        latents: Tensor<4>,
+        timestep: f64,
+        conditions: &ViewConditions,
+        references: &ReferenceFeatures,
+        branches: &[Branch],
+    ) -> Result<Tensor<4>, ModelError> {
+        self.check_inputs(&latents, conditions, branches)?;
+        let num_views = latents.dims()[0];
+        let device = latents.device();
+
+        // 1. latents, normals and positions in the channels; every branch sees the same
+        let ViewConditions { normal_latents, position_latents, view_indices } = conditions;
+        let sample = Tensor::cat(vec![latents, normal_latents.clone(), position_latents.clone()], 1)
+            .repeat_dim(0, branches.len());
+
+        // 2. the camera chooses a row behind the references' rows
+        let row = |&index: &u32| (index as usize + self.num_reference_embeddings) as i64;
+        let rows: Vec<i64> = branches.iter().flat_map(|_| view_indices.iter().map(row)).collect();
+        let count = rows.len();
+        let class_labels = Tensor::<1, Int>::from_data(TensorData::new(rows, [count]), &device);
+
+        // 3. the text, or none
+        let text = self.learned_text_clip_gen.val();
+        let text_of = |branch: &Branch| match branch {
+            Branch::Unconditional => text.zeros_like(),
+            Branch::Conditional => text.clone(),
+        };
+        let texts = branches.iter().map(|branch| text_of(branch).repeat_dim(0, num_views)).collect();
+
+        let sees_reference: Vec<bool> = branches.iter().map(|b| *b == Branch::Conditional).collect();
+        let mut inputs = TransformerInputs {
+            encoder_hidden_states: Tensor::cat(texts, 0),
+            cross_view: CrossView::Attend {
+                num_views,
+                reference: references.tokens.iter(),
+                sees_reference: &sees_reference,
+            },
+        };
+        Ok(self.unet.forward_with(sample, timestep, Some(class_labels), &mut inputs))
+    }
+
+    fn check_inputs(
+        &self,
+        latents: &Tensor<4>,
+        conditions: &ViewConditions,
+        branches: &[Branch],
+    ) -> Result<(), ModelError> {
+        let dims = latents.dims();
+        let [views, channels, height, width] = dims;
+        if views == 0 || channels != self.unet_dual.in_channels() || height * width == 0 {
+            let expected = format!("[N, {}, h, w]", self.unet_dual.in_channels());
+            return Err(ModelError::input("latents", expected, format!("{dims:?}")));
+        }
+        for (input, tensor) in [
+            ("normal_latents", &conditions.normal_latents),
+            ("position_latents", &conditions.position_latents),
+        ] {
+            if tensor.dims() != dims {
+                return Err(ModelError::input(input, format!("{dims:?}"), format!("{:?}", tensor.dims())));
+            }
+        }
+        let indices = &conditions.view_indices;
+        if indices.len() != views {
+            return Err(ModelError::input("view_indices", format!("{views} of them"), indices.len()));
+        }
+        if let Some(index) = indices.iter().find(|&&index| index as usize >= self.num_view_embeddings) {
+            let expected = format!("below {}", self.num_view_embeddings);
+            return Err(ModelError::input("view_indices", expected, index));
+        }
+        if branches.is_empty() {
+            return Err(ModelError::input("branches", "at least one", "none"));
+        }
+        Ok(())
+    }
+}

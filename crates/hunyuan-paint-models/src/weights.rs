@@ -1,0 +1,205 @@
+//! Published weights into modules: the one place that knows files, keys and renames.
+//!
+//! A module's field path is its checkpoint key but for the renames of [`KeyMap`] and for norms, whose
+//! `weight` and `bias` burn calls `gamma` and `beta`.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+};
+
+use burn::{
+    module::Module,
+    store::{
+        ApplyError, FloatCastAdapter, ModuleAdapter, ModuleSnapshot, ModuleStore, PyTorchToBurnAdapter,
+        PytorchStore, SafetensorsStore, burn_pack::Tensor as StoredTensor,
+    },
+    tensor::DType,
+};
+
+use crate::ModelError;
+
+/// How the keys of a file differ from the paths of the module's fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyMap {
+    /// A network saved by diffusers or transformers.
+    Diffusers,
+    /// The 2.5-D UNet, whose transformer blocks are wrapped: `transformer_blocks.0.transformer.…` with
+    /// the additional attentions beside `transformer`.
+    UNet2p5D,
+}
+
+/// Fragments of a key in the file, and of the field path in its place.
+const RENAMES: [(&str, &str); 5] = [
+    (".to_out.0.", ".to_out."),
+    (".ff.net.0.proj.", ".ff.proj_in."),
+    (".ff.net.2.", ".ff.proj_out."),
+    (".downsamplers.0.", ".downsampler."),
+    (".upsamplers.0.", ".upsampler."),
+];
+
+/// Names that old diffusers versions gave the autoencoder's attention.
+const DEPRECATED: [(&str, &str); 4] = [
+    (".attentions.0.query.", ".attentions.0.to_q."),
+    (".attentions.0.key.", ".attentions.0.to_k."),
+    (".attentions.0.value.", ".attentions.0.to_v."),
+    (".attentions.0.proj_attn.", ".attentions.0.to_out."),
+];
+
+const BLOCKS: &str = ".transformer_blocks.";
+const WRAPPER: &str = "transformer.";
+const LEARNED_TEXT: &str = "learned_text_clip_";
+
+impl KeyMap {
+    /// From a key in the file to the path of the module's field.
+    fn field_path(self, key: &str) -> String {
+        let mut path = key.to_owned();
+        for (from, to) in RENAMES.into_iter().chain(DEPRECATED) {
+            path = path.replace(from, to);
+        }
+        if self == Self::UNet2p5D {
+            path = path.replace(&format!("unet.{LEARNED_TEXT}"), LEARNED_TEXT);
+            if let Some((start, block, rest)) = split_block(&path)
+                && let Some(inner) = rest.strip_prefix(WRAPPER)
+            {
+                path = format!("{start}{BLOCKS}{block}.{inner}");
+            }
+        }
+        path
+    }
+
+    /// From the path of a module's field to its key in the file: for messages about missing keys.
+    fn file_key(self, path: &str) -> String {
+        let mut key = path.to_owned();
+        if self == Self::UNet2p5D {
+            if key.starts_with(LEARNED_TEXT) {
+                key = format!("unet.{key}");
+            }
+            if let Some((start, block, rest)) = split_block(&key)
+                && !rest.starts_with("attn_")
+            {
+                key = format!("{start}{BLOCKS}{block}.{WRAPPER}{rest}");
+            }
+        }
+        for (from, to) in RENAMES {
+            key = key.replace(to, from);
+        }
+        match key.rsplit_once('.') {
+            Some((module, "gamma")) => format!("{module}.weight"),
+            Some((module, "beta")) => format!("{module}.bias"),
+            _ => key,
+        }
+    }
+}
+
+/// `a.transformer_blocks.0.rest` → (`a`, `0`, `rest`).
+fn split_block(path: &str) -> Option<(&str, &str, &str)> {
+    let (start, tail) = path.split_once(BLOCKS)?;
+    let (block, rest) = tail.split_once('.')?;
+    Some((start, block, rest))
+}
+
+/// Tensors that published files carry although the networks never use them.
+fn is_ignored(key: &str) -> bool {
+    // transformers saved the positions 0..77 as a buffer until version 4.31.
+    let position_ids = key.ends_with("embeddings.position_ids");
+    // The turbo paint model's safetensors file has an image adapter that its pipeline never runs.
+    let image_adapter = key.contains("image_proj") || key.contains("_ip");
+    position_ids || image_adapter
+}
+
+/// Puts a file's tensors into `module`, converted to single precision.
+///
+/// `.bin` and `.pt` files are read as pickled PyTorch checkpoints, without executing anything in
+/// them; all others as safetensors.
+pub(crate) fn load<M: Module>(mut module: M, file: &Path, keys: KeyMap) -> Result<M, ModelError> {
+    let mut file_keys = BTreeMap::new();
+    let mut tensors = Vec::new();
+    for (key, mut tensor) in read(file)? {
+        if is_ignored(&key) {
+            tracing::warn!(file = %file.display(), key, "tensor ignored: the network has no use for it");
+            continue;
+        }
+        tensor.name = keys.field_path(&key);
+        file_keys.insert(tensor.name.clone(), key);
+        tensors.push(tensor);
+    }
+
+    let adapter = PyTorchToBurnAdapter.chain(FloatCastAdapter::to(DType::F32));
+    let result = module.apply(tensors, None, Some(Box::new(adapter)), true);
+
+    let file_key = |path: &String| file_keys.get(path).cloned().unwrap_or_else(|| keys.file_key(path));
+    if let Some(error) = result.errors.into_iter().next() {
+        return Err(apply_error(file, error, file_key));
+    }
+    if let Some((path, _)) = result.missing.first() {
+        let (key, count) = (keys.file_key(path), result.missing.len());
+        return Err(ModelError::MissingKey { file: file.to_owned(), key, count });
+    }
+    if let Some(path) = result.unused.first() {
+        let (key, count) = (file_key(path), result.unused.len());
+        return Err(ModelError::UnusedKey { file: file.to_owned(), key, count });
+    }
+    Ok(module)
+}
+
+fn read(file: &Path) -> Result<BTreeMap<String, StoredTensor>, ModelError> {
+    std::fs::File::open(file).map_err(|source| ModelError::Io { path: file.to_owned(), source })?;
+    let is_pickle = file.extension().is_some_and(|e| e == "bin" || e == "pt" || e == "pth");
+    let tensors = if is_pickle {
+        let mut store = PytorchStore::from_file(file).map_indices_contiguous(false);
+        store.get_all_tensors().cloned().map_err(|error| error.to_string())
+    } else {
+        let mut store = SafetensorsStore::from_file(file);
+        store.get_all_tensors().cloned().map_err(|error| error.to_string())
+    };
+    tensors.map_err(|reason| ModelError::UnreadableWeights { file: file.to_owned(), reason })
+}
+
+fn apply_error(file: &Path, error: ApplyError, file_key: impl Fn(&String) -> String) -> ModelError {
+    let file = file.to_owned();
+    match error {
+        ApplyError::ShapeMismatch { path, expected, found } => ModelError::WrongShape {
+            file,
+            key: file_key(&path),
+            expected: expected.to_vec(),
+            found: found.to_vec(),
+        },
+        ApplyError::DTypeMismatch { path, expected, found } => ModelError::UnreadableTensor {
+            file,
+            key: file_key(&path),
+            reason: format!("expected {expected:?}, found {found:?}"),
+        },
+        ApplyError::AdapterError { path, message } | ApplyError::LoadError { path, message } => {
+            ModelError::UnreadableTensor { file, key: file_key(&path), reason: message }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_field_paths_are_inverse() {
+        for (map, key) in [
+            (KeyMap::Diffusers, "down_blocks.0.attentions.1.transformer_blocks.0.attn1.to_out.0.bias"),
+            (KeyMap::Diffusers, "up_blocks.1.upsamplers.0.conv.weight"),
+            (KeyMap::UNet2p5D, "unet.mid_block.attentions.0.transformer_blocks.0.transformer.ff.net.2.bias"),
+            (KeyMap::UNet2p5D, "unet.mid_block.attentions.0.transformer_blocks.0.attn_refview.to_out.0.bias"),
+            (KeyMap::UNet2p5D, "unet.learned_text_clip_gen"),
+        ] {
+            let path = map.field_path(key);
+            assert_ne!(path, key);
+            assert_eq!(map.file_key(&path), key);
+        }
+        assert_eq!(KeyMap::Diffusers.file_key("conv_norm_out.gamma"), "conv_norm_out.weight");
+    }
+
+    #[test]
+    fn only_the_turbo_models_extras_are_ignored() {
+        assert!(is_ignored("unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k_ip.weight"));
+        assert!(is_ignored("image_proj_model.proj.weight"));
+        assert!(!is_ignored("unet.conv_in.weight"));
+    }
+}

@@ -1,0 +1,38 @@
+//! Stage 4: vertex attributes at the pixels.
+
+use rayon::prelude::*;
+
+use super::check_vertices;
+use crate::{NO_FACE, RasterError, VisibilityBuffer};
+
+/// Carries vertex attributes to the pixels: the sum of the three vertices' values, weighted by the pixel's
+/// barycentrics. Pixels without a face get zeros.
+///
+/// `attributes` has `N` numbers for each vertex, the result `N` for each pixel, row by row.
+///
+/// # Errors
+/// If a face names a vertex that has no attributes, a pixel a face that does not exist, or the buffer's two
+/// arrays differ in length.
+pub fn interpolate<const N: usize>(
+    attributes: &[[f32; N]],
+    faces: &[[u32; 3]],
+    visibility: &VisibilityBuffer,
+) -> Result<Vec<[f32; N]>, RasterError> {
+    check_vertices(faces, attributes.len())?;
+    let VisibilityBuffer { face_index, barycentrics, .. } = visibility;
+    if barycentrics.len() != face_index.len() {
+        let (expected, found) = (face_index.len(), barycentrics.len());
+        return Err(RasterError::BufferLength { buffer: "barycentrics", expected, found });
+    }
+    let missing = |face: &u32| *face != NO_FACE && *face as usize >= faces.len();
+    if let Some(pixel) = face_index.par_iter().position_first(missing) {
+        let (face, face_count) = (face_index[pixel], faces.len());
+        return Err(RasterError::FaceOutOfRange { pixel, face, face_count });
+    }
+    let at_pixel = |(face, &[alpha, beta, gamma]): (&u32, &[f32; 3])| {
+        let Some(face) = faces.get(*face as usize) else { return [0.0; N] };
+        let [a, b, c] = face.map(|i| attributes[i as usize]);
+        std::array::from_fn(|i| alpha * a[i] + beta * b[i] + gamma * c[i])
+    };
+    Ok(face_index.par_iter().zip(barycentrics).map(at_pixel).collect())
+}

@@ -1,0 +1,55 @@
+//! Everything that can be wrong with the input.
+
+/// Why a mesh cannot be rasterised.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RasterError {
+    /// The image has no pixels, or too many.
+    #[error("image size: expected 1 to {limit} pixels a side, found {width}x{height}")]
+    Size {
+        /// The width asked for, in pixels.
+        width: u32,
+        /// The height asked for, in pixels.
+        height: u32,
+        /// The largest side allowed.
+        limit: u32,
+    },
+    /// A face names a vertex that does not exist.
+    #[error("face {face} names vertex {vertex}, but there are {vertex_count} vertices")]
+    VertexOutOfRange {
+        /// The face, counted from 0.
+        face: usize,
+        /// The vertex that it names.
+        vertex: u32,
+        /// How many vertices there are.
+        vertex_count: usize,
+    },
+    /// A pixel of the visibility buffer names a face that does not exist.
+    #[error("pixel {pixel} shows face {face}, but there are {face_count} faces")]
+    FaceOutOfRange {
+        /// The pixel, counted row by row from 0.
+        pixel: usize,
+        /// The face that it names.
+        face: u32,
+        /// How many faces there are.
+        face_count: usize,
+    },
+    /// There are more faces than a pixel's key can tell apart.
+    #[error("expected at most {limit} faces, found {found}")]
+    TooManyFaces {
+        /// The largest number of faces allowed.
+        limit: usize,
+        /// The number of faces given.
+        found: usize,
+    },
+    /// An image-like buffer has another number of values than the image has pixels.
+    #[error("{buffer}: expected {expected} values, found {found}")]
+    BufferLength {
+        /// Which buffer.
+        buffer: &'static str,
+        /// The number of pixels.
+        expected: usize,
+        /// The number of values.
+        found: usize,
+    },
+}

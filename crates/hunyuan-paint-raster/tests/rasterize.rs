@@ -1,0 +1,191 @@
+//! What the rasteriser promises, on small scenes and on random ones.
+
+use glam::{DVec2, Vec4};
+use hunyuan_paint_raster::{
+    DepthPrior, NO_FACE, RasterError, Size, VisibilityBuffer, interpolate, rasterize,
+};
+use rayon::ThreadPoolBuilder;
+
+/// Numbers from 0 to 1 that look random (SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 40) as f32 / (1 << 24) as f32
+    }
+
+    fn vertex(&mut self, w: f32) -> Vec4 {
+        let mut ndc = || self.next() * 2.4 - 1.2;
+        Vec4::new(ndc(), ndc(), ndc() * 0.8, 1.0) * w
+    }
+}
+
+fn soup(face_count: u32) -> (Vec<Vec4>, Vec<[u32; 3]>) {
+    let mut random = Random(7);
+    let vertices = (0..face_count * 3).map(|i| random.vertex(0.5 + (i % 5) as f32)).collect();
+    (vertices, (0..face_count).map(|i| [3 * i, 3 * i + 1, 3 * i + 2]).collect())
+}
+
+/// A triangle over the whole image at an NDC depth.
+fn sheet(depth: f32) -> [Vec4; 3] {
+    [[-1.5, -1.5], [5.0, -1.5], [-1.5, 5.0]].map(|[x, y]| Vec4::new(x, y, depth, 1.0))
+}
+
+#[test]
+fn coverage_is_what_double_precision_finds() -> Result<(), RasterError> {
+    let size = Size::new(83, 57);
+    let mut random = Random(1);
+    for _ in 0..200 {
+        let triangle = [1.0, 2.0, 3.0].map(|w| random.vertex(w));
+        let visibility = rasterize(&triangle, &[[0, 1, 2]], size, None)?;
+        let [a, b, c] = triangle.map(|clip| {
+            let ndc = clip.as_dvec4() / f64::from(clip.w);
+            let span = DVec2::new(f64::from(size.width - 1), f64::from(size.height - 1));
+            (DVec2::new(ndc.x, ndc.y) * 0.5 + 0.5) * span + 0.5
+        });
+        for (pixel, (&face, weights)) in
+            visibility.face_index.iter().zip(&visibility.barycentrics).enumerate()
+        {
+            let (x, y) = (pixel as u32 % size.width, pixel as u32 / size.width);
+            let p = DVec2::new(f64::from(x) + 0.5, f64::from(y) + 0.5);
+            let area = (b - a).perp_dot(c - a);
+            let expected = [(b, c), (c, a), (a, b)].map(|(from, to)| (to - from).perp_dot(p - from) / area);
+            let margin = expected.into_iter().fold(f64::INFINITY, f64::min);
+            if margin.abs() > 1e-3 {
+                assert_eq!(face == 0, margin > 0.0, "pixel ({x}, {y}) of {triangle:?}");
+            }
+            if face == 0 {
+                let scaled: Vec<f64> =
+                    expected.iter().zip(triangle).map(|(e, v)| e / f64::from(v.w)).collect();
+                let sum: f64 = scaled.iter().sum();
+                for (weight, expected) in weights.iter().zip(scaled) {
+                    assert!((f64::from(*weight) - expected / sum).abs() < 1e-3);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_nearest_face_wins_and_the_lower_one_of_equals() -> Result<(), RasterError> {
+    let vertices: Vec<Vec4> = [0.5, -0.25, -0.25].into_iter().flat_map(sheet).collect();
+    let size = Size::new(5, 3);
+    let visibility = rasterize(&vertices, &[[0, 1, 2], [6, 7, 8], [3, 4, 5]], size, None)?;
+    assert_eq!(visibility.face_index, [1; 15]);
+    // Less than a step apart is equal.
+    let vertices: Vec<Vec4> = [0.1, 0.1 - 2e-6].into_iter().flat_map(sheet).collect();
+    let visibility = rasterize(&vertices, &[[0, 1, 2], [3, 4, 5]], size, None)?;
+    assert_eq!(visibility.face_index, [0; 15]);
+    Ok(())
+}
+
+#[test]
+fn a_depth_prior_peels_the_layer_in_front() -> Result<(), RasterError> {
+    let vertices: Vec<Vec4> = [-0.5, 0.5].into_iter().flat_map(sheet).collect();
+    let faces = [[0, 1, 2], [3, 4, 5]];
+    let size = Size::square(4);
+    let depth = [-0.5; 16];
+    let prior = |occlusion_truncation| Some(DepthPrior { depth: &depth, occlusion_truncation });
+    assert_eq!(rasterize(&vertices, &faces, size, prior(1e-4))?.face_index, [1; 16]);
+    assert_eq!(rasterize(&vertices, &faces, size, prior(-1e-4))?.face_index, [0; 16]);
+    assert_eq!(rasterize(&vertices, &faces, size, prior(0.9))?.face_index, [NO_FACE; 16]);
+    Ok(())
+}
+
+#[test]
+fn edges_belong_to_the_face_and_rows_are_not_flipped() -> Result<(), RasterError> {
+    // From the centre of the first pixel to those of the last column and the last row.
+    let vertices = [[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]].map(|[x, y]| Vec4::new(x, y, 0.0, 1.0));
+    let visibility = rasterize(&vertices, &[[0, 1, 2]], Size::square(3), None)?;
+    let n = NO_FACE;
+    assert_eq!(visibility.face_index, [0, 0, 0, 0, 0, n, 0, n, n]);
+    assert_eq!(visibility.barycentrics[6], [0.0, 0.0, 1.0]);
+    Ok(())
+}
+
+#[test]
+fn attributes_follow_the_barycentrics() -> Result<(), RasterError> {
+    let (vertices, faces) = soup(20);
+    let visibility = rasterize(&vertices, &faces, Size::square(40), None)?;
+    let attributes: Vec<[f32; 2]> = vertices.iter().map(|v| [v.x, v.w]).collect();
+    let pixels = interpolate(&attributes, &faces, &visibility)?;
+    // In perspective-correct attributes, x / w is the pixel's place again.
+    for (pixel, [x, w]) in pixels.into_iter().enumerate() {
+        if visibility.face_index[pixel] == NO_FACE {
+            assert_eq!([x, w], [0.0, 0.0]);
+        } else {
+            let column = (x / w * 0.5 + 0.5) * 39.0;
+            assert!((column - (pixel % 40) as f32).abs() < 1e-2);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_number_of_threads_does_not_show() -> Result<(), Box<dyn std::error::Error>> {
+    let (vertices, faces) = soup(300);
+    let render = |threads| -> Result<VisibilityBuffer, Box<dyn std::error::Error>> {
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
+        Ok(pool.install(|| rasterize(&vertices, &faces, Size::new(131, 203), None))?)
+    };
+    let one = render(1)?;
+    assert!(one.face_index.iter().any(|&face| face == NO_FACE));
+    assert_eq!(one, render(2)?);
+    assert_eq!(one, render(7)?);
+    Ok(())
+}
+
+#[test]
+fn no_float_does_harm() -> Result<(), RasterError> {
+    let specials = [0.0, -0.0, 1e-45, 1e30, -1e38, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
+    let mut random = Random(3);
+    let mut pick = || specials[(random.next() * specials.len() as f32) as usize];
+    for _ in 0..300 {
+        let mut vertices = sheet(0.0);
+        for vertex in &mut vertices {
+            *vertex = Vec4::new(pick(), pick(), pick(), pick());
+        }
+        let visibility = rasterize(&vertices, &[[0, 1, 2]], Size::square(8), None)?;
+        assert_eq!(visibility.face_index.len(), 64);
+        let mut one_bad = sheet(0.0);
+        one_bad[1] = Vec4::new(pick(), 1.0, 0.0, 0.0);
+        let visibility = rasterize(&one_bad, &[[0, 1, 2]], Size::square(8), None)?;
+        assert_eq!(visibility.face_index, [NO_FACE; 64]);
+    }
+    Ok(())
+}
+
+#[test]
+fn wrong_input_is_an_error() -> Result<(), RasterError> {
+    let vertices = sheet(0.0);
+    let size = Size::square(4);
+    for (width, height) in [(0, 4), (4, 0), (16_385, 1), (1, u32::MAX)] {
+        let result = rasterize(&vertices, &[[0, 1, 2]], Size::new(width, height), None);
+        assert_eq!(result, Err(RasterError::Size { width, height, limit: 16_384 }));
+    }
+    let out_of_range = RasterError::VertexOutOfRange { face: 1, vertex: 3, vertex_count: 3 };
+    assert_eq!(rasterize(&vertices, &[[0, 1, 2], [0, 3, 1]], size, None), Err(out_of_range.clone()));
+    let prior = DepthPrior { depth: &[0.0; 15], occlusion_truncation: 0.0 };
+    let length = RasterError::BufferLength { buffer: "depth prior", expected: 16, found: 15 };
+    assert_eq!(rasterize(&vertices, &[[0, 1, 2]], size, Some(prior)), Err(length));
+
+    let visibility = rasterize(&vertices, &[[0, 1, 2]], size, None)?;
+    let attributes = [[1.0_f32]; 3];
+    assert_eq!(interpolate(&attributes, &[[0, 1, 2], [0, 3, 1]], &visibility), Err(out_of_range));
+    let no_faces = RasterError::FaceOutOfRange { pixel: 0, face: 0, face_count: 0 };
+    assert_eq!(interpolate(&attributes, &[], &visibility), Err(no_faces));
+    Ok(())
+}
+
+#[test]
+fn without_faces_all_is_background() -> Result<(), RasterError> {
+    let visibility = rasterize(&[], &[], Size::new(3, 2), None)?;
+    assert_eq!(visibility.face_index, [NO_FACE; 6]);
+    assert_eq!(visibility.barycentrics, [[0.0; 3]; 6]);
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! `rasterize`: face index and barycentrics per pixel.
+
+use glam::Vec4;
+use hunyuan_paint_raster::{DepthPrior, NO_FACE, Size, rasterize};
+use serde::Deserialize;
+
+use crate::{
+    case::{Array, Case, CaseError},
+    report::Report,
+};
+
+#[derive(Deserialize)]
+struct Parameters {
+    width: u32,
+    height: u32,
+    occlusion_truncation: f32,
+}
+
+/// Checks the kind `rasterize`.
+///
+/// # Errors
+/// If an input is missing or the mesh cannot be rasterised.
+pub fn check_rasterize(case: &Case, report: &mut Report) -> Result<(), CaseError> {
+    let Parameters { width, height, occlusion_truncation } = case.parameters()?;
+    let clip_positions: Vec<Vec4> =
+        case.vectors::<4>("in.clip_positions")?.into_iter().map(Vec4::from).collect();
+    let faces = case.faces("in.faces")?;
+    let depth_prior = match case.get("in.depth_prior") {
+        Some(_) => Some(DepthPrior { depth: case.f32("in.depth_prior")?.1, occlusion_truncation }),
+        None => None,
+    };
+
+    let visibility = rasterize(&clip_positions, &faces, Size::new(width, height), depth_prior)
+        .map_err(CaseError::under_test)?;
+
+    // The recordings count faces from 1; 0 is the background.
+    let ids = visibility.face_index.iter().map(|&f| if f == NO_FACE { 0 } else { f as i32 + 1 }).collect();
+    let (width, height) = (width as usize, height as usize);
+    let ids = Array::i32(&[height, width], ids);
+    let barycentrics = Array::f32(&[height, width, 3], visibility.barycentrics.as_flattened().to_vec());
+    report.compare_visibility(
+        case,
+        ("out.face_indices", &ids),
+        ("out.barycentrics", &barycentrics),
+    )
+}

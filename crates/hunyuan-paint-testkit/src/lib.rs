@@ -1,0 +1,6 @@
+#![doc = include_str!("../README.md")]
+
+pub mod case;
+pub mod kinds;
+pub mod report;
+pub mod runner;

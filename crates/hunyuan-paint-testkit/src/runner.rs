@@ -1,0 +1,73 @@
+//! Checks case folders, one after the other.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+
+use crate::{
+    case::{Case, CaseError},
+    kinds,
+    report::{Line, Report},
+};
+
+/// Where the networks of a case run. All other stages run on the CPU.
+#[derive(Clone, Debug)]
+pub struct RunnerDevice {
+    /// The device itself.
+    pub device: Device,
+    /// Whether to apply the limits for GPUs, where a case has them.
+    pub gpu: bool,
+}
+
+/// Checks one case folder, and returns a line for every output. What cannot be checked is a failed line.
+pub fn run_case(dir: &Path, device: &RunnerDevice) -> Vec<Line> {
+    let case = match Case::read(dir) {
+        Ok(case) => case,
+        Err(error) => return vec![Line::error(&dir.display().to_string(), "unknown", "case", &error)],
+    };
+    let failed = |error| Line::error(&case.name(), case.kind(), "case", &error);
+    let mut report = match Report::new(&case, device.gpu) {
+        Ok(report) => report,
+        Err(error) => return vec![failed(error)],
+    };
+    let result = check(&case, &mut report, &device.device);
+    let mut lines = report.lines().to_vec();
+    if let Err(error) = result {
+        lines.push(failed(error));
+    }
+    // An output that the kind never looked at was not checked.
+    for output in case.names("out.") {
+        if !lines.iter().any(|line| line.output == output) {
+            let error = CaseError::Array {
+                name: output.clone(),
+                expected: "an output of this kind".to_owned(),
+                found: "one that was not compared".to_owned(),
+            };
+            lines.push(Line::error(&case.name(), case.kind(), &output, &error));
+        }
+    }
+    lines
+}
+
+fn check(case: &Case, report: &mut Report, device: &Device) -> Result<(), CaseError> {
+    match case.kind() {
+        "scheduler" => kinds::scheduler::check_scheduler(case, report),
+        "torch_cpu_randn" => kinds::random::check_torch_cpu_randn(case, report),
+        "torch_cuda_randn" => kinds::random::check_torch_cuda_randn(case, report),
+        "unet2d_condition" => kinds::networks::check_unet2d_condition(case, report, device),
+        "unet2p5d" => kinds::networks::check_unet2p5d(case, report, device),
+        "autoencoder_kl" => kinds::networks::check_autoencoder_kl(case, report, device),
+        "clip_text" => kinds::networks::check_clip_text(case, report, device),
+        "instruct_pix2pix" => kinds::pipelines::check_instruct_pix2pix(case, report, device),
+        "paint_multiview" => kinds::pipelines::check_paint_multiview(case, report, device),
+        "rasterize" => kinds::raster::check_rasterize(case, report),
+        "camera" => kinds::camera::check_camera(case, report),
+        "condition_maps" => kinds::bake::check_condition_maps(case, report),
+        "bake" => kinds::bake::check_bake(case, report),
+        "resize" => kinds::image::check_resize(case, report),
+        "canny_erode" => kinds::image::check_canny_erode(case, report),
+        "inpaint_ns" => kinds::image::check_inpaint_ns(case, report),
+        "reference_image_prep" => kinds::image::check_reference_image_prep(case, report),
+        other => Err(CaseError::UnknownKind(other.to_owned())),
+    }
+}

@@ -1,0 +1,81 @@
+//! The recorded cases in `cases/`, on the CPU.
+
+use std::{collections::BTreeSet, path::Path};
+
+use burn::tensor::Device;
+use hunyuan_paint_testkit::runner::{RunnerDevice, run_case};
+
+fn cases() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("cases")
+}
+
+fn check(name: &str) {
+    let device = RunnerDevice { device: Device::flex(), gpu: false };
+    let lines = run_case(&cases().join(name), &device);
+    assert!(!lines.is_empty(), "{name}: nothing was compared");
+    let failed: Vec<String> = lines.iter().filter(|line| !line.passed()).map(ToString::to_string).collect();
+    assert!(failed.is_empty(), "\n{}", failed.join("\n"));
+}
+
+macro_rules! parity_cases {
+    ($($name:ident)*) => {
+        const NAMES: &[&str] = &[$(stringify!($name)),*];
+        $(#[test] fn $name() { check(stringify!($name)); })*
+    };
+}
+
+parity_cases! {
+    autoencoder_kl
+    camera_matrices
+    canny_erode
+    clip_text
+    ddim_delight_50
+    ddim_eps_eta1_10
+    ddim_linspace_sample_7
+    ddim_paint_zsnr_30
+    delight_cfg_euler_a_6
+    delight_ddim_20
+    delight_euler_a_50
+    euler_a_delight_50
+    euler_a_paint_30
+    euler_a_seed_10
+    icosphere128_bake
+    icosphere128_conditions
+    inpaint_navier_stokes
+    lcm_turbo_10
+    paint_euler_a_30
+    paint_euler_a_8_two_refs
+    paint_turbo_lcm
+    pillow_bicubic_resize
+    raster_soup_depth_prior
+    raster_soup_negative_w
+    raster_two_overlapping
+    reference_image_prep
+    torch_cpu_randn
+    torch_cuda_randn
+    unet2d_condition
+    unet2p5d
+    unipc_pbr_15
+}
+
+#[test]
+fn every_folder_is_a_test() -> std::io::Result<()> {
+    let mut folders = BTreeSet::new();
+    for entry in std::fs::read_dir(cases())? {
+        let path = entry?.path();
+        if path.join("case.json").is_file() {
+            folders.insert(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        }
+    }
+    let tested: BTreeSet<String> = NAMES.iter().map(ToString::to_string).collect();
+    assert_eq!(folders, tested);
+    Ok(())
+}
+
+#[test]
+fn a_folder_that_is_no_case_fails() {
+    let device = RunnerDevice { device: Device::flex(), gpu: false };
+    let lines = run_case(&cases().join("model_tiny"), &device);
+    assert_eq!(lines.len(), 1);
+    assert!(!lines[0].passed());
+}

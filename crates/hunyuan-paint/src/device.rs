@@ -1,0 +1,107 @@
+use std::{fmt, str::FromStr};
+
+use burn::tensor::Device;
+
+use crate::PaintError;
+
+/// Where the networks run, by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ComputeDevice {
+    /// The best that this build has: Metal, Vulkan, wgpu, then the CPU.
+    #[default]
+    Auto,
+    /// All cores of the CPU (feature `cpu`).
+    Cpu,
+    /// Any GPU, through wgpu and WGSL (feature `wgpu`).
+    Wgpu,
+    /// Vulkan, through SPIR-V (feature `vulkan`).
+    Vulkan,
+    /// Metal, through MSL (feature `metal`).
+    Metal,
+}
+
+impl ComputeDevice {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Auto, Self::Cpu, Self::Wgpu, Self::Vulkan, Self::Metal];
+
+    /// Its name, as the command line has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Cpu => "cpu",
+            Self::Wgpu => "wgpu",
+            Self::Vulkan => "vulkan",
+            Self::Metal => "metal",
+        }
+    }
+
+    /// What `Auto` stands for in this build; any other device is itself.
+    pub fn resolve(self) -> Self {
+        match self {
+            Self::Auto if cfg!(all(feature = "metal", target_vendor = "apple")) => Self::Metal,
+            Self::Auto if cfg!(feature = "vulkan") => Self::Vulkan,
+            Self::Auto if cfg!(feature = "wgpu") => Self::Wgpu,
+            Self::Auto => Self::Cpu,
+            other => other,
+        }
+    }
+
+    /// Whether networks run on a GPU there.
+    pub fn is_gpu(self) -> bool {
+        self.resolve() != Self::Cpu
+    }
+
+    /// The device for burn's tensors.
+    ///
+    /// # Errors
+    /// If the device's feature was not compiled in.
+    pub fn init(self) -> Result<Device, PaintError> {
+        match self.resolve() {
+            #[cfg(feature = "cpu")]
+            Self::Cpu => Ok(Device::flex()),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+            #[cfg(feature = "vulkan")]
+            Self::Vulkan => Ok(Device::vulkan(burn::tensor::DeviceKind::DefaultDevice)),
+            #[cfg(feature = "metal")]
+            Self::Metal => Ok(Device::metal(burn::tensor::DeviceKind::DefaultDevice)),
+            #[allow(unreachable_patterns, reason = "with all features there is no other device")]
+            device => Err(PaintError::DeviceMissing { device }),
+        }
+    }
+}
+
+impl fmt::Display for ComputeDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for ComputeDevice {
+    type Err = PaintError;
+
+    fn from_str(name: &str) -> Result<Self, PaintError> {
+        let found = Self::ALL.into_iter().find(|device| device.name() == name);
+        found.ok_or_else(|| PaintError::option("device", Self::ALL.map(Self::name).join(", "), name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        for device in ComputeDevice::ALL {
+            assert!(matches!(device.name().parse::<ComputeDevice>(), Ok(d) if d == device));
+        }
+        assert!("gpu".parse::<ComputeDevice>().is_err());
+    }
+
+    #[test]
+    fn a_device_that_is_not_compiled_in_is_an_error() {
+        if !cfg!(feature = "metal") {
+            assert!(matches!(ComputeDevice::Metal.init(), Err(PaintError::DeviceMissing { .. })));
+        }
+    }
+}

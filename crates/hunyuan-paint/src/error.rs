@@ -1,0 +1,89 @@
+use std::path::PathBuf;
+
+use hunyuan_paint_bake::BakeError;
+use hunyuan_paint_image::ImageError;
+use hunyuan_paint_mesh::MeshError;
+use hunyuan_paint_models::ModelError;
+
+use crate::ComputeDevice;
+
+/// What can go wrong between a mesh with an image and a textured mesh.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PaintError {
+    /// The mesh, its UVs or its cameras.
+    #[error(transparent)]
+    Mesh(MeshError),
+    /// An image.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// A model folder or a network.
+    #[error(transparent)]
+    Model(ModelError),
+    /// Condition maps or the texture.
+    #[error(transparent)]
+    Bake(BakeError),
+    /// A texture that cannot be encoded.
+    #[error("{path}: {source}")]
+    Encode {
+        /// The file.
+        path: PathBuf,
+        /// What the encoder said.
+        #[source]
+        source: image::ImageError,
+    },
+    /// An option is out of range.
+    #[error("{option}: expected {expected}, found {found}")]
+    Option {
+        /// Which.
+        option: &'static str,
+        /// What is allowed.
+        expected: String,
+        /// What was asked for.
+        found: String,
+    },
+    /// The device was not compiled in.
+    #[error("device '{device}' is not in this build: enable the feature '{device}'")]
+    DeviceMissing {
+        /// Which.
+        device: ComputeDevice,
+    },
+    /// The progress callback asked to stop.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl PaintError {
+    pub(crate) fn option(option: &'static str, expected: impl ToString, found: impl ToString) -> Self {
+        Self::Option { option, expected: expected.to_string(), found: found.to_string() }
+    }
+}
+
+// A cancelled stage is a cancelled painting, whichever crate it ran in.
+
+impl From<MeshError> for PaintError {
+    fn from(error: MeshError) -> Self {
+        match error {
+            MeshError::Cancelled => Self::Cancelled,
+            other => Self::Mesh(other),
+        }
+    }
+}
+
+impl From<ModelError> for PaintError {
+    fn from(error: ModelError) -> Self {
+        match error {
+            ModelError::Cancelled => Self::Cancelled,
+            other => Self::Model(other),
+        }
+    }
+}
+
+impl From<BakeError> for PaintError {
+    fn from(error: BakeError) -> Self {
+        match error {
+            BakeError::Cancelled => Self::Cancelled,
+            other => Self::Bake(other),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+
+mod device;
+mod error;
+mod options;
+mod output;
+mod pipeline;
+mod progress;
+pub mod stages;
+
+pub use self::{
+    device::ComputeDevice,
+    error::PaintError,
+    options::{DelightOptions, PaintOptions, Variant},
+    output::{Painting, TexturedMesh},
+    pipeline::PaintPipeline,
+    progress::{Progress, ProgressCallback, Stage, ignore_progress},
+};
+pub use burn::tensor::Device;
+pub use hunyuan_paint_bake as bake;
+pub use hunyuan_paint_image as image;
+pub use hunyuan_paint_mesh as mesh;
+pub use hunyuan_paint_models as models;
+pub use hunyuan_paint_raster as raster;
+pub use hunyuan_paint_scheduler as scheduler;
+
+/// The snippets of the repository's README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct RepositoryReadme;

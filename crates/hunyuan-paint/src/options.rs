@@ -1,0 +1,164 @@
+use std::{fmt, str::FromStr};
+
+use hunyuan_paint_bake::BakeOptions;
+use hunyuan_paint_image::MAX_SIDE;
+use hunyuan_paint_mesh::{CameraView, DEFAULT_VIEWS, UvMode, validate_views};
+use hunyuan_paint_models::pipelines::{InstructPix2PixOptions, MultiviewOptions};
+use hunyuan_paint_scheduler::random::GeneratorKind;
+
+use crate::PaintError;
+
+/// Which of the published paint models.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Variant {
+    /// `hunyuan3d-paint-v2-0`: 30 steps with guidance.
+    #[default]
+    Standard,
+    /// `hunyuan3d-paint-v2-0-turbo`: 10 steps without.
+    Turbo,
+}
+
+impl Variant {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Standard, Self::Turbo];
+
+    /// Its name, as the command line has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Turbo => "turbo",
+        }
+    }
+
+    /// The folder of its weights in the published layout.
+    pub fn folder_name(self) -> &'static str {
+        match self {
+            Self::Standard => "hunyuan3d-paint-v2-0",
+            Self::Turbo => "hunyuan3d-paint-v2-0-turbo",
+        }
+    }
+
+    /// How the original denoises with it.
+    pub fn multiview_options(self) -> MultiviewOptions {
+        match self {
+            Self::Standard => MultiviewOptions::standard(),
+            Self::Turbo => MultiviewOptions::turbo(),
+        }
+    }
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Variant {
+    type Err = PaintError;
+
+    fn from_str(name: &str) -> Result<Self, PaintError> {
+        let found = Self::ALL.into_iter().find(|variant| variant.name() == name);
+        found.ok_or_else(|| PaintError::option("variant", Self::ALL.map(Self::name).join(", "), name))
+    }
+}
+
+/// How light and shadow are removed from the reference images.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DelightOptions {
+    /// The seed of every image's run; the original's is 42.
+    pub seed: u64,
+    /// Text, scheduler, steps and guidance.
+    pub pipeline: InstructPix2PixOptions,
+}
+
+impl Default for DelightOptions {
+    fn default() -> Self {
+        Self { seed: 42, pipeline: InstructPix2PixOptions::default() }
+    }
+}
+
+/// How to paint. The defaults are the original's, but for the random generator.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PaintOptions {
+    /// The seed of the views.
+    pub seed: u64,
+    /// Where random numbers come from: `Philox`, or one of PyTorch's to repeat a run made in Python.
+    pub generator: GeneratorKind,
+    /// Cameras and their weights in the texture, the important ones first.
+    pub views: Vec<CameraView>,
+    /// How the reference images lose their light and shadow; `None` takes them as they are.
+    pub delight: Option<DelightOptions>,
+    /// Scheduler, steps and guidance of the views; `None` takes those of the pipeline's variant.
+    pub multiview: Option<MultiviewOptions>,
+    /// Side of the painted views in pixels; `None` takes the size that the model was trained with.
+    pub view_size: Option<u32>,
+    /// Side of the condition maps and of the views when they are baked, in pixels.
+    pub render_size: u32,
+    /// Side of the texture in texels.
+    pub texture_size: u32,
+    /// Whether to keep the mesh's own UVs.
+    pub uv: UvMode,
+    /// How views become a texture.
+    pub bake: BakeOptions,
+}
+
+impl Default for PaintOptions {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            generator: GeneratorKind::default(),
+            views: DEFAULT_VIEWS.to_vec(),
+            delight: Some(DelightOptions::default()),
+            multiview: None,
+            view_size: None,
+            render_size: 2048,
+            texture_size: 2048,
+            uv: UvMode::Auto,
+            bake: BakeOptions::default(),
+        }
+    }
+}
+
+impl PaintOptions {
+    /// Checks what can be checked before any work is done.
+    ///
+    /// # Errors
+    /// If a size is 0 or beyond 16,384, or the camera list is not one.
+    pub fn validate(&self) -> Result<(), PaintError> {
+        check_size("render_size", self.render_size)?;
+        check_size("texture_size", self.texture_size)?;
+        if let Some(view_size) = self.view_size {
+            check_size("view_size", view_size)?;
+        }
+        Ok(validate_views(&self.views)?)
+    }
+}
+
+pub(crate) fn check_size(option: &'static str, size: u32) -> Result<(), PaintError> {
+    if (1..=MAX_SIDE).contains(&size) {
+        return Ok(());
+    }
+    Err(PaintError::option(option, format!("1 to {MAX_SIDE}"), size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_of_zero_and_beyond_the_limit_are_refused() {
+        for size in [0, 16_385, u32::MAX] {
+            for set in [
+                (|o, s| o.render_size = s) as fn(&mut PaintOptions, u32),
+                |o, s| o.texture_size = s,
+                |o, s| o.view_size = Some(s),
+            ] {
+                let mut options = PaintOptions::default();
+                set(&mut options, size);
+                assert!(matches!(options.validate(), Err(PaintError::Option { .. })));
+            }
+        }
+        assert!(PaintOptions::default().validate().is_ok());
+        assert!(PaintOptions { views: vec![], ..PaintOptions::default() }.validate().is_err());
+    }
+}

@@ -1,0 +1,215 @@
+use std::{ops::ControlFlow, path::Path};
+
+use ::image::RgbImage;
+use burn::tensor::Device;
+use hunyuan_paint_image::{DEFAULT_BORDER_RATIO, DelightInput, ReferenceImage, resize_bicubic_rgb};
+use hunyuan_paint_mesh::{CameraView, Mesh, view_index};
+use hunyuan_paint_models::{
+    ModelError,
+    pipelines::{InstructPix2PixPipeline, MultiviewInputs, MultiviewPipeline, StepProgress},
+};
+use hunyuan_paint_scheduler::random::GeneratorKind;
+
+use crate::{
+    DelightOptions, PaintError, PaintOptions, Painting, Progress, ProgressCallback, Stage, Variant,
+    progress::{ignore_progress, report},
+    stages::{Conditions, bake_views, prepare_surface, render_conditions},
+};
+
+/// The folder of the delight model in the published layout.
+const DELIGHT_FOLDER: &str = "hunyuan3d-delight-v2-0";
+
+/// What sets the autoencoder's noise apart from the latents' where both come from one seed.
+const POSTERIOR_STREAM: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Image and mesh in, textured mesh out.
+#[derive(Debug)]
+pub struct PaintPipeline {
+    delight: InstructPix2PixPipeline,
+    multiview: MultiviewPipeline,
+    variant: Variant,
+}
+
+impl PaintPipeline {
+    /// Loads the delight model and a paint model from a folder in the published layout
+    /// (`hunyuan3d-delight-v2-0` beside `hunyuan3d-paint-v2-0` or `…-turbo`).
+    ///
+    /// # Errors
+    /// If a folder or file is missing or malformed, or weights do not fit their configuration.
+    pub fn from_pretrained(
+        folder: impl AsRef<Path>,
+        variant: Variant,
+        device: &Device,
+    ) -> Result<Self, PaintError> {
+        let folder = folder.as_ref();
+        if let Err(source) = std::fs::read_dir(folder) {
+            return Err(ModelError::Io { path: folder.to_owned(), source }.into());
+        }
+        Ok(Self {
+            delight: InstructPix2PixPipeline::from_pretrained(&folder.join(DELIGHT_FOLDER), device)?,
+            multiview: MultiviewPipeline::from_pretrained(&folder.join(variant.folder_name()), device)?,
+            variant,
+        })
+    }
+
+    /// The paint model that was loaded.
+    pub fn variant(&self) -> Variant {
+        self.variant
+    }
+
+    /// Side of the views that the paint model was trained with.
+    pub fn native_view_size(&self) -> u32 {
+        self.multiview.native_size()
+    }
+
+    /// Paints a mesh from one or more images of the object.
+    ///
+    /// # Errors
+    /// If the mesh, an image or an option cannot be used.
+    pub fn paint(
+        &self,
+        mesh: &Mesh,
+        images: &[ReferenceImage],
+        options: &PaintOptions,
+    ) -> Result<Painting, PaintError> {
+        self.paint_with_progress(mesh, images, options, &mut ignore_progress)
+    }
+
+    /// [`paint`](Self::paint) with a callback, which can show previews and cancel.
+    ///
+    /// To replace the result of a stage by your own, call the stages one by one: this function does no more.
+    ///
+    /// # Errors
+    /// If the mesh, an image or an option cannot be used, or the callback cancels.
+    pub fn paint_with_progress(
+        &self,
+        mesh: &Mesh,
+        images: &[ReferenceImage],
+        options: &PaintOptions,
+        on_progress: &mut ProgressCallback<'_>,
+    ) -> Result<Painting, PaintError> {
+        options.validate()?;
+        if images.is_empty() {
+            return Err(PaintError::option("images", "at least one", 0));
+        }
+        let PaintOptions { views, render_size, texture_size, .. } = options;
+        let view_size = options.view_size.unwrap_or(self.native_view_size());
+
+        let surface = prepare_surface(mesh, options.uv, *texture_size, on_progress)?;
+        let conditions = render_conditions(&surface, views, *render_size, view_size, on_progress)?;
+        let references = self.prepare_references(images, options, on_progress)?;
+        let painted = self.paint_views(&references, &conditions, options, on_progress)?;
+        let textured =
+            bake_views(&surface, views, &painted, *render_size, *texture_size, &options.bake, on_progress)?;
+        Ok(Painting { textured, references, conditions, views: painted })
+    }
+
+    /// Recentres the reference images and, unless the options say otherwise, removes light and shadow.
+    ///
+    /// # Errors
+    /// If an image is transparent everywhere, an option cannot be used, or the callback cancels.
+    pub fn prepare_references(
+        &self,
+        images: &[ReferenceImage],
+        options: &PaintOptions,
+        on_progress: &mut ProgressCallback<'_>,
+    ) -> Result<Vec<RgbImage>, PaintError> {
+        report(on_progress, &Progress::new(Stage::Delight, 0.0))?;
+        let mut references = Vec::new();
+        for (i, image) in images.iter().enumerate() {
+            let centred = image.clone().recenter(DEFAULT_BORDER_RATIO)?;
+            let input = DelightInput::new(&centred, self.delight.native_size())?;
+            references.push(match &options.delight {
+                None => input.rgb,
+                Some(delight) => {
+                    let mut on_step = |step: &StepProgress<'_>| {
+                        let done = step.step as f32 / step.num_steps as f32;
+                        let fraction = (i as f32 + done) / images.len() as f32;
+                        step_report(Stage::Delight, fraction, step, on_progress)
+                    };
+                    self.remove_light(&input, delight, options.generator, &mut on_step)?
+                }
+            });
+        }
+        let preview = || Ok(references.clone());
+        report(on_progress, &Progress::new(Stage::Delight, 1.0).with_preview(&preview))?;
+        Ok(references)
+    }
+
+    fn remove_light(
+        &self,
+        input: &DelightInput,
+        options: &DelightOptions,
+        generator: GeneratorKind,
+        on_step: &mut dyn FnMut(&StepProgress<'_>) -> ControlFlow<()>,
+    ) -> Result<RgbImage, PaintError> {
+        let mut generator = generator.init(options.seed);
+        let output = self.delight.run(&input.rgb, &options.pipeline, generator.as_mut(), on_step)?;
+        Ok(input.finish(&output)?)
+    }
+
+    /// Paints one view for each camera of the options, of the size of the condition maps.
+    ///
+    /// # Errors
+    /// If a number, a size or an option does not fit, or the callback cancels.
+    pub fn paint_views(
+        &self,
+        references: &[RgbImage],
+        conditions: &Conditions,
+        options: &PaintOptions,
+        on_progress: &mut ProgressCallback<'_>,
+    ) -> Result<Vec<RgbImage>, PaintError> {
+        report(on_progress, &Progress::new(Stage::Views, 0.0))?;
+        let view_size = conditions.normal_maps.first().map_or(self.native_view_size(), RgbImage::width);
+        let references: Vec<RgbImage> = references
+            .iter()
+            .map(|image| resize_bicubic_rgb(image, view_size, view_size))
+            .collect::<Result<_, _>>()?;
+        let inputs = MultiviewInputs {
+            references: &references,
+            normal_maps: &conditions.normal_maps,
+            position_maps: &conditions.position_maps,
+            view_indices: &view_indices(&options.views),
+        };
+        let denoise = options.multiview.clone().unwrap_or_else(|| self.variant.multiview_options());
+        let (mut posterior_generator, mut generator) = generators(options.generator, options.seed);
+        let views = self.multiview.run(
+            &inputs,
+            &denoise,
+            posterior_generator.as_mut(),
+            generator.as_mut(),
+            &mut |step| step_report(Stage::Views, step.step as f32 / step.num_steps as f32, step, on_progress),
+        )?;
+        let preview = || Ok(views.clone());
+        report(on_progress, &Progress::new(Stage::Views, 1.0).with_preview(&preview))?;
+        Ok(views)
+    }
+}
+
+/// The trained views that the cameras come closest to.
+fn view_indices(views: &[CameraView]) -> Vec<u32> {
+    let index = |view: &CameraView| view_index(view.camera.azimuth_degrees, view.camera.elevation_degrees);
+    views.iter().map(|view| index(view) as u32).collect()
+}
+
+/// The generators of the autoencoder's noise and of the latents. PyTorch's are seeded alike, as in the
+/// original, where both start with the same numbers; ours are not.
+fn generators(kind: GeneratorKind, seed: u64) -> (BoxedGenerator, BoxedGenerator) {
+    let posterior_seed = if kind == GeneratorKind::Philox { seed ^ POSTERIOR_STREAM } else { seed };
+    (kind.init(posterior_seed), kind.init(seed))
+}
+
+type BoxedGenerator = Box<dyn hunyuan_paint_scheduler::random::NormalGenerator>;
+
+/// Passes a denoising step on as progress.
+fn step_report(
+    stage: Stage,
+    fraction: f32,
+    step: &StepProgress<'_>,
+    on_progress: &mut ProgressCallback<'_>,
+) -> ControlFlow<()> {
+    // 1 is for the end of the stage, after the last image is decoded.
+    let fraction = fraction.min(0.99);
+    let preview = || Ok(step.preview()?);
+    on_progress(&Progress::new(stage, fraction).with_preview(&preview))
+}

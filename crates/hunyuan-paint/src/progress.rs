@@ -1,0 +1,85 @@
+use std::ops::ControlFlow;
+
+use ::image::RgbImage;
+
+use crate::PaintError;
+
+/// A stage of painting, in the order in which they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Stage {
+    /// The mesh gets UVs.
+    Unwrap,
+    /// Normal and position maps are rendered.
+    Conditions,
+    /// Light and shadow are removed from the reference images.
+    Delight,
+    /// The views are painted.
+    Views,
+    /// The views become a texture.
+    Bake,
+}
+
+impl Stage {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Unwrap, Self::Conditions, Self::Delight, Self::Views, Self::Bake];
+
+    /// A word for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unwrap => "unwrap",
+            Self::Conditions => "conditions",
+            Self::Delight => "delight",
+            Self::Views => "views",
+            Self::Bake => "bake",
+        }
+    }
+}
+
+/// How far painting has come. Every stage reports 0 when it starts and 1 when it is done.
+pub struct Progress<'a> {
+    /// The stage that is running.
+    pub stage: Stage,
+    /// Its share that is done, 0 to 1.
+    pub fraction: f32,
+    preview: Option<&'a dyn Fn() -> Result<Vec<RgbImage>, PaintError>>,
+}
+
+impl<'a> Progress<'a> {
+    /// Progress without a preview.
+    pub(crate) fn new(stage: Stage, fraction: f32) -> Self {
+        Self { stage, fraction, preview: None }
+    }
+
+    pub(crate) fn with_preview(
+        self,
+        preview: &'a dyn Fn() -> Result<Vec<RgbImage>, PaintError>,
+    ) -> Self {
+        Self { preview: Some(preview), ..self }
+    }
+
+    /// What the stage has made so far: the normal maps, the reference image or the views as the model
+    /// imagines them now. Empty where there is nothing to see. While denoising, this runs the decoder.
+    ///
+    /// # Errors
+    /// If the decoder fails.
+    pub fn preview(&self) -> Result<Vec<RgbImage>, PaintError> {
+        self.preview.map_or_else(|| Ok(Vec::new()), |preview| preview())
+    }
+}
+
+/// Called with every progress; `Break` cancels the painting.
+pub type ProgressCallback<'a> = dyn FnMut(&Progress<'_>) -> ControlFlow<()> + Send + 'a;
+
+/// A callback for those who do not care.
+pub fn ignore_progress(_: &Progress<'_>) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+/// Reports progress, and turns a `Break` into an error.
+pub(crate) fn report(on_progress: &mut ProgressCallback<'_>, progress: &Progress<'_>) -> Result<(), PaintError> {
+    match on_progress(progress) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(PaintError::Cancelled),
+    }
+}

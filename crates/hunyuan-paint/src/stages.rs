@@ -1,0 +1,149 @@
+//! The stages that need no network, each on its own: from a mesh to what the cameras see of it, and from
+//! views to a texture.
+
+use std::{ops::ControlFlow, sync::Mutex};
+
+use ::image::RgbImage;
+use hunyuan_paint_bake::{BakeOptions, BakeProgress, BakeView, bake, render_condition_maps};
+use hunyuan_paint_image::resize_bicubic_rgb;
+use hunyuan_paint_mesh::{
+    CameraView, Mesh, PaintMesh, UnwrapOptions, UnwrapProgress, UnwrapStage, UvMode, UvSource, prepare_uvs,
+    validate_views,
+};
+
+use crate::{
+    PaintError, Progress, ProgressCallback, Stage, TexturedMesh,
+    options::check_size,
+    progress::report,
+};
+
+/// A mesh that is ready to be painted: with UVs, and in paint space.
+#[derive(Clone, Debug)]
+pub struct Surface {
+    /// The mesh as it came, with UVs; vertices on chart borders are there twice.
+    pub mesh: Mesh,
+    /// The same vertices and faces in the space that the cameras stand in.
+    pub paint_mesh: PaintMesh,
+    /// Whether the UVs are the mesh's own.
+    pub uv_source: UvSource,
+}
+
+/// Gives a mesh UVs, or keeps its own, and puts it in paint space.
+///
+/// # Errors
+/// If the mesh is not one that can be painted, or the callback cancels.
+pub fn prepare_surface(
+    mesh: &Mesh,
+    uv: UvMode,
+    texture_size: u32,
+    on_progress: &mut ProgressCallback<'_>,
+) -> Result<Surface, PaintError> {
+    check_size("texture_size", texture_size)?;
+    report(on_progress, &Progress::new(Stage::Unwrap, 0.0))?;
+    let prepared = {
+        // The unwrapper calls from its own threads, one at a time.
+        let on_progress = Mutex::new(&mut *on_progress);
+        let unwrap_progress = |progress: UnwrapProgress| match on_progress.lock() {
+            Ok(mut on_progress) => on_progress(&Progress::new(Stage::Unwrap, unwrapped_fraction(progress))),
+            Err(_) => ControlFlow::Break(()),
+        };
+        prepare_uvs(mesh, uv, &UnwrapOptions::new(texture_size), unwrap_progress)?
+    };
+    let paint_mesh = PaintMesh::new(&prepared.mesh)?;
+    report(on_progress, &Progress::new(Stage::Unwrap, 1.0))?;
+    Ok(Surface { mesh: prepared.mesh, paint_mesh, uv_source: prepared.uv_source })
+}
+
+/// Flattening is most of the work; packing does not know how long it will take.
+fn unwrapped_fraction(progress: UnwrapProgress) -> f32 {
+    let share = progress.total.map_or(0.5, |total| progress.done as f32 / total.max(1) as f32).min(1.0);
+    let (start, end) = match progress.stage {
+        UnwrapStage::Segmenting => (0.0, 0.1),
+        UnwrapStage::Flattening => (0.1, 0.7),
+        UnwrapStage::Packing => (0.7, 0.95),
+        _ => (0.95, 0.99),
+    };
+    start + share * (end - start)
+}
+
+/// What the cameras see of the geometry: the conditions of the paint model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conditions {
+    /// One for each camera; see [`ConditionMaps`](hunyuan_paint_bake::ConditionMaps).
+    pub normal_maps: Vec<RgbImage>,
+    /// Likewise.
+    pub position_maps: Vec<RgbImage>,
+}
+
+/// Renders normal and position maps, `render_size` pixels a side, and scales them to `view_size`.
+///
+/// # Errors
+/// If a size or the camera list is not allowed, or the callback cancels.
+pub fn render_conditions(
+    surface: &Surface,
+    views: &[CameraView],
+    render_size: u32,
+    view_size: u32,
+    on_progress: &mut ProgressCallback<'_>,
+) -> Result<Conditions, PaintError> {
+    check_size("render_size", render_size)?;
+    check_size("view_size", view_size)?;
+    validate_views(views)?;
+    let mut conditions = Conditions { normal_maps: Vec::new(), position_maps: Vec::new() };
+    for (i, view) in views.iter().enumerate() {
+        report(on_progress, &Progress::new(Stage::Conditions, i as f32 / views.len() as f32))?;
+        let maps = render_condition_maps(&surface.paint_mesh, &view.camera, render_size)?;
+        conditions.normal_maps.push(resize_bicubic_rgb(&maps.normal, view_size, view_size)?);
+        conditions.position_maps.push(resize_bicubic_rgb(&maps.position, view_size, view_size)?);
+    }
+    let preview = || Ok(conditions.normal_maps.clone());
+    report(on_progress, &Progress::new(Stage::Conditions, 1.0).with_preview(&preview))?;
+    Ok(conditions)
+}
+
+/// Makes a texture of views: `images` show the surface from the cameras of `views`, at any size; they are
+/// scaled to `render_size` before they are projected.
+///
+/// # Errors
+/// If a size or the camera list is not allowed, there is not one image for each camera, no view sees
+/// anything, or the callback cancels.
+pub fn bake_views(
+    surface: &Surface,
+    views: &[CameraView],
+    images: &[RgbImage],
+    render_size: u32,
+    texture_size: u32,
+    options: &BakeOptions,
+    on_progress: &mut ProgressCallback<'_>,
+) -> Result<TexturedMesh, PaintError> {
+    check_size("render_size", render_size)?;
+    check_size("texture_size", texture_size)?;
+    validate_views(views)?;
+    if images.len() != views.len() {
+        return Err(PaintError::option("images", format!("one for each of {} views", views.len()), images.len()));
+    }
+    report(on_progress, &Progress::new(Stage::Bake, 0.0))?;
+    let images: Vec<RgbImage> = images
+        .iter()
+        .map(|image| resize_bicubic_rgb(image, render_size, render_size))
+        .collect::<Result<_, _>>()?;
+    let bake_views: Vec<BakeView<'_>> = views
+        .iter()
+        .zip(&images)
+        .map(|(view, image)| BakeView { camera: view.camera, weight: view.weight, image })
+        .collect();
+    let mut bake_progress = |progress| on_progress(&Progress::new(Stage::Bake, baked_fraction(progress)));
+    let baked = bake(&surface.paint_mesh, &bake_views, texture_size, options, &mut bake_progress)?;
+    let preview = || Ok(vec![baked.image.clone()]);
+    report(on_progress, &Progress::new(Stage::Bake, 1.0).with_preview(&preview))?;
+    Ok(TexturedMesh { mesh: surface.mesh.clone(), texture: baked.image, painted: baked.painted })
+}
+
+fn baked_fraction(progress: BakeProgress) -> f32 {
+    match progress {
+        BakeProgress::View { view, view_count } => 0.6 * view as f32 / view_count as f32,
+        BakeProgress::FillVertices => 0.6,
+        BakeProgress::FillGaps => 0.7,
+        _ => 0.9,
+    }
+}

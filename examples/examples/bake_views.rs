@@ -1,0 +1,90 @@
+//! Makes a texture of view images, with no network involved:
+//! `cargo run --release --example bake_views -- --mesh chair.glb --view front.png --view right.png …`.
+//!
+//! Without arguments it bakes the repository's own object from its six view images.
+
+use std::{error::Error, path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+use hunyuan_paint::{
+    bake::BakeOptions,
+    image::{ReferenceImage, read_image},
+    mesh::{UvMode, read_mesh},
+    stages::{bake_views, prepare_surface},
+};
+use hunyuan_paint_examples::{
+    contact_sheet::contact_sheet,
+    inputs::{exit_code, four_sides, parse_uv_mode, read_views, repository_file, write_png},
+    progress_bars::ProgressBars,
+};
+use image::{Rgb, RgbImage};
+
+/// Makes a texture of images of a mesh.
+#[derive(Parser)]
+struct Arguments {
+    /// The mesh: GLB, glTF, OBJ, PLY or STL.
+    #[arg(long, default_value_os_t = repository_file("assets/MESH_NAME.glb"))]
+    mesh: PathBuf,
+    /// An image of the mesh from each camera, in their order.
+    #[arg(long = "view", default_values_os_t = default_images())]
+    images: Vec<PathBuf>,
+    /// A camera list: [{"azimuth": 0, "elevation": 0, "weight": 1}, ...]; six cameras around the mesh if absent.
+    #[arg(long)]
+    views: Option<PathBuf>,
+    /// Side of the texture in texels.
+    #[arg(long, default_value_t = 2048)]
+    texture_size: u32,
+    /// Side of the images when they are projected, in pixels.
+    #[arg(long, default_value_t = 2048)]
+    render_size: u32,
+    /// Whose UVs: auto, keep or unwrap.
+    #[arg(long, default_value = "auto", value_parser = parse_uv_mode)]
+    uv: UvMode,
+    /// Folder of the results.
+    #[arg(long, default_value = "target/bake")]
+    output: PathBuf,
+}
+
+fn default_images() -> Vec<PathBuf> {
+    (0..6).map(|i| repository_file(&format!("assets/MESH_NAME_views/view_{i}.png"))).collect()
+}
+
+fn main() -> ExitCode {
+    exit_code(run(&Arguments::parse()))
+}
+
+fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
+    let Arguments { texture_size, render_size, uv, output, .. } = arguments;
+    let views = read_views(arguments.views.as_deref())?;
+    let mesh = read_mesh(&arguments.mesh)?;
+    let images = arguments.images.iter().map(|path| Ok(on_white(read_image(path)?)));
+    let images: Vec<RgbImage> = images.collect::<Result<_, Box<dyn Error>>>()?;
+
+    let mut bars = ProgressBars::new();
+    let mut update = |progress: &hunyuan_paint::Progress<'_>| bars.update(progress);
+    let surface = prepare_surface(&mesh, *uv, *texture_size, &mut update)?;
+    let options = BakeOptions::default();
+    let textured =
+        bake_views(&surface, &views, &images, *render_size, *texture_size, &options, &mut update)?;
+
+    std::fs::create_dir_all(output).map_err(|error| format!("{}: {error}", output.display()))?;
+    textured.write_glb(output.join("textured.glb"))?;
+    textured.write_texture(output.join("texture.png"))?;
+    let sides = four_sides(&textured, 512)?;
+    let mut inputs: Vec<&RgbImage> = images.iter().collect();
+    inputs.push(&textured.texture);
+    let preview = contact_sheet(&[inputs, sides.iter().collect()], 256)?;
+    write_png(&output.join("preview.png"), &preview)?;
+    Ok(format!("{}\nwritten to {}", bars.table(), output.join("textured.glb").display()))
+}
+
+fn on_white(image: ReferenceImage) -> RgbImage {
+    match image {
+        ReferenceImage::Cutout(image) => RgbImage::from_fn(image.width(), image.height(), |x, y| {
+            let [r, g, b, a] = image.get_pixel(x, y).0.map(u32::from);
+            Rgb([r, g, b].map(|c| ((c * a + 255 * (255 - a) + 127) / 255) as u8))
+        }),
+        ReferenceImage::Opaque(image) => image,
+        _ => RgbImage::new(0, 0),
+    }
+}

@@ -1,0 +1,71 @@
+//! Makes the repository's own example object anew: `cargo run --release --example make_assets`.
+//!
+//! A toy robot, modelled as a signed distance field: its mesh, a photograph of its front, and what the six
+//! default cameras see of it without any light. Nothing but IEEE arithmetic and square roots goes into them,
+//! so that every machine makes the same files.
+
+mod distance;
+mod glb;
+mod photo;
+mod robot;
+mod surface_nets;
+mod views;
+
+use std::{
+    error::Error,
+    fs,
+    io::Cursor,
+    path::{Path, PathBuf},
+};
+
+use clap::Parser;
+use hunyuan_paint::mesh::{DEFAULT_VIEWS, Mesh, vertex_normals, write_atomically};
+use image::{
+    DynamicImage,
+    codecs::png::{CompressionType, FilterType, PngEncoder},
+};
+
+/// Makes the example object: a mesh, a reference image and six views.
+#[derive(Parser)]
+struct Arguments {
+    /// Folder of the results.
+    #[arg(default_value = "assets")]
+    output: PathBuf,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let Arguments { output } = Arguments::parse();
+    let views = output.join("robot_views");
+    fs::create_dir_all(&views).map_err(|error| format!("{}: {error}", views.display()))?;
+
+    let (positions, faces) = surface_nets::polygonize(robot::distance, robot::BOUNDS, 0.0163);
+    surface_nets::check_closed(&faces)?;
+    let normals = Some(vertex_normals(&positions, &faces));
+    let mesh = Mesh { positions, faces, uvs: None, normals };
+    write(&output.join("robot.glb"), &glb::glb_bytes(&mesh)?)?;
+
+    write(&output.join("robot.png"), &png_bytes(photo::photograph(768).into())?)?;
+
+    let images = views::unlit_views(&mesh, &DEFAULT_VIEWS.map(|view| view.camera), 512)?;
+    for (i, image) in images.into_iter().enumerate() {
+        write(&views.join(format!("view_{i}.png")), &png_bytes(image.into())?)?;
+    }
+    Ok(())
+}
+
+fn png_bytes(image: DynamicImage) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_with_encoder(PngEncoder::new_with_quality(
+        &mut bytes,
+        CompressionType::Best,
+        FilterType::Adaptive,
+    ))?;
+    Ok(bytes.into_inner())
+}
+
+#[expect(clippy::print_stdout, reason = "this is what the user sees")]
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
+    write_atomically(path, bytes)?;
+    println!("{} ({} kB)", path.display(), bytes.len().div_ceil(1000));
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! The object: a toy robot that waves. It stands on y = 0, is one unit tall, and looks towards +z.
+
+use glam::{Vec2, Vec3};
+
+use crate::distance::{capsule, cylinder, rounded_box, segment, smooth_max, smooth_min};
+
+/// A box around the robot with some room.
+pub(crate) const BOUNDS: [Vec3; 2] = [Vec3::new(-0.43, -0.05, -0.36), Vec3::new(0.55, 1.06, 0.30)];
+
+/// Fillet between neighbouring parts.
+const FILLET: f32 = 0.012;
+
+/// What has one colour, or one pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Head,
+    Visor,
+    EarCap,
+    Antenna,
+    Bulb,
+    Neck,
+    Body,
+    Panel,
+    Button,
+    Limb,
+    Glove,
+    Boot,
+    Backpack,
+    Nozzle,
+}
+
+/// The signed distance of every part.
+fn parts(p: Vec3) -> [(Part, f32); 17] {
+    let at = |x, y, z| p - Vec3::new(x, y, z);
+    // The left and the right side at once.
+    let both = Vec3::new(p.x.abs(), p.y, p.z);
+    let at_both = |x, y, z| both - Vec3::new(x, y, z);
+    // With the axis along x.
+    let turned = |q: Vec3| Vec3::new(q.y, q.x, q.z);
+
+    let head = rounded_box(at(0.0, 0.7, 0.0), Vec3::new(0.2, 0.15, 0.165), 0.1);
+    let recess = rounded_box(at(0.0, 0.7, 0.17), Vec3::new(0.158, 0.108, 0.05), 0.05);
+    let body = rounded_box(at(0.0, 0.395, 0.0), Vec3::new(0.165, 0.15, 0.13), 0.075);
+    let niche = rounded_box(at(0.0, 0.43, 0.14), Vec3::new(0.115, 0.075, 0.04), 0.025);
+    let boot = smooth_min(
+        rounded_box(at_both(0.1, 0.045, 0.03), Vec3::new(0.08, 0.07, 0.12), 0.06),
+        capsule(both, Vec3::new(0.1, 0.06, -0.01), Vec3::new(0.1, 0.13, -0.01), 0.06),
+        0.04,
+    );
+    let [shoulder, elbow, hand] =
+        [Vec3::new(-0.19, 0.46, 0.0), Vec3::new(-0.285, 0.36, -0.01), Vec3::new(-0.285, 0.25, 0.05)];
+    let low_arm = smooth_min(capsule(p, shoulder, elbow, 0.042), capsule(p, elbow, hand, 0.042), 0.02);
+    let low_glove = glove(p, hand, Vec3::new(0.0, -0.055, 0.03), Vec3::new(0.05, -0.02, 0.055));
+    let [shoulder, elbow, hand] =
+        [Vec3::new(0.19, 0.46, 0.0), Vec3::new(0.32, 0.47, 0.0), Vec3::new(0.375, 0.59, 0.04)];
+    let high_arm = smooth_min(capsule(p, shoulder, elbow, 0.042), capsule(p, elbow, hand, 0.042), 0.02);
+    let high_glove = glove(p, hand, Vec3::new(0.025, 0.07, 0.01), Vec3::new(-0.06, 0.045, 0.0));
+
+    [
+        (Part::Head, smooth_max(head, -recess, FILLET)),
+        (Part::Visor, rounded_box(at(0.0, 0.7, 0.1), Vec3::new(0.155, 0.105, 0.045), 0.04)),
+        (Part::EarCap, cylinder(turned(at_both(0.205, 0.7, 0.0)), 0.07, 0.035, 0.02)),
+        (Part::Antenna, capsule(p, Vec3::new(0.0, 0.84, 0.0), Vec3::new(0.0, 0.93, 0.0), 0.016)),
+        (Part::Bulb, at(0.0, 0.955, 0.0).length() - 0.045),
+        (Part::Neck, cylinder(at(0.0, 0.55, 0.0), 0.08, 0.03, 0.01)),
+        (Part::Body, smooth_max(body, -niche, FILLET)),
+        (Part::Panel, rounded_box(at(0.0, 0.43, 0.08), Vec3::new(0.11, 0.07, 0.035), 0.02)),
+        (Part::Button, button_row(at(0.0, 0.4, 0.113))),
+        (Part::Limb, capsule(both, Vec3::new(0.1, 0.1, -0.01), Vec3::new(0.085, 0.28, 0.0), 0.048)),
+        (Part::Boot, smooth_max(boot, -p.y, 0.02)),
+        (Part::Limb, low_arm),
+        (Part::Glove, low_glove),
+        (Part::Limb, high_arm),
+        (Part::Glove, high_glove),
+        (Part::Backpack, rounded_box(at(0.0, 0.43, -0.185), Vec3::new(0.125, 0.115, 0.075), 0.045)),
+        (Part::Nozzle, nozzle(at_both(0.065, 0.295, -0.19))),
+    ]
+}
+
+/// A mitten around `wrist`, with fingers and a thumb that point along two vectors.
+fn glove(p: Vec3, wrist: Vec3, fingers: Vec3, thumb: Vec3) -> f32 {
+    let palm = capsule(p, wrist, wrist + fingers, 0.058);
+    smooth_min(palm, capsule(p, wrist, wrist + thumb, 0.028), 0.025)
+}
+
+/// Three hemispheres side by side.
+fn button_row(p: Vec3) -> f32 {
+    let x = p.x - 0.06 * (p.x / 0.06).round().clamp(-1.0, 1.0);
+    Vec3::new(x, p.y, p.z).length() - 0.021
+}
+
+/// A hollow cup, open below.
+fn nozzle(p: Vec3) -> f32 {
+    let cup = cylinder(p, 0.048, 0.045, 0.012);
+    let hollow = cylinder(p + Vec3::Y * 0.04, 0.034, 0.05, 0.01);
+    smooth_max(cup, -hollow, 0.008)
+}
+
+/// The robot's signed distance, in object units.
+pub(crate) fn distance(p: Vec3) -> f32 {
+    parts(p).into_iter().fold(f32::INFINITY, |whole, (_, part)| smooth_min(whole, part, FILLET))
+}
+
+mod paint {
+    //! The colours, as in sRGB bytes.
+    pub(super) const TEAL: u32 = 0x2a_a7_a0;
+    pub(super) const CREAM: u32 = 0xf6_ea_d0;
+    pub(super) const ORANGE: u32 = 0xf0_7a_2c;
+    pub(super) const YELLOW: u32 = 0xf7_c2_3c;
+    pub(super) const RED: u32 = 0xd9_3a_34;
+    pub(super) const BLUE: u32 = 0x2f_6f_c4;
+    pub(super) const NAVY: u32 = 0x1b_22_3c;
+    pub(super) const CYAN: u32 = 0x7d_ee_f5;
+    pub(super) const GRAY: u32 = 0x6c_75_86;
+    pub(super) const SILVER: u32 = 0xb4_bc_c8;
+}
+
+/// The colour of the surface at a point near it, 0…1 in sRGB.
+pub(crate) fn color(p: Vec3) -> Vec3 {
+    let nearest = parts(p).into_iter().min_by(|(_, a), (_, b)| a.total_cmp(b));
+    let rgb = nearest.map_or(0, |(part, _)| pattern(part, p));
+    Vec3::from_array([rgb >> 16, rgb >> 8, rgb].map(|c| (c & 0xff) as f32 / 255.0))
+}
+
+fn pattern(part: Part, p: Vec3) -> u32 {
+    use paint::{BLUE, CREAM, CYAN, GRAY, NAVY, ORANGE, RED, SILVER, TEAL, YELLOW};
+    let front = Vec2::new(p.x, p.y);
+    // As seen from behind.
+    let back = Vec2::new(-p.x, p.y);
+    match part {
+        Part::Head if p.x.abs() < 0.045 && p.x.abs() > 0.015 => CREAM,
+        Part::Head | Part::Body => TEAL,
+        Part::Visor if is_face(front - Vec2::new(0.0, 0.7)) => CYAN,
+        Part::Visor => NAVY,
+        Part::EarCap | Part::Glove => ORANGE,
+        Part::Boot if p.y < 0.03 => NAVY,
+        Part::Boot => ORANGE,
+        Part::Antenna | Part::Nozzle => SILVER,
+        Part::Bulb => RED,
+        Part::Neck => GRAY,
+        Part::Panel => CREAM,
+        Part::Button if p.x < -0.03 => RED,
+        Part::Button if p.x > 0.03 => BLUE,
+        Part::Button => YELLOW,
+        Part::Limb => GRAY,
+        Part::Backpack if p.z < -0.2 && is_seven(back - Vec2::new(0.0, 0.43)) => NAVY,
+        Part::Backpack => YELLOW,
+    }
+}
+
+/// Two eyes and a smile.
+fn is_face(q: Vec2) -> bool {
+    let eye = (Vec2::new(q.x.abs() - 0.065, q.y - 0.02) / Vec2::new(0.026, 0.036)).length() < 1.0;
+    let smile = (q.distance(Vec2::new(0.0, 0.0)) - 0.05).abs() < 0.008 && q.y < -0.03;
+    eye || smile
+}
+
+fn is_seven(q: Vec2) -> bool {
+    let corner = Vec2::new(0.04, 0.06);
+    let top = segment(q, Vec2::new(-0.04, 0.06), corner);
+    top.min(segment(q, corner, Vec2::new(-0.015, -0.06))) < 0.014
+}

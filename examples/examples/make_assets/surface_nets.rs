@@ -1,0 +1,124 @@
+//! From a distance field to a closed mesh: naive surface nets (Gibson, "Constrained elastic surface nets", 1998),
+//! whose vertices then move onto the surface.
+
+use std::{array, collections::HashSet};
+
+use glam::Vec3;
+use rayon::prelude::*;
+
+use crate::distance::normal;
+
+/// Steps along the normal by which a vertex moves onto the surface.
+const PROJECTION_STEPS: usize = 3;
+
+/// Samples of a distance field at the points of a cubic lattice.
+///
+/// A cell has the index of its corner of least coordinates.
+struct Lattice {
+    origin: Vec3,
+    cell: f32,
+    /// Points along x, y and z.
+    counts: [usize; 3],
+    samples: Vec<f32>,
+}
+
+impl Lattice {
+    fn new(distance: impl Fn(Vec3) -> f32 + Sync, [min, max]: [Vec3; 2], cell: f32) -> Self {
+        let counts = ((max - min) / cell).to_array().map(|count| count.ceil() as usize + 1);
+        let mut lattice = Self { origin: min, cell, counts, samples: Vec::new() };
+        let points = (0..counts.iter().product()).into_par_iter();
+        lattice.samples = points.map(|i| distance(lattice.position(i))).collect();
+        lattice
+    }
+
+    fn coordinates(&self, index: usize) -> [usize; 3] {
+        let [x, y, _] = self.counts;
+        [index % x, index / x % y, index / (x * y)]
+    }
+
+    fn position(&self, index: usize) -> Vec3 {
+        self.origin + Vec3::from_array(self.coordinates(index).map(|i| i as f32)) * self.cell
+    }
+
+    /// From one point to the next along x, y and z.
+    fn strides(&self) -> [usize; 3] {
+        let [x, y, _] = self.counts;
+        [1, x, x * y]
+    }
+
+    /// Where the surface crosses the lattice's edge between two points, if it does.
+    fn crossing(&self, from: usize, to: usize) -> Option<Vec3> {
+        let (a, b) = (self.samples[from], self.samples[to]);
+        ((a < 0.0) != (b < 0.0)).then(|| self.position(from).lerp(self.position(to), a / (a - b)))
+    }
+
+    /// The centre of the crossings on a cell's edges; `None` if the surface misses the cell.
+    fn vertex(&self, cell: usize) -> Option<Vec3> {
+        if (0..3).any(|axis| self.coordinates(cell)[axis] + 1 == self.counts[axis]) {
+            return None;
+        }
+        let strides = self.strides();
+        let edges = (0..3).flat_map(|axis| {
+            let [along, across, up] = array::from_fn(|i| strides[(axis + i) % 3]);
+            [0, across, up, across + up].map(|offset| (cell + offset, cell + offset + along))
+        });
+        let crossings: Vec<Vec3> = edges.filter_map(|(from, to)| self.crossing(from, to)).collect();
+        (!crossings.is_empty()).then(|| crossings.iter().sum::<Vec3>() / crossings.len() as f32)
+    }
+}
+
+/// The zero set of a distance field that is positive all around `bounds`: positions, and triangles that are
+/// counter-clockwise from outside.
+pub(crate) fn polygonize(
+    distance: impl Fn(Vec3) -> f32 + Sync,
+    bounds: [Vec3; 2],
+    cell: f32,
+) -> (Vec<Vec3>, Vec<[u32; 3]>) {
+    let lattice = Lattice::new(&distance, bounds, cell);
+    let cells = 0..lattice.samples.len();
+    let of_cells: Vec<Option<Vec3>> = cells.clone().into_par_iter().map(|cell| lattice.vertex(cell)).collect();
+
+    let mut vertex_of_cell = Vec::with_capacity(of_cells.len());
+    let mut positions = Vec::new();
+    for vertex in of_cells {
+        vertex_of_cell.push(positions.len() as u32);
+        positions.extend(vertex);
+    }
+    positions.par_iter_mut().for_each(|position| {
+        for _ in 0..PROJECTION_STEPS {
+            *position -= normal(&distance, *position, 0.1 * cell) * distance(*position);
+        }
+    });
+
+    // Every edge of the lattice that crosses the surface is ringed by four cells: a quadrilateral.
+    let mut faces = Vec::new();
+    for point in cells {
+        for axis in 0..3 {
+            let [along, across, up] = array::from_fn(|i| lattice.strides()[(axis + i) % 3]);
+            let at_the_end = lattice.coordinates(point)[axis] + 1 == lattice.counts[axis];
+            if at_the_end || lattice.crossing(point, point + along).is_none() {
+                continue;
+            }
+            let mut ring = [0, across, across + up, up].map(|back| vertex_of_cell[point - back]);
+            if lattice.samples[point] >= 0.0 {
+                ring.reverse();
+            }
+            faces.extend(split(ring, &positions));
+        }
+    }
+    (positions, faces)
+}
+
+/// A quadrilateral as two triangles, along its shorter diagonal.
+fn split([a, b, c, d]: [u32; 4], positions: &[Vec3]) -> [[u32; 3]; 2] {
+    let length = |from: u32, to: u32| positions[from as usize].distance_squared(positions[to as usize]);
+    if length(a, c) <= length(b, d) { [[a, b, c], [a, c, d]] } else { [[b, c, d], [b, d, a]] }
+}
+
+/// Checks that every edge belongs to two triangles, which run through it in opposite directions.
+pub(crate) fn check_closed(faces: &[[u32; 3]]) -> Result<(), &'static str> {
+    let edges = || faces.iter().flat_map(|&[a, b, c]| [(a, b), (b, c), (c, a)]);
+    let directed: HashSet<(u32, u32)> = edges().collect();
+    let closed = directed.len() == 3 * faces.len() && edges().all(|(a, b)| directed.contains(&(b, a)));
+    closed.then_some(()).ok_or("the mesh is not a closed manifold: choose other cells")
+}

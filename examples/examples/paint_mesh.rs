@@ -1,0 +1,149 @@
+//! Paints a mesh from an image: `cargo run --release --example paint_mesh -- --mesh chair.glb --image chair.png`.
+//!
+//! Without arguments it paints the repository's own object with the repository's small checkpoint, which is
+//! untrained: it shows that every stage runs, not what the published weights paint.
+
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use hunyuan_paint::{
+    ComputeDevice, DelightOptions, PaintOptions, PaintPipeline, Painting, Variant,
+    image::read_image,
+    mesh::{UvMode, read_mesh},
+    scheduler::{SchedulerKind, random::GeneratorKind},
+};
+use hunyuan_paint_examples::{
+    contact_sheet::contact_sheet,
+    inputs::{exit_code, four_sides, parse_uv_mode, read_views, repository_file, write_png},
+    progress_bars::ProgressBars,
+};
+use image::RgbImage;
+
+/// Paints a mesh from one or more images of the object.
+#[derive(Parser)]
+struct Arguments {
+    /// The mesh: GLB, glTF, OBJ, PLY or STL.
+    #[arg(long, default_value_os_t = repository_file("assets/MESH_NAME.glb"))]
+    mesh: PathBuf,
+    /// An image of the object, best with a transparent background; may be repeated.
+    #[arg(long, default_values_os_t = [repository_file("assets/MESH_NAME.png")])]
+    image: Vec<PathBuf>,
+    /// A folder of weights in the published layout.
+    #[arg(long, default_value_os_t = repository_file("crates/hunyuan-paint-testkit/cases/model_tiny"))]
+    model: PathBuf,
+    /// standard or turbo.
+    #[arg(long, default_value = "standard")]
+    variant: Variant,
+    /// ddim, euler_ancestral, lcm or unipc; the variant's own if absent.
+    #[arg(long)]
+    scheduler: Option<SchedulerKind>,
+    /// Steps of the multiview diffusion; the variant's own if absent.
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Seed of all random numbers; the original's (42 for delight, 0 for the views) if absent.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Where random numbers come from: philox, or torch-cpu or torch-cuda to repeat a run made in Python.
+    #[arg(long, default_value = "philox")]
+    generator: GeneratorKind,
+    /// Where the networks run: auto, cpu, wgpu, vulkan or metal.
+    #[arg(long, default_value = "auto")]
+    device: ComputeDevice,
+    /// A camera list: [{"azimuth": 0, "elevation": 0, "weight": 1}, ...].
+    #[arg(long)]
+    views: Option<PathBuf>,
+    /// Side of the texture in texels.
+    #[arg(long, default_value_t = 2048)]
+    texture_size: u32,
+    /// Side of the condition maps and of the views when they are baked, in pixels.
+    #[arg(long, default_value_t = 2048)]
+    render_size: u32,
+    /// Take the images as they are, with their light and shadow.
+    #[arg(long)]
+    no_delight: bool,
+    /// Whose UVs: auto, keep or unwrap.
+    #[arg(long, default_value = "auto", value_parser = parse_uv_mode)]
+    uv: UvMode,
+    /// Folder of the results.
+    #[arg(long, default_value = "target/paint")]
+    output: PathBuf,
+}
+
+impl Arguments {
+    fn options(&self) -> Result<PaintOptions, Box<dyn Error>> {
+        let mut options = PaintOptions {
+            generator: self.generator,
+            views: read_views(self.views.as_deref())?,
+            render_size: self.render_size,
+            texture_size: self.texture_size,
+            uv: self.uv,
+            ..PaintOptions::default()
+        };
+        let mut delight = DelightOptions::default();
+        if let Some(seed) = self.seed {
+            options.seed = seed;
+            delight.seed = seed;
+        }
+        options.delight = (!self.no_delight).then_some(delight);
+        let mut multiview = self.variant.multiview_options();
+        if let Some(scheduler) = self.scheduler {
+            multiview.denoise.scheduler = scheduler;
+        }
+        if let Some(steps) = self.steps {
+            multiview.denoise.num_inference_steps = steps;
+        }
+        options.multiview = Some(multiview);
+        options.validate()?;
+        Ok(options)
+    }
+}
+
+fn main() -> ExitCode {
+    exit_code(run(&Arguments::parse()))
+}
+
+fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
+    // 1. everything that can be wrong with the input, before any work
+    let options = arguments.options()?;
+    let device = arguments.device.init()?;
+    let mesh = read_mesh(&arguments.mesh)?;
+    let images = arguments.image.iter().map(read_image).collect::<Result<Vec<_>, _>>()?;
+
+    // 2. paint
+    let mut bars = ProgressBars::new();
+    let load = || PaintPipeline::from_pretrained(&arguments.model, arguments.variant, &device);
+    let pipeline = bars.time("load", load)?;
+    let painting =
+        pipeline.paint_with_progress(&mesh, &images, &options, &mut |progress| bars.update(progress))?;
+
+    // 3. write
+    let output = &arguments.output;
+    bars.time("write", || write(&painting, output))?;
+    Ok(format!("{}\nwritten to {}", bars.table(), output.join("textured.glb").display()))
+}
+
+fn write(painting: &Painting, output: &Path) -> Result<(), Box<dyn Error>> {
+    std::fs::create_dir_all(output).map_err(|error| format!("{}: {error}", output.display()))?;
+    painting.textured.write_glb(output.join("textured.glb"))?;
+    painting.textured.write_texture(output.join("texture.png"))?;
+    write_png(&output.join("preview.png"), &preview(painting)?)
+}
+
+/// References and texture, normal maps, position maps, views, and the result from four sides.
+fn preview(painting: &Painting) -> Result<RgbImage, Box<dyn Error>> {
+    let sides = four_sides(&painting.textured, 512)?;
+    let mut inputs: Vec<&RgbImage> = painting.references.iter().collect();
+    inputs.push(&painting.textured.texture);
+    let rows = [
+        inputs,
+        painting.conditions.normal_maps.iter().collect(),
+        painting.conditions.position_maps.iter().collect(),
+        painting.views.iter().collect(),
+        sides.iter().collect(),
+    ];
+    Ok(contact_sheet(&rows, 256)?)
+}

@@ -1,0 +1,82 @@
+//! Files that come from the command line, and files that the repository brings along.
+
+use std::{
+    error::Error,
+    io::Cursor,
+    path::{Path, PathBuf},
+};
+
+use hunyuan_paint::{
+    TexturedMesh,
+    bake::render_textured,
+    mesh::{Camera, CameraView, DEFAULT_VIEWS, PaintMesh, UvMode, parse_views, write_atomically},
+};
+use image::{ImageFormat, RgbImage};
+
+/// A file of the repository.
+pub fn repository_file(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+/// A camera list from a JSON file (`[{"azimuth": 0, "elevation": 0, "weight": 1}, …]`), or the six default
+/// cameras.
+///
+/// # Errors
+/// If the file cannot be read, or is not such a list.
+pub fn read_views(path: Option<&Path>) -> Result<Vec<CameraView>, Box<dyn Error>> {
+    let Some(path) = path else { return Ok(DEFAULT_VIEWS.to_vec()) };
+    let in_file = |error: &dyn Error| format!("{}: {error}", path.display());
+    let json = std::fs::read_to_string(path).map_err(|error| in_file(&error))?;
+    Ok(parse_views(&json).map_err(|error| in_file(&error))?)
+}
+
+/// The value of `--uv`.
+///
+/// # Errors
+/// If it is none of the three.
+pub fn parse_uv_mode(name: &str) -> Result<UvMode, String> {
+    match name {
+        "auto" => Ok(UvMode::Auto),
+        "keep" => Ok(UvMode::Keep),
+        "unwrap" => Ok(UvMode::Unwrap),
+        other => Err(format!("expected auto, keep or unwrap, found {other}")),
+    }
+}
+
+/// The textured mesh from four sides, slightly from above.
+///
+/// # Errors
+/// If the mesh cannot be rendered.
+pub fn four_sides(textured: &TexturedMesh, size: u32) -> Result<Vec<RgbImage>, Box<dyn Error>> {
+    let mesh = PaintMesh::new(&textured.mesh)?;
+    let side = |azimuth| {
+        let camera = Camera::orthographic(azimuth, -15.0);
+        Ok(render_textured(&mesh, &textured.texture, &camera, size)?)
+    };
+    [30.0, 120.0, 210.0, 300.0].into_iter().map(side).collect()
+}
+
+/// Writes a PNG, whole or not at all.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_png(path: &Path, image: &RgbImage) -> Result<(), Box<dyn Error>> {
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_to(&mut bytes, ImageFormat::Png)?;
+    Ok(write_atomically(path, bytes.get_ref())?)
+}
+
+/// Ends a program: prints what it has to say, or the error.
+pub fn exit_code(result: Result<String, Box<dyn Error>>) -> std::process::ExitCode {
+    #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is what the user sees")]
+    match result {
+        Ok(summary) => {
+            println!("{summary}");
+            std::process::ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! A progress bar for every stage, and how long each took.
+
+use std::{
+    fmt::Write as _,
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
+
+use hunyuan_paint::{Progress, Stage};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Bars on standard error; silent where that is not a terminal.
+pub struct ProgressBars {
+    current: Option<(Stage, ProgressBar, Instant)>,
+    times: Vec<(&'static str, Duration)>,
+}
+
+impl Default for ProgressBars {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ProgressBars {
+    /// No bar yet.
+    pub fn new() -> Self {
+        Self { current: None, times: Vec::new() }
+    }
+
+    /// Times something that is no stage.
+    pub fn time<T>(&mut self, name: &'static str, work: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let result = work();
+        self.times.push((name, start.elapsed()));
+        result
+    }
+
+    /// Moves the stage's bar.
+    pub fn update(&mut self, progress: &Progress<'_>) -> ControlFlow<()> {
+        let is_current = matches!(&self.current, Some((stage, ..)) if *stage == progress.stage);
+        if !is_current {
+            let bar = ProgressBar::new(1000).with_prefix(progress.stage.name());
+            if let Ok(style) = ProgressStyle::with_template("{prefix:>10} {wide_bar} {percent:>3}% {elapsed:>4}") {
+                bar.set_style(style);
+            }
+            self.current = Some((progress.stage, bar, Instant::now()));
+        }
+        if let Some((stage, bar, start)) = &self.current {
+            bar.set_position((progress.fraction * 1000.0) as u64);
+            if progress.fraction >= 1.0 {
+                bar.finish();
+                self.times.push((stage.name(), start.elapsed()));
+                self.current = None;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// A table of seconds.
+    pub fn table(&self) -> String {
+        let mut table = String::new();
+        for (name, time) in &self.times {
+            let _ = writeln!(table, "{name:>10} {:>8.2} s", time.as_secs_f64());
+        }
+        let total: Duration = self.times.iter().map(|(_, time)| *time).sum();
+        let _ = write!(table, "{:>10} {:>8.2} s", "total", total.as_secs_f64());
+        table
+    }
+}
