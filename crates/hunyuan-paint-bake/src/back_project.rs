@@ -3,7 +3,7 @@
 use glam::Vec3;
 use hunyuan_paint_image::canny;
 use hunyuan_paint_mesh::{Camera, PaintMesh, vertex_normals};
-use hunyuan_paint_raster::{NO_FACE, VisibilityBuffer, interpolate};
+use hunyuan_paint_raster::{Size, interpolate_at};
 use image::{GrayImage, RgbImage};
 use rayon::prelude::*;
 
@@ -12,7 +12,7 @@ use crate::{
     condition_maps::to_byte,
     dilate::dilate,
     splat::{Sample, splat},
-    view::{View, normalized_depth},
+    view::{View, normalize_depth},
 };
 
 /// Canny's thresholds for steps in the depth map.
@@ -42,7 +42,7 @@ pub struct ProjectedView {
 ///
 /// # Errors
 /// If the mesh is empty or inconsistent, the view or the texture is not 1 to
-/// [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT) pixels a side, or an option is out of range.
+/// [`Size::LIMIT`] pixels a side, or an option is out of range.
 pub fn back_project(
     mesh: &PaintMesh,
     camera: &Camera,
@@ -55,51 +55,49 @@ pub fn back_project(
     check::size("texture", texture_size, texture_size)?;
     let size = check::size("view", view.width(), view.height())?;
 
-    // 1. What each pixel sees: UV, view-space normal and depth.
-    let View { positions_view, visibility } = View::new(mesh, camera, size)?;
-    let normals_view = vertex_normals(&positions_view, &mesh.faces);
-    let attributes: Vec<[f32; 6]> = (mesh.uvs.iter().zip(&normals_view).zip(&positions_view))
-        .map(|((uv, normal), position)| [uv.x, uv.y, normal.x, normal.y, normal.z, position.z])
+    // 1. What each pixel sees.
+    let seen = View::new(mesh, camera, size)?;
+    let normals_view = vertex_normals(&seen.positions_view, &mesh.faces);
+    let attributes: Vec<[f32; 5]> = (mesh.uvs.iter().zip(&normals_view))
+        .map(|(uv, normal)| [uv.x, uv.y, normal.x, normal.y, normal.z])
         .collect();
-    let pixels = interpolate(&attributes, &mesh.faces, &visibility)?;
 
     // 2. Which pixels can be relied on.
-    let z_view: Vec<f32> = pixels.par_iter().map(|pixel| pixel[5]).collect();
-    let unreliable = unreliable_pixels(&visibility, &z_view);
+    let unreliable = unreliable_pixels(&seen.z_view(mesh), size);
 
     // 3. Those pixels, scattered into the texture.
     let texel_scale = (texture_size - 1) as f32;
     let cosine_min = options.cosine_min();
-    let sample = |((unreliable, pixel), color): ((&bool, &[f32; 6]), &[u8; 3])| {
-        let [u, v, nx, ny, nz, _] = *pixel;
+    let sample = |((pixel, unreliable), color): ((usize, &bool), &[u8; 3])| {
+        if *unreliable {
+            return None;
+        }
+        let [u, v, nx, ny, nz] = interpolate_at(&attributes, &mesh.faces, &seen.visibility, pixel)?;
         let cosine = cosine_to_camera(Vec3::new(nx, ny, nz));
         let [r, g, b] = color.map(|byte| f32::from(byte) / 255.0);
-        // UVs are not finite where a perspective camera stands inside the mesh.
-        (!unreliable && u.is_finite() && v.is_finite()).then_some(Sample {
+        // Not finite where a perspective camera stands inside the mesh.
+        (u.is_finite() && v.is_finite()).then_some(Sample {
             texel: [u, v].map(|coordinate| coordinate.clamp(0.0, 1.0) * texel_scale),
             value: [r, g, b, if cosine >= cosine_min { cosine } else { 0.0 }],
         })
     };
     let colors = view.as_chunks::<3>().0;
-    let samples: Vec<Sample<4>> = unreliable.par_iter().zip(&pixels).zip(colors).filter_map(sample).collect();
+    let samples: Vec<Sample<4>> = unreliable.par_iter().enumerate().zip(colors).filter_map(sample).collect();
     let texels = splat(&samples, texture_size as usize);
     let (texture, cosine) = texels.into_par_iter().map(|[r, g, b, cosine]| ([r, g, b], cosine)).unzip();
     Ok(ProjectedView { texture, cosine, texture_size })
 }
 
 /// Background and depth edges, with a margin around both.
-fn unreliable_pixels(visibility: &VisibilityBuffer, z_view: &[f32]) -> Vec<bool> {
-    let VisibilityBuffer { ref face_index, width, height, .. } = *visibility;
-    let depth = normalized_depth(face_index, z_view);
-    let mut depth_bytes = GrayImage::new(width, height);
-    depth_bytes.par_iter_mut().zip(&depth).for_each(|(byte, depth)| *byte = to_byte(*depth));
+fn unreliable_pixels(z_view: &[Option<f32>], size: Size) -> Vec<bool> {
+    let mut depth = GrayImage::new(size.width, size.height);
+    depth.par_iter_mut().zip(normalize_depth(z_view)).for_each(|(byte, depth)| *byte = to_byte(depth));
     let [low, high] = DEPTH_EDGE_THRESHOLDS;
-    let edges = canny(&depth_bytes, low, high);
-
-    let background_or_edge = |(face, edge): (&u32, &u8)| *face == NO_FACE || *edge != 0;
-    let unreliable: Vec<bool> = face_index.par_iter().zip(edges.as_raw()).map(background_or_edge).collect();
-    let margin = width.max(height) / PIXELS_PER_MARGIN;
-    dilate(&unreliable, width as usize, margin as usize)
+    let edges = canny(&depth, low, high);
+    let unreliable: Vec<bool> =
+        z_view.par_iter().zip(edges.as_raw()).map(|(z, edge)| z.is_none() || *edge != 0).collect();
+    let margin = size.width.max(size.height) / PIXELS_PER_MARGIN;
+    dilate(&unreliable, size.width as usize, margin as usize)
 }
 
 /// Cosine of the angle between a view-space normal of any length and (0, 0, −1), the axis that the camera

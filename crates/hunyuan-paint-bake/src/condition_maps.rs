@@ -1,13 +1,13 @@
 //! The maps that tell the diffusion model what the object looks like.
 
 use hunyuan_paint_mesh::{Camera, PaintMesh, vertex_normals};
-use hunyuan_paint_raster::{NO_FACE, interpolate};
+use hunyuan_paint_raster::interpolate_at;
 use image::RgbImage;
 use rayon::prelude::*;
 
 use crate::{
     BakeError, check,
-    view::{View, normalized_depth},
+    view::{View, normalize_depth},
 };
 
 /// Normal, position and depth of what a camera sees; square, rows from the top.
@@ -32,31 +32,27 @@ pub fn render_condition_maps(
 ) -> Result<ConditionMaps, BakeError> {
     check::mesh(mesh)?;
     let size = check::size("condition map", resolution, resolution)?;
-    let View { positions_view, visibility } = View::new(mesh, camera, size)?;
+    let view = View::new(mesh, camera, size)?;
 
     let normals = vertex_normals(&mesh.positions, &mesh.faces);
-    let attributes: Vec<[f32; 7]> = (mesh.positions.iter().zip(&normals).zip(&positions_view))
-        .map(|((position, normal), view)| {
+    let attributes: Vec<[f32; 6]> = (mesh.positions.iter().zip(&normals))
+        .map(|(position, normal)| {
             let [x, y, z] = position.to_array().map(|p| 0.5 - p / PaintMesh::DIAMETER);
-            [x, y, z, normal.x, normal.y, normal.z, view.z]
+            [x, y, z, normal.x, normal.y, normal.z]
         })
         .collect();
-    let pixels = interpolate(&attributes, &mesh.faces, &visibility)?;
-
     let mut normal = RgbImage::new(resolution, resolution);
     let mut position = RgbImage::new(resolution, resolution);
-    let bytes = normal.as_chunks_mut().0.par_iter_mut().zip(position.as_chunks_mut().0.par_iter_mut());
-    visibility.face_index.par_iter().zip(&pixels).zip(bytes).for_each(
-        |((face, pixel), (normal, position))| {
-            let [x, y, z, nx, ny, nz, _] = *pixel;
-            let visible = *face != NO_FACE;
-            *normal = if visible { [nx, ny, nz].map(|n| to_byte((n + 1.0) * 0.5)) } else { [255; 3] };
-            *position = if visible { [x, y, z].map(to_byte) } else { [255; 3] };
-        },
-    );
-    let z_view: Vec<f32> = pixels.par_iter().map(|pixel| pixel[6]).collect();
-    let depth = normalized_depth(&visibility.face_index, &z_view);
-    Ok(ConditionMaps { normal, position, depth })
+    let pixels = normal.as_chunks_mut().0.par_iter_mut().zip(position.as_chunks_mut().0.par_iter_mut());
+    pixels.enumerate().for_each(|(pixel, (normal, position))| {
+        (*normal, *position) = match interpolate_at(&attributes, &mesh.faces, &view.visibility, pixel) {
+            Some([x, y, z, nx, ny, nz]) => {
+                ([nx, ny, nz].map(|n| to_byte((n + 1.0) * 0.5)), [x, y, z].map(to_byte))
+            }
+            None => ([255; 3], [255; 3]),
+        };
+    });
+    Ok(ConditionMaps { normal, position, depth: normalize_depth(&view.z_view(mesh)) })
 }
 
 /// 0…1 as a byte, towards zero.

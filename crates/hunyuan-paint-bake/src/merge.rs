@@ -135,14 +135,23 @@ mod tests {
     fn trust_weighs_colours() -> Result<(), BakeError> {
         let mut merge = TrustMerge::new(2, &BakeOptions::default())?;
         merge.add(&view(&[(1.0, 1.0), (0.5, 0.5), (0.0, 0.0), (0.25, 1.0)]), 1.0)?;
-        merge.add(&view(&[(0.0, 1.0), (0.0, 1.0), (0.0, 0.0), (0.25, 0.1)]), 3.0)?;
+        merge.add(&view(&[(0.0, 1.0), (0.0, 1.0), (0.75, 1.0), (0.0, 0.0)]), 3.0)?;
         let texture = merge.finish();
         let trust = 0.5_f32.powi(4);
         assert_eq!(texture.colors[0], [0.25; 3]);
         assert!((texture.colors[1][0] - 0.5 * trust / (trust + 3.0)).abs() < 1e-7);
-        assert_eq!(texture.colors[3], [0.25; 3]);
-        assert_eq!(texture.painted, [true, true, false, true]);
-        assert_eq!(texture.mask().as_raw(), &[255, 255, 0, 255]);
+        assert_eq!(texture.colors[2..], [[0.75; 3], [0.25; 3]]);
+        assert_eq!(texture.painted, [true; 4]);
+        Ok(())
+    }
+
+    #[test]
+    fn hardly_any_trust_is_none() -> Result<(), BakeError> {
+        let mut merge = TrustMerge::new(2, &BakeOptions::default())?;
+        merge.add(&view(&[(1.0, 1.0), (1.0, 0.0), (1.0, 0.009), (1.0, 0.011)]), 1.0)?;
+        let texture = merge.finish();
+        assert_eq!(texture.painted, [true, false, false, true]);
+        assert_eq!(texture.mask().as_raw(), &[255, 0, 0, 255]);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! A look at the result.
 
 use hunyuan_paint_mesh::{Camera, PaintMesh};
-use hunyuan_paint_raster::{NO_FACE, interpolate};
+use hunyuan_paint_raster::interpolate_at;
 use image::RgbImage;
 use rayon::prelude::*;
 
@@ -24,12 +24,10 @@ pub fn render_textured(
     check::size("texture", texture.width(), texture.height())?;
     let View { visibility, .. } = View::new(mesh, camera, check::size("preview", size, size)?)?;
     let uvs: Vec<[f32; 2]> = mesh.uvs.iter().map(|uv| uv.to_array()).collect();
-    let pixel_uvs = interpolate(&uvs, &mesh.faces, &visibility)?;
-
     let mut image = RgbImage::new(size, size);
-    let pixels = image.as_chunks_mut().0.par_iter_mut();
-    pixels.zip(&visibility.face_index).zip(&pixel_uvs).for_each(|((pixel, face), uv)| {
-        *pixel = if *face == NO_FACE { [255; 3] } else { sample_bilinear(texture, *uv) };
+    image.as_chunks_mut().0.par_iter_mut().enumerate().for_each(|(pixel, color)| {
+        let uv = interpolate_at(&uvs, &mesh.faces, &visibility, pixel);
+        *color = uv.map_or([255; 3], |uv| sample_bilinear(texture, uv));
     });
     Ok(image)
 }

@@ -2,7 +2,7 @@
 
 use glam::{Mat4, Vec3, Vec4};
 use hunyuan_paint_mesh::{Camera, PaintMesh};
-use hunyuan_paint_raster::{NO_FACE, Size, VisibilityBuffer, rasterize};
+use hunyuan_paint_raster::{Size, VisibilityBuffer, interpolate_at, rasterize};
 use rayon::prelude::*;
 
 use crate::BakeError;
@@ -27,6 +27,13 @@ impl View {
         let visibility = rasterize(&positions_clip, &mesh.faces, size, None)?;
         Ok(Self { positions_view, visibility })
     }
+
+    /// View-space z at each pixel that shows a face.
+    pub(crate) fn z_view(&self, mesh: &PaintMesh) -> Vec<Option<f32>> {
+        let z: Vec<[f32; 1]> = self.positions_view.iter().map(|position| [position.z]).collect();
+        let z_at = |pixel| interpolate_at(&z, &mesh.faces, &self.visibility, pixel).map(|[z]| z);
+        (0..self.visibility.face_index.len()).into_par_iter().map(z_at).collect()
+    }
 }
 
 /// `matrix * vector`, each sum in one order and with fused steps as the original's matrix product has them.
@@ -40,20 +47,15 @@ fn transform(matrix: &Mat4, vector: Vec4) -> Vec4 {
     Vec4::new(row(0), row(1), row(2), row(3))
 }
 
-/// View-space z mapped to 0 (farthest) … 1 (nearest) over the pixels that show a face; 0 on the background,
-/// and everywhere if all is equally far.
-pub(crate) fn normalized_depth(face_index: &[u32], z_view: &[f32]) -> Vec<f32> {
-    let visible = |(face, z): (&u32, &f32)| (*face != NO_FACE).then_some((*z, *z));
-    let (min, max) = face_index
-        .par_iter()
-        .zip(z_view)
-        .filter_map(visible)
+/// View-space z at each pixel, mapped to 0 (farthest) … 1 (nearest) over the pixels that show a face; 0 on the
+/// background, and everywhere if all is equally far.
+pub(crate) fn normalize_depth(z_view: &[Option<f32>]) -> Vec<f32> {
+    let (min, max) = (z_view.par_iter().flatten())
+        .map(|&z| (z, z))
         .reduce(|| (f32::INFINITY, f32::NEG_INFINITY), |a, b| (a.0.min(b.0), a.1.max(b.1)));
     let range = max - min;
-    let normalize = |(face, z): (&u32, &f32)| {
-        if *face == NO_FACE || range == 0.0 { 0.0 } else { (z - min) / range }
-    };
-    face_index.par_iter().zip(z_view).map(normalize).collect()
+    let normalize = |z: &Option<f32>| z.filter(|_| range != 0.0).map_or(0.0, |z| (z - min) / range);
+    z_view.par_iter().map(normalize).collect()
 }
 
 #[cfg(test)]
@@ -62,10 +64,10 @@ mod tests {
 
     #[test]
     fn depth_spans_the_visible_range() {
-        let faces = [0, NO_FACE, 3, 0];
-        assert_eq!(normalized_depth(&faces, &[-2.0, 0.0, -1.0, -1.5]), [0.0, 0.0, 1.0, 0.5]);
-        assert_eq!(normalized_depth(&faces, &[-2.0; 4]), [0.0; 4]);
-        assert_eq!(normalized_depth(&[NO_FACE; 4], &[0.0; 4]), [0.0; 4]);
+        let depth = normalize_depth(&[Some(-2.0), None, Some(-1.0), Some(-1.5)]);
+        assert_eq!(depth, [0.0, 0.0, 1.0, 0.5]);
+        assert_eq!(normalize_depth(&[Some(-2.0), None, Some(-2.0)]), [0.0; 3]);
+        assert_eq!(normalize_depth(&[None; 3]), [0.0; 3]);
     }
 
     #[test]

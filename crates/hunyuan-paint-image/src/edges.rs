@@ -42,7 +42,7 @@ pub fn canny(image: &GrayImage, low: u16, high: u16) -> GrayImage {
     let mut to_visit: Vec<usize> = (0..map.len()).filter(|&i| map[i] == EDGE).collect();
     while let Some(i) = to_visit.pop() {
         for row in [i - stride, i, i + stride] {
-            for neighbor in row - 1..=row + 1 {
+            for neighbor in [row - 1, row, row + 1] {
                 if map[neighbor] == WEAK {
                     map[neighbor] = EDGE;
                     to_visit.push(neighbor);
@@ -74,20 +74,29 @@ impl Gradients {
         let mut magnitudes = vec![0; stride * (height + 2)];
         let rows = derivatives.par_chunks_mut(width);
         let magnitude_rows = magnitudes.par_chunks_mut(stride).skip(1);
-        rows.zip(magnitude_rows).enumerate().for_each(|(y, (row, magnitude_row))| {
-            let line = |y: usize| &pixels[y * width..(y + 1) * width];
-            let (above, here, below) =
-                (line(y.saturating_sub(1)), line(y), line((y + 1).min(height - 1)));
-            let smooth = |x: usize| i16::from(above[x]) + 2 * i16::from(here[x]) + i16::from(below[x]);
-            let difference = |x: usize| i16::from(below[x]) - i16::from(above[x]);
-            for x in 0..width {
-                let (left, right) = (x.saturating_sub(1), (x + 1).min(width - 1));
-                let dx = smooth(right) - smooth(left);
-                let dy = difference(left) + 2 * difference(x) + difference(right);
-                row[x] = [dx, dy];
-                magnitude_row[x + 1] = dx.unsigned_abs() + dy.unsigned_abs();
-            }
-        });
+        // Smoothed and differentiated along the columns, with the border's values on either side.
+        let scratch = || (vec![0_i16; stride], vec![0_i16; stride]);
+        rows.zip(magnitude_rows).enumerate().for_each_init(
+            scratch,
+            |(smooth, difference), (y, (row, magnitude_row))| {
+                let [above, here, below] = neighbor_rows(pixels, width, y);
+                for x in 0..width {
+                    let (above, here, below) = (i16::from(above[x]), i16::from(here[x]), i16::from(below[x]));
+                    smooth[x + 1] = above + 2 * here + below;
+                    difference[x + 1] = below - above;
+                }
+                for line in [&mut *smooth, &mut *difference] {
+                    (line[0], line[width + 1]) = (line[1], line[width]);
+                }
+                let magnitude_row = &mut magnitude_row[1..=width];
+                for (x, (derivatives, magnitude)) in row.iter_mut().zip(magnitude_row).enumerate() {
+                    let dx = smooth[x + 2] - smooth[x];
+                    let dy = difference[x] + 2 * difference[x + 1] + difference[x + 2];
+                    *derivatives = [dx, dy];
+                    *magnitude = dx.unsigned_abs() + dy.unsigned_abs();
+                }
+            },
+        );
         Self { width, derivatives, magnitudes }
     }
 
@@ -131,9 +140,7 @@ pub fn erode_3x3(image: &GrayImage) -> GrayImage {
     eroded.par_chunks_mut(width).enumerate().for_each_init(
         || vec![0; width],
         |column_least, (y, row)| {
-            let line = |y: usize| &image.as_raw()[y * width..(y + 1) * width];
-            let (above, here, below) =
-                (line(y.saturating_sub(1)), line(y), line((y + 1).min(height - 1)));
+            let [above, here, below] = neighbor_rows(image.as_raw(), width, y);
             for x in 0..width {
                 column_least[x] = above[x].min(here[x]).min(below[x]);
             }
@@ -144,4 +151,10 @@ pub fn erode_3x3(image: &GrayImage) -> GrayImage {
         },
     );
     eroded
+}
+
+/// The rows above, at and below `y`; at the border, the row itself stands for the one that is missing.
+fn neighbor_rows(pixels: &[u8], width: usize, y: usize) -> [&[u8]; 3] {
+    let last = pixels.len() / width - 1;
+    [y.saturating_sub(1), y, (y + 1).min(last)].map(|y| &pixels[y * width..(y + 1) * width])
 }

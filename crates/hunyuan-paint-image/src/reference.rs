@@ -113,7 +113,8 @@ impl DelightInput {
             }
             ReferenceImage::Cutout(image) => {
                 let rgba = resize_bicubic_rgba(image, size, size)?;
-                let alpha = erode_3x3(&GrayImage::from_fn(size, size, |x, y| Luma([rgba.get_pixel(x, y).0[3]])));
+                let alpha =
+                    erode_3x3(&GrayImage::from_fn(size, size, |x, y| Luma([rgba.get_pixel(x, y).0[3]])));
                 let rgb = RgbImage::from_fn(size, size, |x, y| {
                     let [r, g, b, _] = rgba.get_pixel(x, y).0;
                     if alpha.get_pixel(x, y).0[0] == 0 { Rgb([255; 3]) } else { Rgb([r, g, b]) }

@@ -4,6 +4,6 @@ mod cpu;
 mod error;
 mod visibility;
 
-pub use cpu::{interpolate, rasterize};
+pub use cpu::{interpolate, interpolate_at, rasterize};
 pub use error::RasterError;
 pub use visibility::{DepthPrior, NO_FACE, Size, VisibilityBuffer};

@@ -19,7 +19,7 @@ use std::{
 };
 
 use clap::Parser;
-use hunyuan_paint::mesh::{DEFAULT_VIEWS, Mesh, vertex_normals, write_atomically};
+use hunyuan_paint::mesh::{DEFAULT_VIEWS, vertex_normals, write_atomically};
 use image::{
     DynamicImage,
     codecs::png::{CompressionType, FilterType, PngEncoder},
@@ -40,13 +40,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let (positions, faces) = surface_nets::polygonize(robot::distance, robot::BOUNDS, 0.0163);
     surface_nets::check_closed(&faces)?;
-    let normals = Some(vertex_normals(&positions, &faces));
-    let mesh = Mesh { positions, faces, uvs: None, normals };
-    write(&output.join("robot.glb"), &glb::glb_bytes(&mesh)?)?;
+    let normals = vertex_normals(&positions, &faces);
+    write(&output.join("robot.glb"), &glb::glb_bytes(&positions, &normals, &faces))?;
 
     write(&output.join("robot.png"), &png_bytes(photo::photograph(768).into())?)?;
 
-    let images = views::unlit_views(&mesh, &DEFAULT_VIEWS.map(|view| view.camera), 512)?;
+    let images = views::unlit_views(&positions, &faces, &DEFAULT_VIEWS.map(|view| view.camera), 512)?;
     for (i, image) in images.into_iter().enumerate() {
         write(&views.join(format!("view_{i}.png")), &png_bytes(image.into())?)?;
     }

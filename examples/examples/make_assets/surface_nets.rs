@@ -76,7 +76,8 @@ pub(crate) fn polygonize(
 ) -> (Vec<Vec3>, Vec<[u32; 3]>) {
     let lattice = Lattice::new(&distance, bounds, cell);
     let cells = 0..lattice.samples.len();
-    let of_cells: Vec<Option<Vec3>> = cells.clone().into_par_iter().map(|cell| lattice.vertex(cell)).collect();
+    let of_cells: Vec<Option<Vec3>> =
+        cells.clone().into_par_iter().map(|cell| lattice.vertex(cell)).collect();
 
     let mut vertex_of_cell = Vec::with_capacity(of_cells.len());
     let mut positions = Vec::new();

@@ -1,9 +1,11 @@
 //! What cameras see of the mesh without any light.
 
+use std::error::Error;
+
 use glam::{Vec2, Vec3, Vec4};
 use hunyuan_paint::{
     mesh::{Camera, Mesh, PaintMesh},
-    raster::{NO_FACE, Size, interpolate, rasterize},
+    raster::{NO_FACE, RasterError, Size, interpolate, rasterize},
 };
 use image::RgbImage;
 use rayon::prelude::*;
@@ -16,27 +18,32 @@ use crate::{
 /// The mesh from each camera in the robot's own colours on white, `side` pixels a side, on the pixel grid of
 /// [`render_condition_maps`](hunyuan_paint::bake::render_condition_maps).
 pub(crate) fn unlit_views(
-    mesh: &Mesh,
+    positions: &[Vec3],
+    faces: &[[u32; 3]],
     cameras: &[Camera],
     side: u32,
-) -> Result<Vec<RgbImage>, Box<dyn std::error::Error>> {
-    // Paint space asks for UVs, the cameras don't.
-    let with_uvs = Mesh { uvs: Some(vec![Vec2::ZERO; mesh.positions.len()]), ..mesh.clone() };
-    let paint_mesh = PaintMesh::new(&with_uvs)?;
-    cameras.iter().map(|camera| unlit_view(mesh, &paint_mesh, camera, side)).collect()
+) -> Result<Vec<RgbImage>, Box<dyn Error>> {
+    // Paint space asks for UVs, the cameras do not.
+    let uvs = Some(vec![Vec2::ZERO; positions.len()]);
+    let mesh = Mesh { positions: positions.to_vec(), faces: faces.to_vec(), uvs, normals: None };
+    let positions_paint = PaintMesh::new(&mesh)?.positions;
+    let view = |camera: &Camera| {
+        let clip_from_world = camera.clip_from_view() * camera.view_from_world();
+        let positions_clip: Vec<Vec4> =
+            positions_paint.iter().map(|p| clip_from_world * p.extend(1.0)).collect();
+        Ok(unlit_view(positions, &positions_clip, faces, side)?)
+    };
+    cameras.iter().map(view).collect()
 }
 
+/// The mean of as many images as there are subpixels, each a fraction of a pixel beside the others.
 fn unlit_view(
-    mesh: &Mesh,
-    paint_mesh: &PaintMesh,
-    camera: &Camera,
+    positions: &[Vec3],
+    positions_clip: &[Vec4],
+    faces: &[[u32; 3]],
     side: u32,
-) -> Result<RgbImage, Box<dyn std::error::Error>> {
-    let clip_from_world = camera.clip_from_view() * camera.view_from_world();
-    let positions_clip: Vec<Vec4> =
-        paint_mesh.positions.iter().map(|p| clip_from_world * p.extend(1.0)).collect();
-    let positions_object: Vec<[f32; 3]> = mesh.positions.iter().map(|p| p.to_array()).collect();
-
+) -> Result<RgbImage, RasterError> {
+    let attributes: Vec<[f32; 3]> = positions.iter().map(|p| p.to_array()).collect();
     let size = Size::square(side);
     // NDC goes from the first pixel's centre to the last one's.
     let ndc_per_pixel = 2.0 / (side - 1) as f32;
@@ -45,8 +52,8 @@ fn unlit_view(
     for offset in subpixels() {
         let shift = (offset * ndc_per_pixel).extend(0.0).extend(0.0);
         let shifted: Vec<Vec4> = positions_clip.iter().map(|&p| p - shift * p.w).collect();
-        let visibility = rasterize(&shifted, &mesh.faces, size, None)?;
-        let pixels = interpolate(&positions_object, &mesh.faces, &visibility)?;
+        let visibility = rasterize(&shifted, faces, size, None)?;
+        let pixels = interpolate(&attributes, faces, &visibility)?;
         let samples = visibility.face_index.par_iter().zip(pixels);
         sums.par_iter_mut().zip(samples).for_each(|(sum, (face, position))| {
             *sum += if *face == NO_FACE { Vec3::ONE } else { robot::color(position.into()) };

@@ -1,4 +1,5 @@
-//! OpenCV's `inpaint` with `INPAINT_NS`, byte for byte.
+//! OpenCV's `inpaint` with `INPAINT_NS`, byte for byte (4.11; older ones treat the first row and column
+//! otherwise).
 //!
 //! Two parts: [`march`] finds the order in which the pixels are filled, which depends on the mask alone;
 //! [`transport`] fills them in that order, each from the known pixels around it.
@@ -17,11 +18,10 @@ use crate::error::{ImageError, check_same_size, check_size};
 /// (the line of equal brightness) through them points at it: a reading of Navier-Stokes inpainting
 /// (Bertalmio, Bertozzi, Sapiro: "Navier-Stokes, fluid dynamics, and image and video inpainting", 2001) in the
 /// fast-marching frame of Telea ("An image inpainting technique based on the fast marching method", 2004).
-/// As in OpenCV, `radius` is brought into 1..=100, and three kinds of masked pixels stay as they are: those
-/// of the first row, of the first column, and those that no known pixel can reach.
+/// As in OpenCV, `radius` is brought into 1..=100; and if the mask is everywhere, the image stays as it is.
 ///
 /// # Errors
-/// If image and mask differ in size.
+/// If image and mask differ in size, or a side is 0 or beyond [`MAX_SIDE`](crate::MAX_SIDE).
 pub fn inpaint_navier_stokes(
     image: &RgbImage,
     mask: &GrayImage,
@@ -33,7 +33,7 @@ pub fn inpaint_navier_stokes(
 /// Fills a grey image; see [`inpaint_navier_stokes`].
 ///
 /// # Errors
-/// If image and mask differ in size.
+/// If image and mask differ in size, or a side is 0 or beyond [`MAX_SIDE`](crate::MAX_SIDE).
 pub fn inpaint_navier_stokes_gray(
     image: &GrayImage,
     mask: &GrayImage,

@@ -29,10 +29,22 @@ pub fn interpolate<const N: usize>(
         let (face, face_count) = (face_index[pixel], faces.len());
         return Err(RasterError::FaceOutOfRange { pixel, face, face_count });
     }
-    let at_pixel = |(face, &[alpha, beta, gamma]): (&u32, &[f32; 3])| {
-        let Some(face) = faces.get(*face as usize) else { return [0.0; N] };
-        let [a, b, c] = face.map(|i| attributes[i as usize]);
-        std::array::from_fn(|i| alpha * a[i] + beta * b[i] + gamma * c[i])
-    };
-    Ok(face_index.par_iter().zip(barycentrics).map(at_pixel).collect())
+    let at_pixel = |pixel| interpolate_at(attributes, faces, visibility, pixel).unwrap_or([0.0; N]);
+    Ok((0..face_index.len()).into_par_iter().map(at_pixel).collect())
+}
+
+/// Carries vertex attributes to one pixel, counted row by row from 0. `None` where it shows no face, or where
+/// the pixel, the face or one of its vertices does not exist.
+#[inline]
+pub fn interpolate_at<const N: usize>(
+    attributes: &[[f32; N]],
+    faces: &[[u32; 3]],
+    visibility: &VisibilityBuffer,
+    pixel: usize,
+) -> Option<[f32; N]> {
+    let face = faces.get(*visibility.face_index.get(pixel)? as usize)?;
+    let [alpha, beta, gamma] = *visibility.barycentrics.get(pixel)?;
+    let [a, b, c] = face.map(|vertex| attributes.get(vertex as usize));
+    let (a, b, c) = (a?, b?, c?);
+    Some(std::array::from_fn(|i| alpha * a[i] + beta * b[i] + gamma * c[i]))
 }

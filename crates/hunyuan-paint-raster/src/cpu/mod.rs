@@ -3,7 +3,7 @@
 //! 1. [`project`](project::project): vertices, clip space → pixels and depth
 //! 2. [`draw`](draw::draw): for each pixel the nearest face
 //! 3. [`resolve`](resolve::resolve): for each pixel the barycentrics on that face
-//! 4. [`interpolate`]: for each pixel the attributes at that place
+//! 4. [`interpolate()`]: for each pixel the attributes at that place
 //!
 //! The image is cut into horizontal bands that know nothing of each other, so threads share nothing that is
 //! written and the result does not depend on them.
@@ -17,7 +17,7 @@ mod triangle;
 use glam::Vec4;
 use rayon::prelude::*;
 
-pub use interpolate::interpolate;
+pub use interpolate::{interpolate, interpolate_at};
 
 use crate::{DepthPrior, NO_FACE, RasterError, Size, VisibilityBuffer};
 

@@ -1,0 +1,136 @@
+//! A photograph of the object: sphere tracing (Hart, 1996) under a key light, a rim light and the sky.
+//!
+//! Light is added up with a gamma of 2 in place of sRGB's curve, which takes square roots and no more.
+
+use glam::{Vec2, Vec3};
+use image::{Rgba, RgbaImage};
+use rayon::prelude::*;
+
+use crate::{distance::normal, robot};
+
+/// Samples per pixel and axis.
+const SUBPIXELS: u32 = 4;
+
+/// The camera: in front of the object and a little above its middle, 2.9 units away.
+const EYE: Vec3 = Vec3::new(0.04, 0.62, 2.9);
+const TARGET: Vec3 = Vec3::new(0.04, 0.5, 0.0);
+/// Half the height of what the picture shows at the target, over the distance to it.
+const HALF_FOV_TANGENT: f32 = 0.2;
+
+/// Where light comes from (not of unit length), and how much.
+const KEY_LIGHT: (Vec3, Vec3) = (Vec3::new(-0.55, 0.8, 0.8), Vec3::new(1.0, 0.95, 0.87));
+const RIM_LIGHT: (Vec3, Vec3) = (Vec3::new(0.9, 0.35, -0.5), Vec3::new(0.3, 0.36, 0.45));
+const SKY: Vec3 = Vec3::new(0.50, 0.54, 0.60);
+const GROUND: Vec3 = Vec3::new(0.24, 0.22, 0.20);
+
+/// Rays that come this close have arrived.
+const SURFACE: f32 = 2e-4;
+
+/// The picture, `side` pixels a side, rows from the top; straight alpha, white where nothing is.
+pub(crate) fn photograph(side: u32) -> RgbaImage {
+    let mut picture = RgbaImage::new(side, side);
+    let forward = (TARGET - EYE).normalize();
+    let right = forward.cross(Vec3::Y).normalize();
+    let up = right.cross(forward);
+    picture.par_enumerate_pixels_mut().for_each(|(x, y, pixel)| {
+        let samples: Vec<Vec3> = subpixels()
+            .filter_map(|offset| {
+                let middle = Vec2::new(x as f32, y as f32) + 0.5 + offset;
+                let screen = (middle * 2.0 / side as f32 - 1.0) * HALF_FOV_TANGENT;
+                let direction = (forward + right * screen.x - up * screen.y).normalize();
+                trace(EYE, direction).map(|p| light(p, direction))
+            })
+            .collect();
+        *pixel = blend(&samples);
+    });
+    picture
+}
+
+/// The mean of the samples that hit something, and their share as alpha.
+fn blend(samples: &[Vec3]) -> Rgba<u8> {
+    if samples.is_empty() {
+        return Rgba([255, 255, 255, 0]);
+    }
+    let mean = samples.iter().sum::<Vec3>() / samples.len() as f32;
+    let [r, g, b] = mean.to_array().map(|c| to_byte(c.sqrt()));
+    Rgba([r, g, b, to_byte(samples.len() as f32 / (SUBPIXELS * SUBPIXELS) as f32)])
+}
+
+/// The middles of a pixel's [`SUBPIXELS`]² cells, as offsets from its own middle in pixels.
+pub(crate) fn subpixels() -> impl Iterator<Item = Vec2> {
+    let offset = |i: u32| (i as f32 + 0.5) / SUBPIXELS as f32 - 0.5;
+    (0..SUBPIXELS * SUBPIXELS).map(move |i| Vec2::new(offset(i % SUBPIXELS), offset(i / SUBPIXELS)))
+}
+
+/// 0…1 as the nearest byte.
+pub(crate) fn to_byte(value: f32) -> u8 {
+    (value * 255.0).round() as u8
+}
+
+/// Where a ray first meets the surface.
+fn trace(origin: Vec3, direction: Vec3) -> Option<Vec3> {
+    let (mut along, end) = through_box(origin, direction)?;
+    while along < end {
+        let p = origin + direction * along;
+        let free = robot::distance(p);
+        if free < SURFACE {
+            return Some(p);
+        }
+        along += free;
+    }
+    None
+}
+
+/// Where a ray enters and leaves the robot's bounds.
+fn through_box(origin: Vec3, direction: Vec3) -> Option<(f32, f32)> {
+    let [a, b] = robot::BOUNDS.map(|corner| (corner - origin) / direction);
+    let (enter, leave) = (a.min(b).max_element().max(0.0), a.max(b).min_element());
+    (enter < leave).then_some((enter, leave))
+}
+
+/// The light that a point of the surface sends back along a ray.
+fn light(p: Vec3, direction: Vec3) -> Vec3 {
+    let normal = normal(robot::distance, p, 1e-3);
+    let color = robot::color(p);
+    let albedo = color * color;
+
+    let (key, key_light) = (KEY_LIGHT.0.normalize(), KEY_LIGHT.1);
+    let lit = shadow(p + normal * 0.004, key) * normal.dot(key).max(0.0);
+    let rim = normal.dot(RIM_LIGHT.0.normalize()).max(0.0);
+    let open = openness(p, normal);
+    let sky = GROUND.lerp(SKY, 0.5 + 0.5 * normal.y) * open;
+    let diffuse = key_light * lit + RIM_LIGHT.1 * rim * open + sky;
+
+    let half = (key - direction).normalize();
+    let gloss = square(square(square(square(square(normal.dot(half).max(0.0))))));
+    // Grazing light is mirrored more (Schlick, 1994, with a smaller exponent).
+    let fresnel = square(square(1.0 + normal.dot(direction).min(0.0)));
+    let specular = key_light * 0.22 * gloss * lit + SKY * 0.12 * fresnel * open;
+    albedo * diffuse + specular
+}
+
+fn square(x: f32) -> f32 {
+    x * x
+}
+
+/// How much of a wide light reaches a point, 0…1 (Quilez, "Soft shadows in raymarched SDFs").
+fn shadow(p: Vec3, towards: Vec3) -> f32 {
+    const SHARPNESS: f32 = 9.0;
+    const REACH: f32 = 0.9;
+    let (mut along, mut lit) = (0.004, 1.0_f32);
+    while along < REACH && lit > 0.0 {
+        let free = robot::distance(p + towards * along);
+        lit = lit.min(SHARPNESS * free / along);
+        along += free.clamp(0.004, 0.06);
+    }
+    let lit = lit.clamp(0.0, 1.0);
+    lit * lit * (3.0 - 2.0 * lit)
+}
+
+/// How much of the sky a point sees, 0…1: by how much the surface recedes along the normal.
+fn openness(p: Vec3, normal: Vec3) -> f32 {
+    let blocked = [0.01_f32, 0.03, 0.06, 0.1, 0.15]
+        .map(|step| (step - robot::distance(p + normal * step)).max(0.0) / step);
+    let mean = blocked.iter().sum::<f32>() / blocked.len() as f32;
+    square((1.0 - mean).max(0.0))
+}
