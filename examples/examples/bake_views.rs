@@ -14,7 +14,7 @@ use hunyuan_paint::{
 };
 use hunyuan_paint_examples::{
     contact_sheet::contact_sheet,
-    inputs::{exit_code, four_sides, parse_uv_mode, read_views, repository_file, write_png},
+    inputs::{four_sides, parse_uv_mode, read_views, repository_file, run_program, write_png},
     progress_bars::ProgressBars,
 };
 use image::{Rgb, RgbImage};
@@ -23,7 +23,7 @@ use image::{Rgb, RgbImage};
 #[derive(Parser)]
 struct Arguments {
     /// The mesh: GLB, glTF, OBJ, PLY or STL.
-    #[arg(long, default_value_os_t = repository_file("assets/MESH_NAME.glb"))]
+    #[arg(long, default_value_os_t = repository_file("assets/robot.glb"))]
     mesh: PathBuf,
     /// An image of the mesh from each camera, in their order.
     #[arg(long = "view", default_values_os_t = default_images())]
@@ -46,11 +46,11 @@ struct Arguments {
 }
 
 fn default_images() -> Vec<PathBuf> {
-    (0..6).map(|i| repository_file(&format!("assets/MESH_NAME_views/view_{i}.png"))).collect()
+    (0..6).map(|i| repository_file(&format!("assets/robot_views/view_{i}.png"))).collect()
 }
 
 fn main() -> ExitCode {
-    exit_code(run(&Arguments::parse()))
+    run_program(run)
 }
 
 fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {

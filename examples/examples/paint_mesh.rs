@@ -18,7 +18,7 @@ use hunyuan_paint::{
 };
 use hunyuan_paint_examples::{
     contact_sheet::contact_sheet,
-    inputs::{exit_code, four_sides, parse_uv_mode, read_views, repository_file, write_png},
+    inputs::{four_sides, parse_uv_mode, read_views, repository_file, run_program, write_png},
     progress_bars::ProgressBars,
 };
 use image::RgbImage;
@@ -27,10 +27,10 @@ use image::RgbImage;
 #[derive(Parser)]
 struct Arguments {
     /// The mesh: GLB, glTF, OBJ, PLY or STL.
-    #[arg(long, default_value_os_t = repository_file("assets/MESH_NAME.glb"))]
+    #[arg(long, default_value_os_t = repository_file("assets/robot.glb"))]
     mesh: PathBuf,
     /// An image of the object, best with a transparent background; may be repeated.
-    #[arg(long, default_values_os_t = [repository_file("assets/MESH_NAME.png")])]
+    #[arg(long, default_values_os_t = [repository_file("assets/robot.png")])]
     image: Vec<PathBuf>,
     /// A folder of weights in the published layout.
     #[arg(long, default_value_os_t = repository_file("crates/hunyuan-paint-testkit/cases/model_tiny"))]
@@ -103,7 +103,7 @@ impl Arguments {
 }
 
 fn main() -> ExitCode {
-    exit_code(run(&Arguments::parse()))
+    run_program(run)
 }
 
 fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {

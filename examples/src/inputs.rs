@@ -4,6 +4,7 @@ use std::{
     error::Error,
     io::Cursor,
     path::{Path, PathBuf},
+    process::ExitCode,
 };
 
 use hunyuan_paint::{
@@ -66,17 +67,26 @@ pub fn write_png(path: &Path, image: &RgbImage) -> Result<(), Box<dyn Error>> {
     Ok(write_atomically(path, bytes.get_ref())?)
 }
 
-/// Ends a program: prints what it has to say, or the error.
-pub fn exit_code(result: Result<String, Box<dyn Error>>) -> std::process::ExitCode {
+/// Runs a program: parses its arguments, prints what it has to say, or the error. Whatever is wrong, the exit
+/// code is 1.
+pub fn run_program<A: clap::Parser>(run: impl FnOnce(&A) -> Result<String, Box<dyn Error>>) -> ExitCode {
     #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is what the user sees")]
-    match result {
+    let arguments = match A::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let failed = error.use_stderr();
+            if failed { eprint!("{error}") } else { print!("{error}") }
+            return if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    match run(&arguments) {
         Ok(summary) => {
             println!("{summary}");
-            std::process::ExitCode::SUCCESS
+            ExitCode::SUCCESS
         }
         Err(error) => {
             eprintln!("error: {error}");
-            std::process::ExitCode::FAILURE
+            ExitCode::FAILURE
         }
     }
 }

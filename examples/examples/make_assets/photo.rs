@@ -3,7 +3,7 @@
 //! Light is added up with a gamma of 2 in place of sRGB's curve, which takes square roots and no more.
 
 use glam::{Vec2, Vec3};
-use image::{Rgba, RgbaImage};
+use image::RgbaImage;
 use rayon::prelude::*;
 
 use crate::{distance::normal, robot};
@@ -32,10 +32,11 @@ pub(crate) fn photograph(side: u32) -> RgbaImage {
     let forward = (TARGET - EYE).normalize();
     let right = forward.cross(Vec3::Y).normalize();
     let up = right.cross(forward);
-    picture.par_enumerate_pixels_mut().for_each(|(x, y, pixel)| {
+    picture.as_chunks_mut().0.par_iter_mut().enumerate().for_each(|(i, pixel)| {
+        let corner = Vec2::new((i % side as usize) as f32, (i / side as usize) as f32);
         let samples: Vec<Vec3> = subpixels()
             .filter_map(|offset| {
-                let middle = Vec2::new(x as f32, y as f32) + 0.5 + offset;
+                let middle = corner + 0.5 + offset;
                 let screen = (middle * 2.0 / side as f32 - 1.0) * HALF_FOV_TANGENT;
                 let direction = (forward + right * screen.x - up * screen.y).normalize();
                 trace(EYE, direction).map(|p| light(p, direction))
@@ -47,13 +48,13 @@ pub(crate) fn photograph(side: u32) -> RgbaImage {
 }
 
 /// The mean of the samples that hit something, and their share as alpha.
-fn blend(samples: &[Vec3]) -> Rgba<u8> {
+fn blend(samples: &[Vec3]) -> [u8; 4] {
     if samples.is_empty() {
-        return Rgba([255, 255, 255, 0]);
+        return [255, 255, 255, 0];
     }
     let mean = samples.iter().sum::<Vec3>() / samples.len() as f32;
     let [r, g, b] = mean.to_array().map(|c| to_byte(c.sqrt()));
-    Rgba([r, g, b, to_byte(samples.len() as f32 / (SUBPIXELS * SUBPIXELS) as f32)])
+    [r, g, b, to_byte(samples.len() as f32 / (SUBPIXELS * SUBPIXELS) as f32)]
 }
 
 /// The middles of a pixel's [`SUBPIXELS`]² cells, as offsets from its own middle in pixels.

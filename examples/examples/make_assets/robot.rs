@@ -58,13 +58,13 @@ fn parts(p: Vec3) -> [(Part, f32); 17] {
 
     [
         (Part::Head, smooth_max(head, -recess, FILLET)),
-        (Part::Visor, rounded_box(at(0.0, 0.7, 0.1), Vec3::new(0.155, 0.105, 0.045), 0.04)),
+        (Part::Visor, rounded_box(at(0.0, 0.7, 0.1), Vec3::new(0.165, 0.115, 0.045), 0.04)),
         (Part::EarCap, cylinder(turned(at_both(0.205, 0.7, 0.0)), 0.07, 0.035, 0.02)),
         (Part::Antenna, capsule(p, Vec3::new(0.0, 0.84, 0.0), Vec3::new(0.0, 0.93, 0.0), 0.016)),
         (Part::Bulb, at(0.0, 0.955, 0.0).length() - 0.045),
         (Part::Neck, cylinder(at(0.0, 0.55, 0.0), 0.08, 0.03, 0.01)),
         (Part::Body, smooth_max(body, -niche, FILLET)),
-        (Part::Panel, rounded_box(at(0.0, 0.43, 0.08), Vec3::new(0.11, 0.07, 0.035), 0.02)),
+        (Part::Panel, rounded_box(at(0.0, 0.43, 0.08), Vec3::new(0.125, 0.085, 0.035), 0.02)),
         (Part::Button, button_row(at(0.0, 0.4, 0.113))),
         (Part::Limb, capsule(both, Vec3::new(0.1, 0.1, -0.01), Vec3::new(0.085, 0.28, 0.0), 0.048)),
         (Part::Boot, smooth_max(boot, -p.y, 0.02)),
@@ -91,8 +91,8 @@ fn button_row(p: Vec3) -> f32 {
 
 /// A hollow cup, open below.
 fn nozzle(p: Vec3) -> f32 {
-    let cup = cylinder(p, 0.048, 0.045, 0.012);
-    let hollow = cylinder(p + Vec3::Y * 0.04, 0.034, 0.05, 0.01);
+    let cup = cylinder(p, 0.054, 0.045, 0.015);
+    let hollow = cylinder(p + Vec3::Y * 0.04, 0.031, 0.05, 0.01);
     smooth_max(cup, -hollow, 0.008)
 }
 

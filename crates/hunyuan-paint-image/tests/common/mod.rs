@@ -1,11 +1,11 @@
 //! Test images that any language makes alike, and a hash to record the results of others by.
 
-#![allow(dead_code, reason = "each test file uses some of these")]
+#![allow(dead_code, reason = "each test file uses some of these; which ones are unused differs")]
 
 use image::{GrayImage, Luma};
 
 /// Bytes of the linear congruential generator of Numerical Recipes: the top 8 bits of each state.
-pub fn noise(seed: u32, count: usize) -> Vec<u8> {
+pub(crate) fn noise(seed: u32, count: usize) -> Vec<u8> {
     let mut state = seed;
     let mut next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -15,14 +15,14 @@ pub fn noise(seed: u32, count: usize) -> Vec<u8> {
 }
 
 /// Noise in blocks of `block` x `block` pixels: shapes with edges, corners and junctions.
-pub fn blocks(seed: u32, width: u32, height: u32, block: u32) -> GrayImage {
+pub(crate) fn blocks(seed: u32, width: u32, height: u32, block: u32) -> GrayImage {
     let columns = width.div_ceil(block);
     let values = noise(seed, (columns * height.div_ceil(block)) as usize);
     GrayImage::from_fn(width, height, |x, y| Luma([values[(y / block * columns + x / block) as usize]]))
 }
 
 /// A mask of 255 where such blocks are below `threshold`, else 0.
-pub fn block_mask(seed: u32, width: u32, height: u32, block: u32, threshold: u8) -> GrayImage {
+pub(crate) fn block_mask(seed: u32, width: u32, height: u32, block: u32, threshold: u8) -> GrayImage {
     let mut mask = blocks(seed, width, height, block);
     for value in mask.iter_mut() {
         *value = if *value < threshold { 255 } else { 0 };
@@ -31,7 +31,7 @@ pub fn block_mask(seed: u32, width: u32, height: u32, block: u32, threshold: u8)
 }
 
 /// FNV-1a of 64 bits.
-pub fn hash(bytes: &[u8]) -> u64 {
+pub(crate) fn hash(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))

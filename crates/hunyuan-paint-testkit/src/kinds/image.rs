@@ -105,7 +105,10 @@ pub fn check_reference_image_prep(case: &Case, report: &mut Report) -> Result<()
         let (channels, dimensions, bytes) = match step {
             "recentered" => match recentered {
                 ReferenceImage::Cutout(image) => (4, image.dimensions(), image.into_raw()),
-                _ => continue,
+                _ => {
+                    report.push_error(&output, "the alpha is lost");
+                    continue;
+                }
             },
             "delight_input" => (3, (size, size), delight_input()?.rgb.into_raw()),
             "delight_alpha" => (1, (size, size), delight_input()?.alpha.into_raw()),
@@ -174,4 +177,3 @@ fn wrong_shape(case: &Case, name: &str, expected: &str) -> CaseError {
     let found = case.get(name).map_or_else(|| "none".to_owned(), |array| format!("{:?}", array.shape));
     CaseError::Array { name: name.to_owned(), expected: expected.to_owned(), found }
 }
-

@@ -1,0 +1,210 @@
+//! A sphere whose colours are known, photographed from six sides and baked back.
+
+use std::{f32::consts::PI, ops::ControlFlow};
+
+use glam::{Vec2, Vec3};
+use hunyuan_paint_bake::{
+    BakeError, BakeOptions, BakeProgress, BakeView, BakedTexture, bake, render_condition_maps,
+    render_textured,
+};
+use hunyuan_paint_mesh::{Camera, Mesh, MeshError, PaintMesh, Projection};
+use image::{Rgb, RgbImage};
+use rayon::ThreadPoolBuilder;
+
+type TestResult = Result<(), Box<dyn std::error::Error>>;
+
+const TEXTURE_SIZE: u32 = 96;
+const VIEWS: [(f32, f32, f32); 6] = [
+    (0.0, 0.0, 1.0),
+    (90.0, 0.0, 0.1),
+    (180.0, 0.0, 0.5),
+    (270.0, 0.0, 0.1),
+    (0.0, 90.0, 0.05),
+    (180.0, -90.0, 0.05),
+];
+
+/// A point of the unit sphere: u goes around, v from the north pole to the south pole.
+fn point([u, v]: [f32; 2]) -> Vec3 {
+    let (longitude, colatitude) = (u * 2.0 * PI, v * PI);
+    Vec3::new(colatitude.sin() * longitude.cos(), colatitude.cos(), colatitude.sin() * longitude.sin())
+}
+
+/// A sphere of 24 × 48 quads, wound counter-clockwise seen from outside.
+fn sphere() -> Result<PaintMesh, MeshError> {
+    let (rows, columns) = (24_u32, 48_u32);
+    let uvs: Vec<[f32; 2]> = (0..=rows)
+        .flat_map(|row| {
+            (0..=columns).map(move |column| [column as f32 / columns as f32, row as f32 / rows as f32])
+        })
+        .collect();
+    let faces = (0..rows).flat_map(|row| {
+        (0..columns).flat_map(move |column| {
+            let (a, b) = (row * (columns + 1) + column, (row + 1) * (columns + 1) + column);
+            [[a, a + 1, b], [a + 1, b + 1, b]]
+        })
+    });
+    PaintMesh::new(&Mesh {
+        positions: uvs.iter().copied().map(point).collect(),
+        faces: faces.collect(),
+        uvs: Some(uvs.iter().map(|[u, v]| Vec2::new(*u, 1.0 - v)).collect()),
+        normals: None,
+    })
+}
+
+/// Bakes the position maps, whose colours say where on the sphere each pixel lies.
+fn bake_positions(mesh: &PaintMesh) -> Result<BakedTexture, BakeError> {
+    let maps = VIEWS
+        .map(|(azimuth, elevation, weight)| (Camera::orthographic(azimuth, elevation), weight))
+        .map(|(camera, weight)| Ok((camera, weight, render_condition_maps(mesh, &camera, 300)?.position)));
+    let maps = maps.into_iter().collect::<Result<Vec<_>, BakeError>>()?;
+    let views: Vec<BakeView<'_>> =
+        maps.iter().map(|&(camera, weight, ref image)| BakeView { camera, weight, image }).collect();
+    bake(mesh, &views, TEXTURE_SIZE, &BakeOptions::default(), &mut |_| ControlFlow::Continue(()))
+}
+
+#[test]
+fn colours_come_back() -> TestResult {
+    let baked = bake_positions(&sphere()?)?;
+    let mut painted_count = 0;
+    for (x, y, color) in baked.image.enumerate_pixels() {
+        let Vec3 { x: px, y: py, z: pz } =
+            point([x, y].map(|texel| texel as f32 / (TEXTURE_SIZE - 1) as f32));
+        // Object space to paint space to the position map's colours.
+        let expected = [0.5 + px / 2.0, 0.5 - pz / 2.0, 0.5 + py / 2.0].map(|c| c * 255.0);
+        let painted = baked.painted.get_pixel(x, y).0[0] != 0;
+        painted_count += usize::from(painted);
+        // A texel spans up to 8 steps of colour.
+        let bound = if painted { 6.0 } else { 24.0 };
+        for (found, expected) in color.0.into_iter().zip(expected) {
+            let error = (f32::from(found) - expected).abs();
+            assert!(error < bound, "texel ({x}, {y}), painted: {painted}: {found} instead of {expected}");
+        }
+    }
+    let fraction = painted_count as f32 / (TEXTURE_SIZE * TEXTURE_SIZE) as f32;
+    assert!(fraction > 0.9, "only {fraction} of the texture is painted");
+    Ok(())
+}
+
+#[test]
+fn a_render_of_the_texture_looks_like_the_views() -> TestResult {
+    let mesh = sphere()?;
+    let texture = bake_positions(&mesh)?.image;
+    let camera = Camera::orthographic(0.0, 0.0);
+    let view = render_condition_maps(&mesh, &camera, 128)?.position;
+    let render = render_textured(&mesh, &texture, &camera, 128)?;
+    let errors = render.iter().zip(view.iter()).map(|(a, b)| u64::from(a.abs_diff(*b)));
+    let mean_error = errors.sum::<u64>() as f64 / render.len() as f64;
+    assert!(mean_error < 2.0, "{mean_error}");
+    Ok(())
+}
+
+#[test]
+fn the_number_of_threads_does_not_show() -> TestResult {
+    let mesh = sphere()?;
+    let with_threads = |threads| -> Result<BakedTexture, Box<dyn std::error::Error>> {
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
+        Ok(pool.install(|| bake_positions(&mesh))?)
+    };
+    let one = with_threads(1)?;
+    assert_eq!(one, with_threads(2)?);
+    assert_eq!(one, with_threads(7)?);
+    Ok(())
+}
+
+#[test]
+fn condition_maps_show_the_front() -> TestResult {
+    let maps = render_condition_maps(&sphere()?, &Camera::orthographic(0.0, 0.0), 65)?;
+    let center = 32 * 65 + 32;
+    // The camera at azimuth 0 stands at +y of paint space; normals there are inwards, positions negated.
+    assert!(maps.normal.get_pixel(32, 32).0[1] < 5);
+    assert!(maps.position.get_pixel(32, 32).0[1] < 5);
+    assert!(maps.depth[center] > 0.99);
+    assert_eq!(maps.normal.get_pixel(0, 0), &Rgb([255; 3]));
+    assert_eq!(maps.position.get_pixel(0, 0), &Rgb([255; 3]));
+    assert_eq!(maps.depth[0], 0.0);
+    Ok(())
+}
+
+#[test]
+fn progress_is_told_and_can_cancel() -> TestResult {
+    let mesh = sphere()?;
+    let image = RgbImage::from_pixel(64, 64, Rgb([9, 99, 199]));
+    let view = BakeView { camera: Camera::orthographic(0.0, 0.0), weight: 1.0, image: &image };
+    let mut stages = Vec::new();
+    let mut note = |stage| {
+        stages.push(stage);
+        if stage == BakeProgress::FillGaps { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let result = bake(&mesh, &[view, view], 32, &BakeOptions::default(), &mut note);
+    assert!(matches!(result, Err(BakeError::Cancelled)));
+    let view = |view| BakeProgress::View { view, view_count: 2 };
+    assert_eq!(stages, [view(0), view(1), BakeProgress::FillVertices, BakeProgress::FillGaps]);
+    Ok(())
+}
+
+#[test]
+fn wrong_input_is_an_error() -> TestResult {
+    let mesh = sphere()?;
+    let image = RgbImage::new(8, 8);
+    let view = BakeView { camera: Camera::orthographic(0.0, 0.0), weight: 1.0, image: &image };
+    let options = BakeOptions::default();
+    let run = |mesh: &PaintMesh, views: &[BakeView<'_>], texture_size, options: &BakeOptions| {
+        bake(mesh, views, texture_size, options, &mut |_| ControlFlow::Continue(())).map(|_| ())
+    };
+
+    assert!(matches!(run(&mesh, &[], 16, &options), Err(BakeError::NoViews)));
+    assert!(matches!(run(&mesh, &[view], 0, &options), Err(BakeError::Size { what: "texture", .. })));
+    assert!(matches!(run(&mesh, &[view], 16_385, &options), Err(BakeError::Size { what: "texture", .. })));
+    let empty = BakeView { image: &RgbImage::new(0, 3), ..view };
+    assert!(matches!(run(&mesh, &[view, empty], 16, &options), Err(BakeError::Size { what: "view", .. })));
+    let unweighted = BakeView { weight: f32::NAN, ..view };
+    assert!(matches!(run(&mesh, &[view, unweighted], 16, &options), Err(BakeError::Weight { view: 1, .. })));
+    let steep = BakeOptions { view_angle_max_degrees: 91.0, ..options };
+    assert!(matches!(run(&mesh, &[view], 16, &steep), Err(BakeError::Option { .. })));
+    let flat = BakeOptions { cosine_exponent: 0, ..options };
+    assert!(matches!(run(&mesh, &[view], 16, &flat), Err(BakeError::Option { .. })));
+
+    let no_faces = PaintMesh { faces: Vec::new(), ..mesh.clone() };
+    assert!(matches!(run(&no_faces, &[view], 16, &options), Err(BakeError::NoFaces)));
+    let no_uvs = PaintMesh { uvs: Vec::new(), ..mesh.clone() };
+    assert!(matches!(run(&no_uvs, &[view], 16, &options), Err(BakeError::UvCount { uv_count: 0, .. })));
+    let mut dangling = mesh.clone();
+    dangling.faces[5][1] = u32::MAX;
+    let result = run(&dangling, &[view], 16, &options);
+    assert!(matches!(result, Err(BakeError::VertexOutOfRange { face: 5, vertex: u32::MAX, .. })));
+    let mut infinite = mesh.clone();
+    infinite.positions[3].y = f32::INFINITY;
+    let result = run(&infinite, &[view], 16, &options);
+    assert!(matches!(result, Err(BakeError::NotFinite { attribute: "position", vertex: 3 })));
+
+    // Views that count for nothing, or see nothing, leave nothing to fill from.
+    let weightless = BakeView { weight: 0.0, ..view };
+    let result = run(&mesh, &[weightless], 16, &options);
+    assert!(matches!(result, Err(BakeError::NothingPainted { view_count: 1 })));
+    let nowhere = BakeView { camera: Camera { distance: f32::NAN, ..view.camera }, ..view };
+    assert!(matches!(run(&mesh, &[nowhere], 16, &options), Err(BakeError::NothingPainted { .. })));
+    Ok(())
+}
+
+#[test]
+fn any_camera_and_the_smallest_sizes_are_safe() -> TestResult {
+    let mesh = sphere()?;
+    for size in [1, 2, 3, 300] {
+        let image = RgbImage::from_pixel(size, size + 1, Rgb([200; 3]));
+        for distance in [0.0, 0.3, 1.45, -1.0, 1e30, f32::INFINITY] {
+            for projection in [Projection::ORTHOGRAPHIC, Projection::PERSPECTIVE] {
+                let camera = Camera { distance, projection, ..Camera::orthographic(20.0, 10.0) };
+                let view = BakeView { camera, weight: 1.0, image: &image };
+                for texture_size in [1, 2, 17] {
+                    let options = BakeOptions::default();
+                    match bake(&mesh, &[view], texture_size, &options, &mut |_| ControlFlow::Continue(())) {
+                        Ok(baked) => assert_eq!(baked.image.width(), texture_size),
+                        Err(error) => assert!(matches!(error, BakeError::NothingPainted { .. }), "{error}"),
+                    }
+                }
+                render_condition_maps(&mesh, &camera, size)?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! Whole paintings with the small checkpoint: what goes in comes out, the same every time, and can be stopped.
+
+use std::{error::Error, ops::ControlFlow, path::PathBuf};
+
+use glam::Vec3;
+use hunyuan_paint::{
+    Device, PaintError, PaintOptions, PaintPipeline, Painting, Progress, Stage, TexturedMesh, Variant,
+    image::ReferenceImage,
+    mesh::{CameraView, Mesh, UvMode, read_mesh},
+    models::pipelines::MultiviewOptions,
+    stages::{bake_views, prepare_surface, render_conditions},
+};
+use image::{Rgba, RgbaImage};
+
+type TestResult = Result<(), Box<dyn Error>>;
+
+fn model() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../hunyuan-paint-testkit/cases/model_tiny")
+}
+
+fn pipeline(variant: Variant) -> Result<PaintPipeline, PaintError> {
+    PaintPipeline::from_pretrained(model(), variant, &Device::flex())
+}
+
+/// An octahedron away from the origin, in units of its own, subdivided once.
+fn mesh() -> Mesh {
+    let corners = [Vec3::X, Vec3::NEG_X, Vec3::Y, Vec3::NEG_Y, Vec3::Z, Vec3::NEG_Z];
+    let faces = [[0, 2, 4], [2, 1, 4], [1, 3, 4], [3, 0, 4], [2, 0, 5], [1, 2, 5], [3, 1, 5], [0, 3, 5]];
+    let mut positions = Vec::new();
+    let mut indices = Vec::new();
+    for [a, b, c] in faces.map(|face: [usize; 3]| face.map(|i| corners[i])) {
+        let (ab, bc, ca) = ((a + b).normalize(), (b + c).normalize(), (c + a).normalize());
+        for triangle in [[a, ab, ca], [ab, b, bc], [ca, bc, c], [ab, bc, ca]] {
+            indices.push(triangle.map(|p| {
+                let p = Vec3::new(100.0, -20.0, 3.0) + 7.0 * p;
+                let known = positions.iter().position(|q| *q == p);
+                known.unwrap_or_else(|| {
+                    positions.push(p);
+                    positions.len() - 1
+                }) as u32
+            }));
+        }
+    }
+    Mesh { positions, faces: indices, uvs: None, normals: None }
+}
+
+fn image() -> ReferenceImage {
+    ReferenceImage::Cutout(RgbaImage::from_fn(48, 40, |x, y| {
+        let inside = (x as i32 - 24).pow(2) + (y as i32 - 20).pow(2) < 15 * 15;
+        Rgba([(5 * x) as u8, (6 * y) as u8, 90, if inside { 255 } else { 0 }])
+    }))
+}
+
+fn options() -> PaintOptions {
+    let mut multiview = MultiviewOptions::standard();
+    multiview.denoise.num_inference_steps = 3;
+    let mut options =
+        PaintOptions { render_size: 96, texture_size: 128, multiview: Some(multiview), ..Default::default() };
+    if let Some(delight) = &mut options.delight {
+        delight.pipeline.denoise.num_inference_steps = 2;
+    }
+    options
+}
+
+fn paint(options: &PaintOptions) -> Result<Painting, PaintError> {
+    pipeline(Variant::Standard)?.paint(&mesh(), &[image()], options)
+}
+
+#[test]
+fn positions_and_faces_leave_as_they_came() -> TestResult {
+    let mesh = mesh();
+    let TexturedMesh { mesh: painted, texture, .. } = paint(&options())?.textured;
+    assert_eq!(texture.dimensions(), (128, 128));
+    assert_eq!(painted.faces.len(), mesh.faces.len());
+    for (before, after) in mesh.faces.iter().zip(&painted.faces) {
+        assert_eq!(before.map(|i| mesh.positions[i as usize]), after.map(|i| painted.positions[i as usize]));
+    }
+    Ok(())
+}
+
+#[test]
+fn files_are_read_back_and_nothing_else_is_left() -> TestResult {
+    let folder = std::env::temp_dir().join(format!("hunyuan-paint-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let textured = paint(&options())?.textured;
+    textured.write_glb(folder.join("a.glb"))?;
+    textured.write_obj(folder.join("b.obj"))?;
+    textured.write_texture(folder.join("c.png"))?;
+    let mut names: Vec<String> = std::fs::read_dir(&folder)?
+        .map(|entry| entry.map(|e| e.file_name().to_string_lossy().into_owned()))
+        .collect::<Result<_, _>>()?;
+    names.sort();
+    let read: Vec<Mesh> =
+        ["a.glb", "b.obj"].iter().map(|name| read_mesh(&folder.join(name))).collect::<Result<_, _>>()?;
+    std::fs::remove_dir_all(&folder)?;
+    assert_eq!(names, ["a.glb", "b.mtl", "b.obj", "b.png", "c.png"]);
+    for mesh in read {
+        assert_eq!(mesh.faces.len(), textured.mesh.faces.len());
+        assert!(mesh.uvs.is_some());
+    }
+    Ok(())
+}
+
+#[test]
+fn the_number_of_threads_does_not_matter() -> TestResult {
+    let mut paintings = Vec::new();
+    for threads in [1, 2, 7] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+        paintings.push(pool.install(|| paint(&options()))?);
+    }
+    for other in &paintings[1..] {
+        assert_eq!(other.views, paintings[0].views);
+        assert_eq!(other.textured.texture, paintings[0].textured.texture);
+        assert_eq!(other.textured.mesh, paintings[0].textured.mesh);
+    }
+    Ok(())
+}
+
+#[test]
+fn the_seed_matters() -> TestResult {
+    let other = PaintOptions { seed: 1, ..options() };
+    assert_ne!(paint(&other)?.views, paint(&options())?.views);
+    Ok(())
+}
+
+#[test]
+fn both_variants_and_several_images_paint() -> TestResult {
+    let mut options = PaintOptions { multiview: None, delight: None, ..options() };
+    options.views = vec![CameraView::new(0.0, 0.0, 1.0), CameraView::new(135.0, 20.0, 0.5)];
+    let painting = pipeline(Variant::Turbo)?.paint(&mesh(), &[image(), image()], &options)?;
+    assert_eq!(painting.views.len(), 2);
+    assert_eq!(painting.references.len(), 2);
+    Ok(())
+}
+
+#[test]
+fn every_stage_reports_from_start_to_end_and_can_be_cancelled() -> TestResult {
+    let pipeline = pipeline(Variant::Standard)?;
+    for stop in Stage::ALL {
+        let mut seen = Vec::new();
+        let mut on_progress = |progress: &Progress<'_>| {
+            seen.push((progress.stage, progress.fraction));
+            // The stages after the one that is to be stopped must not run.
+            if progress.stage == stop && progress.fraction > 0.0 {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        };
+        let result = pipeline.paint_with_progress(&mesh(), &[image()], &options(), &mut on_progress);
+        assert!(matches!(result, Err(PaintError::Cancelled)), "{}", stop.name());
+        let before = Stage::ALL.iter().take_while(|stage| **stage != stop);
+        for stage in before {
+            let fractions: Vec<f32> = seen.iter().filter(|(s, _)| s == stage).map(|(_, f)| *f).collect();
+            assert_eq!(fractions.first(), Some(&0.0));
+            assert_eq!(fractions.last(), Some(&1.0));
+            assert!(fractions.is_sorted(), "{}: {fractions:?}", stage.name());
+        }
+        assert_eq!(seen.last().map(|(stage, _)| *stage), Some(stop));
+    }
+    Ok(())
+}
+
+#[test]
+fn previews_show_what_is_there() -> TestResult {
+    let pipeline = pipeline(Variant::Standard)?;
+    let mut counts = std::collections::BTreeMap::new();
+    let mut on_progress = |progress: &Progress<'_>| {
+        if let Ok(images) = progress.preview() {
+            counts.insert(progress.stage.name(), images.len());
+        }
+        ControlFlow::Continue(())
+    };
+    pipeline.paint_with_progress(&mesh(), &[image()], &options(), &mut on_progress)?;
+    let expected = [("bake", 1), ("conditions", 6), ("delight", 1), ("unwrap", 0), ("views", 6)];
+    assert_eq!(counts, expected.into());
+    Ok(())
+}
+
+#[test]
+fn the_result_of_a_stage_can_be_replaced() -> TestResult {
+    let options = options();
+    let ignore = &mut hunyuan_paint::ignore_progress;
+    let surface = prepare_surface(&mesh(), UvMode::Auto, options.texture_size, ignore)?;
+    let conditions = render_conditions(&surface, &options.views, 96, 64, ignore)?;
+    let red = image::RgbImage::from_pixel(64, 64, image::Rgb([255, 0, 0]));
+    let views = pipeline(Variant::Standard)?.paint_views(
+        std::slice::from_ref(&red),
+        &conditions,
+        &options,
+        ignore,
+    )?;
+    assert_eq!(views.len(), 6);
+    let textured = bake_views(&surface, &options.views, &vec![red; 6], 96, 128, &options.bake, ignore)?;
+    assert!(textured.texture.pixels().all(|pixel| pixel.0 == [255, 0, 0]));
+    Ok(())
+}
+
+#[test]
+fn nonsense_is_refused_with_a_reason() -> TestResult {
+    let pipeline = pipeline(Variant::Standard)?;
+    let refused = |mesh: &Mesh, images: &[ReferenceImage], options: &PaintOptions| {
+        match pipeline.paint(mesh, images, options) {
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        }
+    };
+    let good = (mesh(), [image()], options());
+    let transparent = [ReferenceImage::Cutout(RgbaImage::new(8, 8))];
+    let empty = [ReferenceImage::Cutout(RgbaImage::new(0, 0))];
+    let no_faces = Mesh { faces: vec![], ..mesh() };
+    let flat = Mesh { positions: vec![Vec3::ONE; mesh().positions.len()], ..mesh() };
+    let mut not_finite = mesh();
+    not_finite.positions[3].y = f32::NAN;
+    let mut out_of_range = mesh();
+    out_of_range.faces[5][1] = 1_000;
+    for (reason, (mesh, images, options)) in [
+        ("images", (&good.0, &[][..], &good.2)),
+        ("transparent", (&good.0, &transparent[..], &good.2)),
+        ("0 x 0", (&good.0, &empty[..], &good.2)),
+        ("face", (&no_faces, &good.1[..], &good.2)),
+        ("extent", (&flat, &good.1[..], &good.2)),
+        ("position", (&not_finite, &good.1[..], &good.2)),
+        ("1000", (&out_of_range, &good.1[..], &good.2)),
+        ("render_size", (&good.0, &good.1[..], &PaintOptions { render_size: 0, ..options() })),
+        ("texture_size", (&good.0, &good.1[..], &PaintOptions { texture_size: 20_000, ..options() })),
+        ("multiple", (&good.0, &good.1[..], &PaintOptions { view_size: Some(65), ..options() })),
+    ] {
+        let message = refused(mesh, images, options);
+        assert!(message.contains(reason), "expected '{reason}' in '{message}'");
+    }
+    Ok(())
+}
