@@ -8,7 +8,7 @@ use std::{error::Error, path::PathBuf, process::ExitCode};
 use clap::Parser;
 use hunyuan_paint::{
     bake::BakeOptions,
-    image::{ReferenceImage, read_image},
+    image::read_image,
     mesh::{UvMode, read_mesh},
     stages::{bake_views, prepare_surface},
 };
@@ -17,7 +17,7 @@ use hunyuan_paint_examples::{
     inputs::{four_sides, parse_uv_mode, read_views, repository_file, run_program, write_png},
     progress_bars::ProgressBars,
 };
-use image::{Rgb, RgbImage};
+use image::RgbImage;
 
 /// Makes a texture of images of a mesh.
 #[derive(Parser)]
@@ -57,15 +57,14 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let Arguments { texture_size, render_size, uv, output, .. } = arguments;
     let views = read_views(arguments.views.as_deref())?;
     let mesh = read_mesh(&arguments.mesh)?;
-    let images = arguments.images.iter().map(|path| Ok(on_white(read_image(path)?)));
+    let images = arguments.images.iter().map(|path| Ok(read_image(path)?.on_white()));
     let images: Vec<RgbImage> = images.collect::<Result<_, Box<dyn Error>>>()?;
 
     let mut bars = ProgressBars::new();
     let mut update = |progress: &hunyuan_paint::Progress<'_>| bars.update(progress);
     let surface = prepare_surface(&mesh, *uv, *texture_size, &mut update)?;
     let options = BakeOptions::default();
-    let textured =
-        bake_views(&surface, &views, &images, *render_size, *texture_size, &options, &mut update)?;
+    let textured = bake_views(&surface, &views, &images, *render_size, *texture_size, &options, &mut update)?;
 
     std::fs::create_dir_all(output).map_err(|error| format!("{}: {error}", output.display()))?;
     textured.write_glb(output.join("textured.glb"))?;
@@ -76,15 +75,4 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let preview = contact_sheet(&[inputs, sides.iter().collect()], 256)?;
     write_png(&output.join("preview.png"), &preview)?;
     Ok(format!("{}\nwritten to {}", bars.table(), output.join("textured.glb").display()))
-}
-
-fn on_white(image: ReferenceImage) -> RgbImage {
-    match image {
-        ReferenceImage::Cutout(image) => RgbImage::from_fn(image.width(), image.height(), |x, y| {
-            let [r, g, b, a] = image.get_pixel(x, y).0.map(u32::from);
-            Rgb([r, g, b].map(|c| ((c * a + 255 * (255 - a) + 127) / 255) as u8))
-        }),
-        ReferenceImage::Opaque(image) => image,
-        _ => RgbImage::new(0, 0),
-    }
 }

@@ -75,7 +75,11 @@ pub fn run_program<A: clap::Parser>(run: impl FnOnce(&A) -> Result<String, Box<d
         Ok(arguments) => arguments,
         Err(error) => {
             let failed = error.use_stderr();
-            if failed { eprint!("{error}") } else { print!("{error}") }
+            if failed {
+                eprint!("{error}")
+            } else {
+                print!("{error}")
+            }
             return if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         }
     };
@@ -85,8 +89,22 @@ pub fn run_program<A: clap::Parser>(run: impl FnOnce(&A) -> Result<String, Box<d
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", with_sources(error.as_ref()));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error and what led to it, each said once.
+fn with_sources(error: &dyn Error) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let reason = error.to_string();
+        if !message.contains(&reason) {
+            message = format!("{message}: {reason}");
+        }
+        source = error.source();
+    }
+    message
 }

@@ -40,7 +40,9 @@ impl ProgressBars {
         let is_current = matches!(&self.current, Some((stage, ..)) if *stage == progress.stage);
         if !is_current {
             let bar = ProgressBar::new(1000).with_prefix(progress.stage.name());
-            if let Ok(style) = ProgressStyle::with_template("{prefix:>10} {wide_bar} {percent:>3}% {elapsed:>4}") {
+            if let Ok(style) =
+                ProgressStyle::with_template("{prefix:>10} {wide_bar} {percent:>3}% {elapsed:>4}")
+            {
                 bar.set_style(style);
             }
             self.current = Some((progress.stage, bar, Instant::now()));

@@ -29,6 +29,9 @@ pub struct ProjectedView {
     /// Cosine of the angle between the surface's normal and the direction to the camera plane, 0 to 1; 0 where
     /// the view sees nothing, or too flatly.
     pub cosine: Vec<f32>,
+    /// Edges in the depth map that were projected, 0 to 1: all 0 as long as the margin around edges keeps
+    /// them out.
+    pub boundary: Vec<f32>,
     /// Texels along each side.
     pub texture_size: u32,
 }
@@ -37,7 +40,7 @@ pub struct ProjectedView {
 ///
 /// Pixels near the object's outline, or near an edge in the depth map, are left out: there the image may
 /// show another part of the object than the mesh does. (The margin is 1 pixel for every 256 of the view's
-/// longer side. The original also returns a map of such edges, which is 0 wherever a pixel is kept.)
+/// longer side.)
 /// A pixel adds to the four texels around its UV, with bilinear weights; UVs outside 0 to 1 are clamped.
 ///
 /// # Errors
@@ -63,12 +66,14 @@ pub fn back_project(
         .collect();
 
     // 2. Which pixels can be relied on.
-    let unreliable = unreliable_pixels(&seen.z_view(mesh), size);
+    let z_view = seen.z_view(mesh);
+    let edges = depth_edges(&z_view, size);
+    let unreliable = unreliable_pixels(&z_view, &edges, size);
 
     // 3. Those pixels, scattered into the texture.
     let texel_scale = (texture_size - 1) as f32;
     let cosine_min = options.cosine_min();
-    let sample = |((pixel, unreliable), color): ((usize, &bool), &[u8; 3])| {
+    let sample = |(((pixel, unreliable), edge), color): (((usize, &bool), &u8), &[u8; 3])| {
         if *unreliable {
             return None;
         }
@@ -78,22 +83,34 @@ pub fn back_project(
         // Not finite where a perspective camera stands inside the mesh.
         (u.is_finite() && v.is_finite()).then_some(Sample {
             texel: [u, v].map(|coordinate| coordinate.clamp(0.0, 1.0) * texel_scale),
-            value: [r, g, b, if cosine >= cosine_min { cosine } else { 0.0 }],
+            value: [r, g, b, if cosine >= cosine_min { cosine } else { 0.0 }, f32::from(*edge) / 255.0],
         })
     };
     let colors = view.as_chunks::<3>().0;
-    let samples: Vec<Sample<4>> = unreliable.par_iter().enumerate().zip(colors).filter_map(sample).collect();
-    let texels = splat(&samples, texture_size as usize);
-    let (texture, cosine) = texels.into_par_iter().map(|[r, g, b, cosine]| ([r, g, b], cosine)).unzip();
-    Ok(ProjectedView { texture, cosine, texture_size })
+    let samples: Vec<Sample<5>> =
+        unreliable.par_iter().enumerate().zip(edges.as_raw()).zip(colors).filter_map(sample).collect();
+
+    let texel_count = texture_size as usize * texture_size as usize;
+    let mut texture = Vec::with_capacity(texel_count);
+    let (mut cosine, mut boundary) = (Vec::with_capacity(texel_count), Vec::with_capacity(texel_count));
+    for [r, g, b, texel_cosine, texel_boundary] in splat(&samples, texture_size as usize) {
+        texture.push([r, g, b]);
+        cosine.push(texel_cosine);
+        boundary.push(texel_boundary);
+    }
+    Ok(ProjectedView { texture, cosine, boundary, texture_size })
 }
 
-/// Background and depth edges, with a margin around both.
-fn unreliable_pixels(z_view: &[Option<f32>], size: Size) -> Vec<bool> {
+/// Edges in the depth map: 255 on them, 0 elsewhere.
+fn depth_edges(z_view: &[Option<f32>], size: Size) -> GrayImage {
     let mut depth = GrayImage::new(size.width, size.height);
     depth.par_iter_mut().zip(normalize_depth(z_view)).for_each(|(byte, depth)| *byte = to_byte(depth));
     let [low, high] = DEPTH_EDGE_THRESHOLDS;
-    let edges = canny(&depth, low, high);
+    canny(&depth, low, high)
+}
+
+/// Background and depth edges, with a margin around both.
+fn unreliable_pixels(z_view: &[Option<f32>], edges: &GrayImage, size: Size) -> Vec<bool> {
     let unreliable: Vec<bool> =
         z_view.par_iter().zip(edges.as_raw()).map(|(z, edge)| z.is_none() || *edge != 0).collect();
     let margin = size.width.max(size.height) / PIXELS_PER_MARGIN;

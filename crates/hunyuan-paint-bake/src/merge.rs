@@ -128,7 +128,7 @@ mod tests {
     fn view(texels: &[(f32, f32)]) -> ProjectedView {
         let texture_size = texels.len().isqrt() as u32;
         let (texture, cosine) = texels.iter().map(|&(color, cosine)| ([color; 3], cosine)).unzip();
-        ProjectedView { texture, cosine, texture_size }
+        ProjectedView { texture, cosine, boundary: vec![0.0; texels.len()], texture_size }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use image::GrayImage;
 use rayon::prelude::*;
 
+use crate::pixels::pixel_bytes;
+
 /// tan 22.5 degrees in [`TANGENT_BITS`] of fixed point, rounded to nearest.
 const TANGENT_22_5: i32 = 13_573;
 const TANGENT_BITS: u32 = 15;
@@ -22,9 +24,9 @@ pub fn canny(image: &GrayImage, low: u16, high: u16) -> GrayImage {
     let (low, high) = (low.min(high), low.max(high));
     let (width, height) = (image.width() as usize, image.height() as usize);
     if width == 0 || height == 0 {
-        return image.clone();
+        return GrayImage::new(image.width(), image.height());
     }
-    let gradients = Gradients::sobel(image.as_raw(), width, height);
+    let gradients = Gradients::sobel(pixel_bytes(image), width, height);
 
     // A frame of one pixel, never an edge, around the map spares the tracking all bounds checks.
     let stride = width + 2;
@@ -51,7 +53,7 @@ pub fn canny(image: &GrayImage, low: u16, high: u16) -> GrayImage {
         }
     }
 
-    let mut edges = image.clone();
+    let mut edges = GrayImage::new(image.width(), image.height());
     for (row, map_row) in edges.chunks_exact_mut(width).zip(map.chunks_exact(stride).skip(1)) {
         for (pixel, &class) in row.iter_mut().zip(&map_row[1..]) {
             *pixel = if class == EDGE { EDGE } else { 0 };
@@ -134,13 +136,13 @@ impl Gradients {
 pub fn erode_3x3(image: &GrayImage) -> GrayImage {
     let (width, height) = (image.width() as usize, image.height() as usize);
     if width == 0 || height == 0 {
-        return image.clone();
+        return GrayImage::new(image.width(), image.height());
     }
-    let mut eroded = image.clone();
+    let mut eroded = GrayImage::new(image.width(), image.height());
     eroded.par_chunks_mut(width).enumerate().for_each_init(
         || vec![0; width],
         |column_least, (y, row)| {
-            let [above, here, below] = neighbor_rows(image.as_raw(), width, y);
+            let [above, here, below] = neighbor_rows(pixel_bytes(image), width, y);
             for x in 0..width {
                 column_least[x] = above[x].min(here[x]).min(below[x]);
             }

@@ -4,6 +4,7 @@ mod edges;
 mod error;
 mod inpaint;
 mod load;
+mod pixels;
 mod recorrect;
 mod reference;
 mod resize;

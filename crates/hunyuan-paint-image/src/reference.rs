@@ -42,6 +42,18 @@ impl ReferenceImage {
         }
     }
 
+    /// The image over white.
+    pub fn on_white(&self) -> RgbImage {
+        match self {
+            Self::Opaque(image) => image.clone(),
+            Self::Cutout(image) => RgbImage::from_fn(image.width(), image.height(), |x, y| {
+                let [r, g, b, a] = image.get_pixel(x, y).0.map(u32::from);
+                let over_white = |c: u32| ((c * a + 255 * (255 - a) + 127) / 255) as u8;
+                Rgb([r, g, b].map(over_white))
+            }),
+        }
+    }
+
     /// Centres the object, see [`recenter`]; an image without alpha stays as it is.
     ///
     /// # Errors

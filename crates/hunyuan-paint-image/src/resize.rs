@@ -6,7 +6,10 @@
 use image::{GrayImage, ImageBuffer, Pixel, RgbImage, RgbaImage};
 use rayon::prelude::*;
 
-use crate::error::{ImageError, check_size};
+use crate::{
+    error::{ImageError, check_size},
+    pixels::pixel_bytes,
+};
 
 /// Binary digits after the point of the fixed-point weights: 32, less 8 of the sample and 2 for
 /// the kernel's overshoot.
@@ -92,10 +95,10 @@ where
     let (columns_lost, rows_lost) = (loss(source_width, width), loss(source_height, height));
     // The order matters, as each pass rounds. It is that of Pillow 13; before, the rows always came first.
     let bytes = if rows_lost > 0 && rows_lost > 2 * columns_lost {
-        let bytes = column_kernel.along_columns(image.as_raw(), source_width as usize * C);
+        let bytes = column_kernel.along_columns(pixel_bytes(image), source_width as usize * C);
         row_kernel.along_rows::<C>(&bytes)
     } else {
-        let bytes = row_kernel.along_rows::<C>(image.as_raw());
+        let bytes = row_kernel.along_rows::<C>(pixel_bytes(image));
         column_kernel.along_columns(&bytes, width as usize * C)
     };
     Bytes::from_raw(width, height, bytes).ok_or(ImageError::Size { what: "resized image", width, height })

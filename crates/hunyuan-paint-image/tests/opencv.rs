@@ -3,7 +3,9 @@
 mod common;
 
 use common::{block_mask, blocks, hash, noise};
-use hunyuan_paint_image::{ImageError, canny, erode_3x3, inpaint_navier_stokes, inpaint_navier_stokes_gray};
+use hunyuan_paint_image::{
+    ImageError, canny, erode_3x3, inpaint_navier_stokes, inpaint_navier_stokes_gray, resize_bicubic_gray,
+};
 use image::{GrayImage, RgbImage};
 
 #[test]
@@ -106,6 +108,23 @@ fn thin_images_and_all_radii_work() -> Result<(), ImageError> {
             }
         }
     }
+    Ok(())
+}
+
+#[test]
+fn a_buffer_longer_than_the_image_is_no_trouble() -> Result<(), ImageError> {
+    let image = blocks(4, 12, 10, 3);
+    let mask = block_mask(9, 12, 10, 4, 100);
+    let lengthened = |image: &GrayImage| {
+        let bytes = [image.as_raw().as_slice(), &[77; 100]].concat();
+        GrayImage::from_raw(12, 10, bytes).unwrap_or_default()
+    };
+    let (long_image, long_mask) = (lengthened(&image), lengthened(&mask));
+    assert_eq!(canny(&long_image, 30, 80), canny(&image, 30, 80));
+    assert_eq!(erode_3x3(&long_image), erode_3x3(&image));
+    let filled = inpaint_navier_stokes_gray(&image, &mask, 3)?;
+    assert_eq!(inpaint_navier_stokes_gray(&long_image, &long_mask, 3)?, filled);
+    assert_eq!(resize_bicubic_gray(&long_image, 5, 7)?, resize_bicubic_gray(&image, 5, 7)?);
     Ok(())
 }
 

@@ -18,8 +18,8 @@ pub fn vertex_normals(positions: &[Vec3], faces: &[[u32; 3]]) -> Vec<Vec3> {
     for face in faces {
         let corners = face.map(|i| positions.get(i as usize).copied());
         let [Some(a), Some(b), Some(c)] = corners else { continue };
-        let normal = (b - a).cross(c - a);
-        let unit_normal = normal / normal.length().max(FACE_NORMAL_MIN);
+        let normal = cross(b - a, c - a);
+        let unit_normal = normal / length(normal).max(FACE_NORMAL_MIN);
         for &i in face {
             sums[i as usize] += unit_normal;
         }
@@ -27,9 +27,22 @@ pub fn vertex_normals(positions: &[Vec3], faces: &[[u32; 3]]) -> Vec<Vec3> {
     sums.into_iter().map(unit_or_unchanged).collect()
 }
 
+/// The cross product with fused steps: the original's, bit for bit, which glam's is not.
+fn cross(a: Vec3, b: Vec3) -> Vec3 {
+    let difference = |p: f32, q: f32, r: f32, s: f32| p.mul_add(q, -(r * s));
+    Vec3::new(difference(a.y, b.z, a.z, b.y), difference(a.z, b.x, a.x, b.z), difference(a.x, b.y, a.y, b.x))
+}
+
+/// The length, fused likewise.
+fn length(v: Vec3) -> f32 {
+    v.z.mul_add(v.z, v.y.mul_add(v.y, v.x * v.x)).sqrt()
+}
+
+/// Squares in single precision, all else in double: the original's, bit for bit.
 fn unit_or_unchanged(sum: Vec3) -> Vec3 {
+    let squares = (sum * sum).as_dvec3();
+    let length = (squares.x + squares.y + squares.z).sqrt();
     let sum: DVec3 = sum.as_dvec3();
-    let length = sum.length();
     let unit = if length > VERTEX_NORMAL_MIN { sum / length } else { sum };
     unit.as_vec3()
 }

@@ -16,9 +16,7 @@ use serde_json::{Value, json};
 use crate::{
     ModelError,
     config::{check_levels, read_json, require, unsupported},
-    layers::{
-        Attention, Downsample2D, DownsamplePadding, ResnetBlock2D, ResnetBlock2DConfig, Upsample2D,
-    },
+    layers::{Attention, Downsample2D, DownsamplePadding, ResnetBlock2D, ResnetBlock2DConfig, Upsample2D},
     weights::{self, KeyMap},
 };
 
@@ -395,8 +393,7 @@ impl MidBlock {
     fn new(config: &AutoencoderKlConfig, channels: usize, device: &Device) -> Self {
         let resnet = || config.resnet(channels, channels, device);
         let attention = || {
-            Attention::new(channels, channels, 1, true, device)
-                .with_group_norm(config.norm(channels, device))
+            Attention::new(channels, channels, 1, true, device).with_group_norm(config.norm(channels, device))
         };
         Self {
             resnets: vec![resnet(), resnet()],

@@ -98,7 +98,7 @@ impl ClipTextConfig {
                 return Err(unsupported(path, field, "1 to 1048576", value));
             }
         }
-        if self.hidden_size % self.num_attention_heads != 0 {
+        if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
             let expected = format!("a divisor of hidden_size ({})", self.hidden_size);
             return Err(unsupported(path, "num_attention_heads", expected, self.num_attention_heads));
         }
@@ -277,11 +277,8 @@ struct ClipMlp {
 impl ClipMlp {
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let x = self.fc1.forward(x);
-        let x = if self.quick_gelu {
-            x.clone() * activation::sigmoid(x * 1.702)
-        } else {
-            activation::gelu(x)
-        };
+        let x =
+            if self.quick_gelu { x.clone() * activation::sigmoid(x * 1.702) } else { activation::gelu(x) };
         self.fc2.forward(x)
     }
 }

@@ -19,7 +19,5 @@ pub use self::{
     error::ModelError,
     tokenizer::ClipTokenizer,
     unet2d_condition::{DownBlockType, UNet2DConditionConfig, UNet2DConditionModel, UpBlockType},
-    unet2p5d::{
-        Branch, ReferenceFeatures, UNet2p5DConditionConfig, UNet2p5DConditionModel, ViewConditions,
-    },
+    unet2p5d::{Branch, ReferenceFeatures, UNet2p5DConditionConfig, UNet2p5DConditionModel, ViewConditions},
 };

@@ -68,8 +68,7 @@ impl ClipTokenizer {
             .build()
             .map_err(wrong)?;
         let mut tokenizer = Tokenizer::new(bpe);
-        let single_spaces =
-            Replace::new(ReplacePattern::Regex(r"\s+".to_owned()), " ").map_err(wrong)?;
+        let single_spaces = Replace::new(ReplacePattern::Regex(r"\s+".to_owned()), " ").map_err(wrong)?;
         tokenizer.with_normalizer(Some(Sequence::new(vec![
             NormalizerWrapper::NFC(NFC),
             NormalizerWrapper::Replace(single_spaces),
@@ -139,8 +138,8 @@ impl Settings {
 }
 
 fn read_merges(path: &Path) -> Result<Vec<(String, String)>, ModelError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ModelError::Io { path: path.to_owned(), source })?;
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ModelError::Io { path: path.to_owned(), source })?;
     let lines = text.lines().filter(|line| !line.starts_with("#version") && !line.is_empty());
     lines
         .map(|line| match line.split_once(' ') {

@@ -55,7 +55,8 @@ impl UNet2p5DConditionConfig {
         };
         // Latents, normals and positions, concatenated.
         let main = UNet2DConditionConfig { in_channels: 3 * self.unet.in_channels, ..self.unet.clone() };
-        let text = || Param::from_tensor(Tensor::zeros([1, TEXT_TOKENS, self.unet.cross_attention_dim], device));
+        let text =
+            || Param::from_tensor(Tensor::zeros([1, TEXT_TOKENS, self.unet.cross_attention_dim], device));
         Ok(UNet2p5DConditionModel {
             unet: main.init_with(extensions, device),
             unet_dual: self.unet.init_with(Extensions::default(), device),

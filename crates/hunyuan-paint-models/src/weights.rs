@@ -3,10 +3,7 @@
 //! A module's field path is its checkpoint key but for the renames of [`KeyMap`] and for norms, whose
 //! `weight` and `bias` burn calls `gamma` and `beta`.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-};
+use std::{collections::BTreeMap, path::Path};
 
 use burn::{
     module::Module,

@@ -232,12 +232,12 @@ impl Report {
         }
         if let (Some(limit), true) = (tolerance.u8_max_abs, tolerance.has_byte_limits_only()) {
             // A case of maps: its floats become bytes of 255 steps a unit, and are judged as such.
-            let value = fraction(expected, actual, |e, a| !(255.0 * (e - a).abs() <= limit));
+            let value = fraction(expected, actual, |e, a| beyond(255.0 * (e - a).abs(), limit));
             let allowed = tolerance.u8_fraction_differing.unwrap_or(0.0);
             self.push(output, "u8_steps_fraction_differing", value, allowed);
         }
         if let Some(limit) = tolerance.float_max_abs {
-            let value = fraction(expected, actual, |e, a| !((e - a).abs() <= limit));
+            let value = fraction(expected, actual, |e, a| beyond((e - a).abs(), limit));
             self.push(output, "fraction_differing", value, tolerance.fraction_differing.unwrap_or(0.0));
         }
     }
@@ -281,7 +281,7 @@ impl Report {
         let limit = self.tolerance.barycentric_max_abs.unwrap_or(0.0);
         match self.tolerance.barycentric_fraction_differing {
             Some(allowed) => {
-                let value = fraction(&errors, &errors, |e, _| !(*e <= limit));
+                let value = fraction(&errors, &errors, |e, _| beyond(*e, limit));
                 self.push(barycentrics_output, "barycentric_fraction_differing", value, allowed);
             }
             None => {
@@ -291,6 +291,11 @@ impl Report {
         }
         Ok(())
     }
+}
+
+/// Whether a difference is not within its limit: a NaN never is.
+fn beyond(difference: f64, limit: f64) -> bool {
+    difference.is_nan() || difference > limit
 }
 
 fn fraction<T>(expected: &[T], actual: &[T], differs: impl Fn(&T, &T) -> bool) -> f64 {

@@ -120,7 +120,7 @@ impl PaintPipeline {
             let centred = image.clone().recenter(DEFAULT_BORDER_RATIO)?;
             let input = DelightInput::new(&centred, self.delight.native_size())?;
             references.push(match &options.delight {
-                None => input.rgb,
+                None => input.finish(&input.rgb)?,
                 Some(delight) => {
                     let mut on_step = |step: &StepProgress<'_>| {
                         let done = step.step as f32 / step.num_steps as f32;
@@ -178,7 +178,9 @@ impl PaintPipeline {
             &denoise,
             posterior_generator.as_mut(),
             generator.as_mut(),
-            &mut |step| step_report(Stage::Views, step.step as f32 / step.num_steps as f32, step, on_progress),
+            &mut |step| {
+                step_report(Stage::Views, step.step as f32 / step.num_steps as f32, step, on_progress)
+            },
         )?;
         let preview = || Ok(views.clone());
         report(on_progress, &Progress::new(Stage::Views, 1.0).with_preview(&preview))?;

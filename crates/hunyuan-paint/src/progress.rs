@@ -51,10 +51,7 @@ impl<'a> Progress<'a> {
         Self { stage, fraction, preview: None }
     }
 
-    pub(crate) fn with_preview(
-        self,
-        preview: &'a dyn Fn() -> Result<Vec<RgbImage>, PaintError>,
-    ) -> Self {
+    pub(crate) fn with_preview(self, preview: &'a dyn Fn() -> Result<Vec<RgbImage>, PaintError>) -> Self {
         Self { preview: Some(preview), ..self }
     }
 
@@ -77,7 +74,10 @@ pub fn ignore_progress(_: &Progress<'_>) -> ControlFlow<()> {
 }
 
 /// Reports progress, and turns a `Break` into an error.
-pub(crate) fn report(on_progress: &mut ProgressCallback<'_>, progress: &Progress<'_>) -> Result<(), PaintError> {
+pub(crate) fn report(
+    on_progress: &mut ProgressCallback<'_>,
+    progress: &Progress<'_>,
+) -> Result<(), PaintError> {
     match on_progress(progress) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(PaintError::Cancelled),

@@ -12,9 +12,7 @@ use hunyuan_paint_mesh::{
 };
 
 use crate::{
-    PaintError, Progress, ProgressCallback, Stage, TexturedMesh,
-    options::check_size,
-    progress::report,
+    PaintError, Progress, ProgressCallback, Stage, TexturedMesh, options::check_size, progress::report,
 };
 
 /// A mesh that is ready to be painted: with UVs, and in paint space.
@@ -120,7 +118,11 @@ pub fn bake_views(
     check_size("texture_size", texture_size)?;
     validate_views(views)?;
     if images.len() != views.len() {
-        return Err(PaintError::option("images", format!("one for each of {} views", views.len()), images.len()));
+        return Err(PaintError::option(
+            "images",
+            format!("one for each of {} views", views.len()),
+            images.len(),
+        ));
     }
     report(on_progress, &Progress::new(Stage::Bake, 0.0))?;
     let images: Vec<RgbImage> = images

@@ -199,11 +199,11 @@ fn the_result_of_a_stage_can_be_replaced() -> TestResult {
 #[test]
 fn nonsense_is_refused_with_a_reason() -> TestResult {
     let pipeline = pipeline(Variant::Standard)?;
-    let refused = |mesh: &Mesh, images: &[ReferenceImage], options: &PaintOptions| {
-        match pipeline.paint(mesh, images, options) {
-            Ok(_) => String::new(),
-            Err(error) => error.to_string(),
-        }
+    let refused = |mesh: &Mesh, images: &[ReferenceImage], options: &PaintOptions| match pipeline
+        .paint(mesh, images, options)
+    {
+        Ok(_) => String::new(),
+        Err(error) => error.to_string(),
     };
     let good = (mesh(), [image()], options());
     let transparent = [ReferenceImage::Cutout(RgbaImage::new(8, 8))];
@@ -218,8 +218,8 @@ fn nonsense_is_refused_with_a_reason() -> TestResult {
         ("images", (&good.0, &[][..], &good.2)),
         ("transparent", (&good.0, &transparent[..], &good.2)),
         ("0 x 0", (&good.0, &empty[..], &good.2)),
-        ("face", (&no_faces, &good.1[..], &good.2)),
-        ("extent", (&flat, &good.1[..], &good.2)),
+        ("triangles", (&no_faces, &good.1[..], &good.2)),
+        ("bounding box", (&flat, &good.1[..], &good.2)),
         ("position", (&not_finite, &good.1[..], &good.2)),
         ("1000", (&out_of_range, &good.1[..], &good.2)),
         ("render_size", (&good.0, &good.1[..], &PaintOptions { render_size: 0, ..options() })),

@@ -20,9 +20,11 @@ pub(crate) fn cylinder(p: Vec3, radius: f32, half_height: f32, rounding: f32) ->
     q.max(Vec2::ZERO).length() + q.max_element().min(0.0) - rounding
 }
 
-/// Distance from a segment in the plane.
-pub(crate) fn segment(p: Vec2, from: Vec2, to: Vec2) -> f32 {
-    capsule(p.extend(0.0), from.extend(0.0), to.extend(0.0), 0.0)
+/// Distance from a line through points in the plane.
+pub(crate) fn polyline(p: Vec2, points: &[Vec2]) -> f32 {
+    let pieces = points.iter().zip(points.iter().skip(1));
+    let distances = pieces.map(|(a, b)| capsule(p.extend(0.0), a.extend(0.0), b.extend(0.0), 0.0));
+    distances.fold(f32::INFINITY, f32::min)
 }
 
 /// The union of two shapes, with a fillet of size `fillet` where they meet.

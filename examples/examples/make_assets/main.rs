@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let views = output.join("robot_views");
     fs::create_dir_all(&views).map_err(|error| format!("{}: {error}", views.display()))?;
 
-    let (positions, faces) = surface_nets::polygonize(robot::distance, robot::BOUNDS, 0.0163);
+    let (positions, faces) = surface_nets::polygonize(robot::distance, robot::BOUNDS, 0.0142);
     surface_nets::check_closed(&faces)?;
     let normals = vertex_normals(&positions, &faces);
     write(&output.join("robot.glb"), &glb::glb_bytes(&positions, &normals, &faces))?;

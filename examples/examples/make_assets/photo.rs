@@ -24,7 +24,7 @@ const SKY: Vec3 = Vec3::new(0.50, 0.54, 0.60);
 const GROUND: Vec3 = Vec3::new(0.24, 0.22, 0.20);
 
 /// Rays that come this close have arrived.
-const SURFACE: f32 = 2e-4;
+const SURFACE: f32 = 4e-4;
 
 /// The picture, `side` pixels a side, rows from the top; straight alpha, white where nothing is.
 pub(crate) fn photograph(side: u32) -> RgbaImage {
@@ -106,7 +106,7 @@ fn light(p: Vec3, direction: Vec3) -> Vec3 {
     let gloss = square(square(square(square(square(normal.dot(half).max(0.0))))));
     // Grazing light is mirrored more (Schlick, 1994, with a smaller exponent).
     let fresnel = square(square(1.0 + normal.dot(direction).min(0.0)));
-    let specular = key_light * 0.22 * gloss * lit + SKY * 0.12 * fresnel * open;
+    let specular = key_light * 0.4 * gloss * lit + SKY * 0.12 * fresnel * open;
     albedo * diffuse + specular
 }
 
@@ -117,12 +117,12 @@ fn square(x: f32) -> f32 {
 /// How much of a wide light reaches a point, 0…1 (Quilez, "Soft shadows in raymarched SDFs").
 fn shadow(p: Vec3, towards: Vec3) -> f32 {
     const SHARPNESS: f32 = 9.0;
-    const REACH: f32 = 0.9;
+    const REACH: f32 = 0.7;
     let (mut along, mut lit) = (0.004, 1.0_f32);
     while along < REACH && lit > 0.0 {
         let free = robot::distance(p + towards * along);
         lit = lit.min(SHARPNESS * free / along);
-        along += free.clamp(0.004, 0.06);
+        along += free.clamp(0.01, 0.06);
     }
     let lit = lit.clamp(0.0, 1.0);
     lit * lit * (3.0 - 2.0 * lit)
@@ -133,5 +133,5 @@ fn openness(p: Vec3, normal: Vec3) -> f32 {
     let blocked = [0.01_f32, 0.03, 0.06, 0.1, 0.15]
         .map(|step| (step - robot::distance(p + normal * step)).max(0.0) / step);
     let mean = blocked.iter().sum::<f32>() / blocked.len() as f32;
-    square((1.0 - mean).max(0.0))
+    1.0 - mean
 }

@@ -2,7 +2,7 @@
 
 use glam::{Vec2, Vec3};
 
-use crate::distance::{capsule, cylinder, rounded_box, segment, smooth_max, smooth_min};
+use crate::distance::{capsule, cylinder, polyline, rounded_box, smooth_max, smooth_min};
 
 /// A box around the robot with some room.
 pub(crate) const BOUNDS: [Vec3; 2] = [Vec3::new(-0.43, -0.05, -0.36), Vec3::new(0.55, 1.06, 0.30)];
@@ -47,14 +47,12 @@ fn parts(p: Vec3) -> [(Part, f32); 17] {
         capsule(both, Vec3::new(0.1, 0.06, -0.01), Vec3::new(0.1, 0.13, -0.01), 0.06),
         0.04,
     );
-    let [shoulder, elbow, hand] =
+    let low_joints =
         [Vec3::new(-0.19, 0.46, 0.0), Vec3::new(-0.285, 0.36, -0.01), Vec3::new(-0.285, 0.25, 0.05)];
-    let low_arm = smooth_min(capsule(p, shoulder, elbow, 0.042), capsule(p, elbow, hand, 0.042), 0.02);
-    let low_glove = glove(p, hand, Vec3::new(0.0, -0.055, 0.03), Vec3::new(0.05, -0.02, 0.055));
-    let [shoulder, elbow, hand] =
+    let raised_joints =
         [Vec3::new(0.19, 0.46, 0.0), Vec3::new(0.32, 0.47, 0.0), Vec3::new(0.375, 0.59, 0.04)];
-    let high_arm = smooth_min(capsule(p, shoulder, elbow, 0.042), capsule(p, elbow, hand, 0.042), 0.02);
-    let high_glove = glove(p, hand, Vec3::new(0.025, 0.07, 0.01), Vec3::new(-0.06, 0.045, 0.0));
+    let low_glove = glove(p, low_joints[2], Vec3::new(0.0, -0.055, 0.03), Vec3::new(0.05, -0.02, 0.055));
+    let raised_glove = glove(p, raised_joints[2], Vec3::new(0.025, 0.07, 0.01), Vec3::new(-0.06, 0.045, 0.0));
 
     [
         (Part::Head, smooth_max(head, -recess, FILLET)),
@@ -68,13 +66,17 @@ fn parts(p: Vec3) -> [(Part, f32); 17] {
         (Part::Button, button_row(at(0.0, 0.4, 0.113))),
         (Part::Limb, capsule(both, Vec3::new(0.1, 0.1, -0.01), Vec3::new(0.085, 0.28, 0.0), 0.048)),
         (Part::Boot, smooth_max(boot, -p.y, 0.02)),
-        (Part::Limb, low_arm),
+        (Part::Limb, arm(p, low_joints)),
         (Part::Glove, low_glove),
-        (Part::Limb, high_arm),
-        (Part::Glove, high_glove),
+        (Part::Limb, arm(p, raised_joints)),
+        (Part::Glove, raised_glove),
         (Part::Backpack, rounded_box(at(0.0, 0.43, -0.185), Vec3::new(0.125, 0.115, 0.075), 0.045)),
         (Part::Nozzle, nozzle(at_both(0.065, 0.295, -0.19))),
     ]
+}
+
+fn arm(p: Vec3, [shoulder, elbow, hand]: [Vec3; 3]) -> f32 {
+    smooth_min(capsule(p, shoulder, elbow, 0.042), capsule(p, elbow, hand, 0.042), 0.02)
 }
 
 /// A mitten around `wrist`, with fingers and a thumb that point along two vectors.
@@ -112,6 +114,7 @@ mod paint {
     pub(super) const NAVY: u32 = 0x1b_22_3c;
     pub(super) const CYAN: u32 = 0x7d_ee_f5;
     pub(super) const GRAY: u32 = 0x6c_75_86;
+    pub(super) const WHITE: u32 = 0xff_ff_ff;
     pub(super) const SILVER: u32 = 0xb4_bc_c8;
 }
 
@@ -123,40 +126,69 @@ pub(crate) fn color(p: Vec3) -> Vec3 {
 }
 
 fn pattern(part: Part, p: Vec3) -> u32 {
-    use paint::{BLUE, CREAM, CYAN, GRAY, NAVY, ORANGE, RED, SILVER, TEAL, YELLOW};
+    use paint::{BLUE, CREAM, GRAY, NAVY, ORANGE, RED, SILVER, TEAL, YELLOW};
     let front = Vec2::new(p.x, p.y);
     // As seen from behind.
     let back = Vec2::new(-p.x, p.y);
+    let side = Vec2::new(p.z, p.y);
     match part {
-        Part::Head if p.x.abs() < 0.045 && p.x.abs() > 0.015 => CREAM,
-        Part::Head | Part::Body => TEAL,
-        Part::Visor if is_face(front - Vec2::new(0.0, 0.7)) => CYAN,
-        Part::Visor => NAVY,
-        Part::EarCap | Part::Glove => ORANGE,
-        Part::Boot if p.y < 0.03 => NAVY,
-        Part::Boot => ORANGE,
-        Part::Antenna | Part::Nozzle => SILVER,
+        Part::Head if (0.015..0.045).contains(&p.x.abs()) => CREAM,
+        Part::Head => TEAL,
+        Part::Visor => face(front - Vec2::new(0.0, 0.7)),
+        Part::EarCap if side.distance(Vec2::new(0.0, 0.7)) > 0.045 => ORANGE,
+        Part::EarCap if p.x < 0.0 => BLUE,
+        Part::EarCap => RED,
+        Part::Antenna => SILVER,
         Part::Bulb => RED,
         Part::Neck => GRAY,
+        Part::Body if (0.285..0.305).contains(&p.y) => CREAM,
+        Part::Body => TEAL,
+        Part::Panel if pulse(front - Vec2::new(0.0, 0.463)) < 0.005 => NAVY,
         Part::Panel => CREAM,
         Part::Button if p.x < -0.03 => RED,
         Part::Button if p.x > 0.03 => BLUE,
         Part::Button => YELLOW,
+        // Rings around limbs that all point away from the middle of the body.
+        Part::Limb if (p.distance(Vec3::new(0.0, 0.4, 0.0)) / 0.045).fract() < 0.5 => SILVER,
         Part::Limb => GRAY,
-        Part::Backpack if p.z < -0.2 && is_seven(back - Vec2::new(0.0, 0.43)) => NAVY,
+        Part::Glove => ORANGE,
+        Part::Boot if p.y < 0.002 && (p.z / 0.04).rem_euclid(1.0) < 0.4 => GRAY,
+        Part::Boot if p.y < 0.03 => NAVY,
+        Part::Boot if p.z > 0.095 => YELLOW,
+        Part::Boot => ORANGE,
+        Part::Backpack if p.z < -0.2 && seven(back - Vec2::new(0.0, 0.43)) < 0.014 => NAVY,
         Part::Backpack => YELLOW,
+        Part::Nozzle if Vec2::new(p.x.abs() - 0.065, p.z + 0.19).length() < 0.036 => NAVY,
+        Part::Nozzle => SILVER,
     }
 }
 
-/// Two eyes and a smile.
-fn is_face(q: Vec2) -> bool {
-    let eye = (Vec2::new(q.x.abs() - 0.065, q.y - 0.02) / Vec2::new(0.026, 0.036)).length() < 1.0;
-    let smile = (q.distance(Vec2::new(0.0, 0.0)) - 0.05).abs() < 0.008 && q.y < -0.03;
-    eye || smile
+/// Two eyes that look up to the raised hand, and a smile.
+fn face(q: Vec2) -> u32 {
+    let eye = Vec2::new(q.x.abs() - 0.065, q.y - 0.02);
+    let glint = Vec2::new(q.x - 0.065_f32.copysign(q.x), eye.y) - Vec2::new(0.009, 0.014);
+    let smile = (q.length() - 0.05).abs() < 0.008 && q.y < -0.03;
+    match () {
+        () if glint.length() < 0.009 => paint::WHITE,
+        () if smile || (eye / Vec2::new(0.026, 0.036)).length() < 1.0 => paint::CYAN,
+        () => paint::NAVY,
+    }
 }
 
-fn is_seven(q: Vec2) -> bool {
-    let corner = Vec2::new(0.04, 0.06);
-    let top = segment(q, Vec2::new(-0.04, 0.06), corner);
-    top.min(segment(q, corner, Vec2::new(-0.015, -0.06))) < 0.014
+/// Distance from the line of a heartbeat.
+fn pulse(q: Vec2) -> f32 {
+    const LINE: [Vec2; 6] = [
+        Vec2::new(-0.085, 0.0),
+        Vec2::new(-0.035, 0.0),
+        Vec2::new(-0.015, 0.026),
+        Vec2::new(0.01, -0.02),
+        Vec2::new(0.025, 0.0),
+        Vec2::new(0.085, 0.0),
+    ];
+    polyline(q, &LINE)
+}
+
+/// Distance from the digit 7.
+fn seven(q: Vec2) -> f32 {
+    polyline(q, &[Vec2::new(-0.04, 0.06), Vec2::new(0.04, 0.06), Vec2::new(-0.015, -0.06)])
 }

@@ -10,7 +10,10 @@ mod transport;
 use image::{GrayImage, ImageBuffer, Pixel, RgbImage};
 use rayon::prelude::*;
 
-use crate::error::{ImageError, check_same_size, check_size};
+use crate::{
+    error::{ImageError, check_same_size, check_size},
+    pixels::{pixel_bytes, trimmed},
+};
 
 /// Fills the pixels of `image` where `mask` is not 0, from the border of the mask inwards.
 ///
@@ -52,12 +55,13 @@ where
 {
     check_size("image to inpaint", image.dimensions())?;
     check_same_size("mask of the inpainting", image.dimensions(), mask.dimensions())?;
+    let mask = &trimmed(mask);
+    let mut filled = trimmed(image);
     let order = march::fill_order(mask);
-    let mut filled = image.clone();
     if order.is_empty() {
         return Ok(filled);
     }
-    let (bytes, channel_count) = (image.as_raw(), usize::from(P::CHANNEL_COUNT));
+    let (bytes, channel_count) = (pixel_bytes(image), usize::from(P::CHANNEL_COUNT));
     let channels: Vec<Vec<u8>> = (0..channel_count)
         .into_par_iter()
         .map(|channel| {

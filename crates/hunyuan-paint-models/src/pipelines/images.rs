@@ -17,7 +17,11 @@ pub(super) fn to_tensor(
     let (width, height) = first.dimensions();
     if let Some(other) = images.iter().find(|image| image.dimensions() != (width, height)) {
         let (w, h) = other.dimensions();
-        return Err(ModelError::input(input, format!("{width} x {height}, as the first"), format!("{w} x {h}")));
+        return Err(ModelError::input(
+            input,
+            format!("{width} x {height}, as the first"),
+            format!("{w} x {h}"),
+        ));
     }
     let mut values = Vec::with_capacity(images.len() * 3 * (width * height) as usize);
     for image in images {

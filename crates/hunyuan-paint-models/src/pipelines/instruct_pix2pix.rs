@@ -113,8 +113,11 @@ impl InstructPix2PixPipeline {
         on_step: &mut dyn FnMut(&StepProgress<'_>) -> ControlFlow<()>,
     ) -> Result<RgbImage, ModelError> {
         options.denoise.check()?;
-        let InstructPix2PixOptions { prompt, denoise: DenoiseOptions { guidance_scale, .. }, image_guidance_scale } =
-            options;
+        let InstructPix2PixOptions {
+            prompt,
+            denoise: DenoiseOptions { guidance_scale, .. },
+            image_guidance_scale,
+        } = options;
         if !image_guidance_scale.is_finite() {
             return Err(ModelError::input("image_guidance_scale", "a finite number", image_guidance_scale));
         }
@@ -158,8 +161,7 @@ impl InstructPix2PixPipeline {
         };
         let shape = [1, channels, height, width];
         let decode = |latents| self.decode(latents);
-        let latents =
-            denoise(scheduler.as_mut(), shape, generator, &self.device, predict, decode, on_step)?;
+        let latents = denoise(scheduler.as_mut(), shape, generator, &self.device, predict, decode, on_step)?;
 
         // 4. decode
         let decoded = self.decode(latents)?;

@@ -12,8 +12,8 @@ use super::{
     images,
 };
 use crate::{
-    AutoencoderKl, AutoencoderKlConfig, Branch, ModelError, UNet2p5DConditionConfig,
-    UNet2p5DConditionModel, ViewConditions, folder,
+    AutoencoderKl, AutoencoderKlConfig, Branch, ModelError, UNet2p5DConditionConfig, UNet2p5DConditionModel,
+    ViewConditions, folder,
 };
 
 /// Steps of the turbo model.
@@ -180,8 +180,7 @@ impl MultiviewPipeline {
         };
         let shape = conditions.normal_latents.dims();
         let decode = |latents| self.decode(latents);
-        let latents =
-            denoise(scheduler.as_mut(), shape, generator, &self.device, predict, decode, on_step)?;
+        let latents = denoise(scheduler.as_mut(), shape, generator, &self.device, predict, decode, on_step)?;
 
         // 4. latents to images
         self.decode(latents)

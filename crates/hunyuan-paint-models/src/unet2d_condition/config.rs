@@ -124,7 +124,8 @@ impl UNet2DConditionConfig {
         ] {
             require(path, &json, field, &supported)?;
         }
-        for (field, neutral) in [("freq_shift", 0.0), ("resnet_out_scale_factor", 1.0), ("mid_block_scale_factor", 1.0)]
+        for (field, neutral) in
+            [("freq_shift", 0.0), ("resnet_out_scale_factor", 1.0), ("mid_block_scale_factor", 1.0)]
         {
             match json.get(field).and_then(Value::as_f64) {
                 Some(found) if found != neutral => return Err(unsupported(path, field, neutral, found)),

@@ -97,12 +97,10 @@ pub fn check_bake(case: &Case, report: &mut Report) -> Result<(), CaseError> {
             back_project(&mesh, camera, &image, texture_size, &options).map_err(CaseError::under_test)?;
         merge.add(&projected, weight).map_err(CaseError::under_test)?;
 
-        // The original's edge map of the pixels that it keeps, which are those without an edge near by.
-        let boundary = vec![0.0; projected.cosine.len()];
         for (output, array) in [
             (format!("out.texture_{view}"), colors(&projected.texture)),
             (format!("out.cosine_{view}"), Array::f32(&[side, side, 1], projected.cosine)),
-            (format!("out.boundary_{view}"), Array::f32(&[side, side, 1], boundary)),
+            (format!("out.boundary_{view}"), Array::f32(&[side, side, 1], projected.boundary)),
         ] {
             if case.get(&output).is_some() {
                 report.compare(case, &output, &array)?;

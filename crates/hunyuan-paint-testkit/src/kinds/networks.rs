@@ -24,8 +24,7 @@ pub fn check_unet2d_condition(case: &Case, report: &mut Report, device: &Device)
     let sample: Tensor<4> = tensor(case, "in.sample", device)?;
     let text: Tensor<3> = tensor(case, "in.encoder_hidden_states", device)?;
     for timestep in timesteps {
-        let output =
-            unet.forward(sample.clone(), timestep, text.clone()).map_err(CaseError::under_test)?;
+        let output = unet.forward(sample.clone(), timestep, text.clone()).map_err(CaseError::under_test)?;
         report.compare(case, &format!("out.t{timestep}"), &array(output)?)?;
     }
     Ok(())

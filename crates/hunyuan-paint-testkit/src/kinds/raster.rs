@@ -38,9 +38,5 @@ pub fn check_rasterize(case: &Case, report: &mut Report) -> Result<(), CaseError
     let (width, height) = (width as usize, height as usize);
     let ids = Array::i32(&[height, width], ids);
     let barycentrics = Array::f32(&[height, width, 3], visibility.barycentrics.as_flattened().to_vec());
-    report.compare_visibility(
-        case,
-        ("out.face_indices", &ids),
-        ("out.barycentrics", &barycentrics),
-    )
+    report.compare_visibility(case, ("out.face_indices", &ids), ("out.barycentrics", &barycentrics))
 }

@@ -1,0 +1,20 @@
+use image::{ImageBuffer, Pixel};
+
+/// The bytes of an image's pixels. Its buffer may hold more: `from_raw` takes any that is long enough.
+pub(crate) fn pixel_bytes<P>(image: &ImageBuffer<P, Vec<u8>>) -> &[u8]
+where
+    P: Pixel<Subpixel = u8>,
+{
+    let length = image.width() as usize * image.height() as usize * usize::from(P::CHANNEL_COUNT);
+    &image.as_raw()[..length]
+}
+
+/// A copy of an image, in a buffer of just its pixels.
+pub(crate) fn trimmed<P>(image: &ImageBuffer<P, Vec<u8>>) -> ImageBuffer<P, Vec<u8>>
+where
+    P: Pixel<Subpixel = u8>,
+{
+    let mut copy = ImageBuffer::new(image.width(), image.height());
+    copy.copy_from_slice(pixel_bytes(image));
+    copy
+}

@@ -1,0 +1,204 @@
+//! Weights files that are wrong are refused by name; right ones load from every format and precision.
+
+use std::{collections::BTreeMap, error::Error, path::PathBuf};
+
+use burn::tensor::Device;
+use hunyuan_paint_models::{
+    ClipTextConfig, ModelError, UNet2DConditionConfig, UNet2p5DConditionConfig,
+    pipelines::{InstructPix2PixPipeline, MultiviewPipeline},
+};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+
+type TestResult = Result<(), Box<dyn Error>>;
+
+fn cases() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../hunyuan-paint-testkit/cases")
+}
+
+/// Where a test puts its files.
+fn temporary(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("hunyuan-paint-models-{}-{name}", std::process::id()))
+}
+
+/// A tensor of a file: precision, shape, bytes.
+type Stored = (Dtype, Vec<usize>, Vec<u8>);
+
+/// The text encoder's tensors, changed, in a new file; loads it.
+fn load_changed(name: &str, change: impl FnOnce(&mut BTreeMap<String, Stored>)) -> Result<(), ModelError> {
+    let case = cases().join("clip_text");
+    let read = || -> Result<PathBuf, Box<dyn Error>> {
+        let bytes = std::fs::read(case.join("weights.safetensors"))?;
+        let mut tensors: BTreeMap<String, Stored> = SafeTensors::deserialize(&bytes)?
+            .tensors()
+            .into_iter()
+            .map(|(key, view)| (key, (view.dtype(), view.shape().to_vec(), view.data().to_vec())))
+            .collect();
+        change(&mut tensors);
+        let views = tensors
+            .iter()
+            .map(|(key, (dtype, shape, data))| Ok((key, TensorView::new(*dtype, shape.clone(), data)?)))
+            .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
+        let path = temporary(name);
+        std::fs::write(&path, safetensors::serialize(views, None)?)?;
+        Ok(path)
+    };
+    let path = read().unwrap_or_default();
+    let result = ClipTextConfig::read(&case.join("config.json"))?.load(&path, &Device::flex());
+    let _ = std::fs::remove_file(&path);
+    result.map(|_| ())
+}
+
+const KEY: &str = "text_model.encoder.layers.1.layer_norm2.weight";
+
+#[test]
+fn unchanged_weights_load() -> TestResult {
+    Ok(load_changed("unchanged.safetensors", |_| {})?)
+}
+
+#[test]
+fn a_missing_key_is_named_as_the_file_would_have_it() {
+    let result = load_changed("missing.safetensors", |tensors| {
+        tensors.remove(KEY);
+    });
+    let message = result.map_err(|error| error.to_string());
+    assert!(message.is_err_and(|m| m.contains("missing.safetensors") && m.contains(KEY)));
+}
+
+#[test]
+fn an_unused_key_is_named() {
+    let result = load_changed("unused.safetensors", |tensors| {
+        let tensor = tensors[KEY].clone();
+        tensors.insert("text_model.extra.weight".to_owned(), tensor);
+    });
+    let message = result.map_err(|error| error.to_string());
+    assert!(
+        message.is_err_and(|m| m.contains("unused.safetensors") && m.contains("text_model.extra.weight"))
+    );
+}
+
+#[test]
+fn a_wrong_shape_is_named_with_both_shapes() {
+    let result = load_changed("shape.safetensors", |tensors| {
+        tensors.insert(KEY.to_owned(), (Dtype::F16, vec![16], vec![0; 32]));
+    });
+    match result {
+        Err(ModelError::WrongShape { key, expected, found, .. }) => {
+            assert_eq!((key.as_str(), expected, found), (KEY, vec![32], vec![16]));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_older_versions_buffer_is_no_unused_key() -> TestResult {
+    Ok(load_changed("positions.safetensors", |tensors| {
+        let ids = (0..77_i64).flat_map(i64::to_le_bytes).collect();
+        tensors.insert("text_model.embeddings.position_ids".to_owned(), (Dtype::I64, vec![1, 77], ids));
+    })?)
+}
+
+#[test]
+fn all_three_precisions_give_the_same_output() -> TestResult {
+    let case = cases().join("clip_text");
+    let bytes = std::fs::read(case.join("weights.safetensors"))?;
+    let tensors = SafeTensors::deserialize(&bytes)?;
+    let config = ClipTextConfig::read(&case.join("config.json"))?;
+    let device = Device::flex();
+    let mut outputs = Vec::new();
+    // Rounded to bfloat16 first, so that every precision can hold the values.
+    for dtype in [Dtype::F32, Dtype::BF16] {
+        let data: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
+            .tensors()
+            .into_iter()
+            .map(|(key, view)| {
+                let halves = view.data().as_chunks::<2>().0;
+                let truncated = halves.iter().map(|&b| f16_to_f32(u16::from_le_bytes(b)).to_bits() >> 16);
+                let bytes = match dtype {
+                    Dtype::F32 => truncated.flat_map(|bits| (bits << 16).to_le_bytes()).collect(),
+                    _ => truncated.flat_map(|bits| (bits as u16).to_le_bytes()).collect(),
+                };
+                (key, view.shape().to_vec(), bytes)
+            })
+            .collect();
+        let views = data
+            .iter()
+            .map(|(key, shape, bytes)| Ok((key, TensorView::new(dtype, shape.clone(), bytes)?)))
+            .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
+        let path = temporary(&format!("{dtype:?}.safetensors"));
+        std::fs::write(&path, safetensors::serialize(views, None)?)?;
+        let model = config.load(&path, &device)?;
+        std::fs::remove_file(&path)?;
+        outputs.push(model.forward(&[vec![510, 3, 5, 511]], &device)?.into_data());
+    }
+    assert_eq!(outputs[0], outputs[1]);
+    Ok(())
+}
+
+/// Normal numbers and zero are all that the weights have.
+fn f16_to_f32(bits: u16) -> f32 {
+    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
+    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023) / 1024.0);
+    match exponent {
+        0 => sign * fraction * 2_f32.powi(-14),
+        _ => sign * (1.0 + fraction) * 2_f32.powi(exponent - 15),
+    }
+}
+
+#[test]
+fn truncated_files_are_named_wherever_they_are_cut() -> TestResult {
+    let device = Device::flex();
+    let clip = cases().join("clip_text");
+    let paint = cases().join("model_tiny/hunyuan3d-paint-v2-0/unet");
+    let clip_config = ClipTextConfig::read(&clip.join("config.json"))?;
+    let paint_config = UNet2p5DConditionConfig::read(&paint.join("config.json"))?;
+    let safetensors = std::fs::read(clip.join("weights.safetensors"))?;
+    let pickled = std::fs::read(paint.join("diffusion_pytorch_model.bin"))?;
+    for percent in [0, 1, 5, 50, 90, 99] {
+        for (extension, bytes) in [("safetensors", &safetensors), ("bin", &pickled)] {
+            let path = temporary(&format!("cut-{percent}.{extension}"));
+            std::fs::write(&path, &bytes[..bytes.len() * percent / 100])?;
+            let result = match extension {
+                "bin" => paint_config.load(&path, &device).map(|_| ()),
+                _ => clip_config.load(&path, &device).map(|_| ()),
+            };
+            std::fs::remove_file(&path)?;
+            let message = result.map_err(|error| error.to_string());
+            let name = format!("cut-{percent}.{extension}");
+            assert!(message.as_ref().is_err_and(|m| m.contains(&name)), "{name}: {message:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_configuration_that_is_not_supported_is_named() -> TestResult {
+    let path = PathBuf::from("unet/config.json");
+    for (json, field) in [
+        (serde_json::json!({"act_fn": "gelu"}), "act_fn"),
+        (serde_json::json!({"class_embed_type": "timestep"}), "class_embed_type"),
+        (serde_json::json!({"norm_num_groups": 0}), "norm_num_groups"),
+        (serde_json::json!({"block_out_channels": [32, 48, 64, 60]}), "block_out_channels"),
+        (serde_json::json!({"attention_head_dim": [5, 10]}), "attention_head_dim"),
+        (serde_json::json!({"attention_head_dim": 7}), "attention_head_dim"),
+        (serde_json::json!({"up_block_types": ["UpBlock2D"]}), "up_block_types"),
+        (serde_json::json!({"layers_per_block": 0}), "layers_per_block"),
+        (serde_json::json!({"down_block_types": ["SkipDownBlock2D"]}), "SkipDownBlock2D"),
+        (serde_json::json!({"in_channels": -4}), "in"),
+    ] {
+        let message = UNet2DConditionConfig::from_json(json, &path).map_err(|error| error.to_string());
+        assert!(message.is_err_and(|m| m.contains(field) && m.contains("config.json")), "{field}");
+    }
+    UNet2DConditionConfig::from_json(serde_json::json!({}), &path)?;
+    Ok(())
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named() {
+    let folder = cases().join("no_such_model");
+    let device = Device::flex();
+    let delight = InstructPix2PixPipeline::from_pretrained(&folder, &device).map(|_| ());
+    let paint = MultiviewPipeline::from_pretrained(&folder, &device).map(|_| ());
+    for result in [delight, paint] {
+        assert!(matches!(result, Err(ModelError::Io { path, .. }) if path == folder));
+    }
+}
