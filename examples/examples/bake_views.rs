@@ -14,7 +14,7 @@ use hunyuan_paint::{
 };
 use hunyuan_paint_examples::{
     contact_sheet::contact_sheet,
-    inputs::{four_sides, parse_uv_mode, read_views, repository_file, run_program, write_png},
+    inputs::{check_folder, four_sides, parse_uv_mode, read_views, repository_file, run_program, write_png},
     progress_bars::ProgressBars,
 };
 use image::RgbImage;
@@ -59,6 +59,8 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let mesh = read_mesh(&arguments.mesh)?;
     let images = arguments.images.iter().map(|path| Ok(read_image(path)?.on_white()));
     let images: Vec<RgbImage> = images.collect::<Result<_, Box<dyn Error>>>()?;
+
+    check_folder(output)?;
 
     let mut bars = ProgressBars::new();
     let mut update = |progress: &hunyuan_paint::Progress<'_>| bars.update(progress);

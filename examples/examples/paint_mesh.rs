@@ -12,13 +12,13 @@ use std::{
 use clap::Parser;
 use hunyuan_paint::{
     ComputeDevice, DelightOptions, PaintOptions, PaintPipeline, Painting, Variant,
-    image::read_image,
+    image::{DEFAULT_BORDER_RATIO, ReferenceImage, read_image},
     mesh::{UvMode, read_mesh},
     scheduler::{SchedulerKind, random::GeneratorKind},
 };
 use hunyuan_paint_examples::{
     contact_sheet::contact_sheet,
-    inputs::{four_sides, parse_uv_mode, read_views, repository_file, run_program, write_png},
+    inputs::{check_folder, four_sides, parse_uv_mode, read_views, repository_file, run_program, write_png},
     progress_bars::ProgressBars,
 };
 use image::RgbImage;
@@ -113,6 +113,8 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let mesh = read_mesh(&arguments.mesh)?;
     let images = arguments.image.iter().map(read_image).collect::<Result<Vec<_>, _>>()?;
 
+    check_folder(&arguments.output)?;
+
     // 2. paint
     let mut bars = ProgressBars::new();
     let load = || PaintPipeline::from_pretrained(&arguments.model, arguments.variant, &device);
@@ -122,21 +124,23 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
 
     // 3. write
     let output = &arguments.output;
-    bars.time("write", || write(&painting, output))?;
+    bars.time("write", || write(&images, &painting, output))?;
     Ok(format!("{}\nwritten to {}", bars.table(), output.join("textured.glb").display()))
 }
 
-fn write(painting: &Painting, output: &Path) -> Result<(), Box<dyn Error>> {
+fn write(images: &[ReferenceImage], painting: &Painting, output: &Path) -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(output).map_err(|error| format!("{}: {error}", output.display()))?;
     painting.textured.write_glb(output.join("textured.glb"))?;
     painting.textured.write_texture(output.join("texture.png"))?;
-    write_png(&output.join("preview.png"), &preview(painting)?)
+    write_png(&output.join("preview.png"), &preview(images, painting)?)
 }
 
-/// References and texture, normal maps, position maps, views, and the result from four sides.
-fn preview(painting: &Painting) -> Result<RgbImage, Box<dyn Error>> {
+/// Images, references without light, and texture; normal maps; position maps; views; the result from four sides.
+fn preview(images: &[ReferenceImage], painting: &Painting) -> Result<RgbImage, Box<dyn Error>> {
+    let centred = |image: &ReferenceImage| Ok(image.clone().recenter(DEFAULT_BORDER_RATIO)?.on_white());
+    let originals = images.iter().map(centred).collect::<Result<Vec<_>, Box<dyn Error>>>()?;
     let sides = four_sides(&painting.textured, 512)?;
-    let mut inputs: Vec<&RgbImage> = painting.references.iter().collect();
+    let mut inputs: Vec<&RgbImage> = originals.iter().chain(&painting.references).collect();
     inputs.push(&painting.textured.texture);
     let rows = [
         inputs,

@@ -51,10 +51,21 @@ pub fn parse_uv_mode(name: &str) -> Result<UvMode, String> {
 pub fn four_sides(textured: &TexturedMesh, size: u32) -> Result<Vec<RgbImage>, Box<dyn Error>> {
     let mesh = PaintMesh::new(&textured.mesh)?;
     let side = |azimuth| {
-        let camera = Camera::orthographic(azimuth, -15.0);
+        let camera = Camera::orthographic(azimuth, 15.0);
         Ok(render_textured(&mesh, &textured.texture, &camera, size)?)
     };
     [30.0, 120.0, 210.0, 300.0].into_iter().map(side).collect()
+}
+
+/// Refuses an output folder that is something else, before any work is done.
+///
+/// # Errors
+/// If there is a file in the way.
+pub fn check_folder(path: &Path) -> Result<(), Box<dyn Error>> {
+    if path.exists() && !path.is_dir() {
+        return Err(format!("{}: expected a folder, found a file", path.display()).into());
+    }
+    Ok(())
 }
 
 /// Writes a PNG, whole or not at all.

@@ -38,10 +38,10 @@ fn parts(p: Vec3) -> [(Part, f32); 17] {
     // With the axis along x.
     let turned = |q: Vec3| Vec3::new(q.y, q.x, q.z);
 
-    let head = rounded_box(at(0.0, 0.7, 0.0), Vec3::new(0.2, 0.15, 0.165), 0.1);
-    let recess = rounded_box(at(0.0, 0.7, 0.17), Vec3::new(0.158, 0.108, 0.05), 0.05);
+    let head = rounded_box(at(0.0, 0.7, 0.0), Vec3::new(0.2, 0.15, 0.165), 0.085);
+    let recess = rounded_box(at(0.0, 0.7, 0.17), Vec3::new(0.147, 0.1, 0.05), 0.045);
     let body = rounded_box(at(0.0, 0.395, 0.0), Vec3::new(0.165, 0.15, 0.13), 0.075);
-    let niche = rounded_box(at(0.0, 0.43, 0.14), Vec3::new(0.115, 0.075, 0.04), 0.025);
+    let niche = rounded_box(at(0.0, 0.43, 0.14), Vec3::new(0.115, 0.075, 0.05), 0.025);
     let boot = smooth_min(
         rounded_box(at_both(0.1, 0.045, 0.03), Vec3::new(0.08, 0.07, 0.12), 0.06),
         capsule(both, Vec3::new(0.1, 0.06, -0.01), Vec3::new(0.1, 0.13, -0.01), 0.06),
@@ -56,14 +56,14 @@ fn parts(p: Vec3) -> [(Part, f32); 17] {
 
     [
         (Part::Head, smooth_max(head, -recess, FILLET)),
-        (Part::Visor, rounded_box(at(0.0, 0.7, 0.1), Vec3::new(0.165, 0.115, 0.045), 0.04)),
+        (Part::Visor, rounded_box(at(0.0, 0.7, 0.095), Vec3::new(0.16, 0.113, 0.04), 0.035)),
         (Part::EarCap, cylinder(turned(at_both(0.205, 0.7, 0.0)), 0.07, 0.035, 0.02)),
         (Part::Antenna, capsule(p, Vec3::new(0.0, 0.84, 0.0), Vec3::new(0.0, 0.93, 0.0), 0.016)),
         (Part::Bulb, at(0.0, 0.955, 0.0).length() - 0.045),
         (Part::Neck, cylinder(at(0.0, 0.55, 0.0), 0.08, 0.03, 0.01)),
         (Part::Body, smooth_max(body, -niche, FILLET)),
-        (Part::Panel, rounded_box(at(0.0, 0.43, 0.08), Vec3::new(0.125, 0.085, 0.035), 0.02)),
-        (Part::Button, button_row(at(0.0, 0.4, 0.113))),
+        (Part::Panel, rounded_box(at(0.0, 0.43, 0.07), Vec3::new(0.125, 0.085, 0.035), 0.02)),
+        (Part::Button, button_row(at(0.0, 0.4, 0.105))),
         (Part::Limb, capsule(both, Vec3::new(0.1, 0.1, -0.01), Vec3::new(0.085, 0.28, 0.0), 0.048)),
         (Part::Boot, smooth_max(boot, -p.y, 0.02)),
         (Part::Limb, arm(p, low_joints)),
@@ -114,7 +114,7 @@ mod paint {
     pub(super) const NAVY: u32 = 0x1b_22_3c;
     pub(super) const CYAN: u32 = 0x7d_ee_f5;
     pub(super) const GRAY: u32 = 0x6c_75_86;
-    pub(super) const WHITE: u32 = 0xff_ff_ff;
+    pub(super) const WHITE: u32 = 0xf4_fb_ff;
     pub(super) const SILVER: u32 = 0xb4_bc_c8;
 }
 

@@ -1,5 +1,5 @@
-//! From a distance field to a closed mesh: naive surface nets (Gibson, "Constrained elastic surface nets", 1998),
-//! whose vertices then move onto the surface.
+//! From a distance field to a closed mesh: surface nets (Gibson, "Constrained elastic surface nets", 1998),
+//! relaxed on the surface itself rather than within their cells.
 
 use std::{array, collections::HashSet};
 
@@ -8,8 +8,8 @@ use rayon::prelude::*;
 
 use crate::distance::normal;
 
-/// Steps along the normal by which a vertex moves onto the surface.
-const PROJECTION_STEPS: usize = 3;
+/// How often vertices move towards their neighbours, and back onto the surface.
+const RELAXATION_STEPS: usize = 6;
 
 /// Samples of a distance field at the points of a cubic lattice.
 ///
@@ -74,40 +74,56 @@ pub(crate) fn polygonize(
     bounds: [Vec3; 2],
     cell: f32,
 ) -> (Vec<Vec3>, Vec<[u32; 3]>) {
-    let lattice = Lattice::new(&distance, bounds, cell);
-    let cells = 0..lattice.samples.len();
-    let of_cells: Vec<Option<Vec3>> =
-        cells.clone().into_par_iter().map(|cell| lattice.vertex(cell)).collect();
-
-    let mut vertex_of_cell = Vec::with_capacity(of_cells.len());
-    let mut positions = Vec::new();
-    for vertex in of_cells {
-        vertex_of_cell.push(positions.len() as u32);
-        positions.extend(vertex);
+    let (mut positions, quads) = net(&Lattice::new(&distance, bounds, cell));
+    for _ in 0..RELAXATION_STEPS {
+        relax(&mut positions, &quads);
+        positions.par_iter_mut().for_each(|p| *p -= normal(&distance, *p, 0.1 * cell) * distance(*p));
     }
-    positions.par_iter_mut().for_each(|position| {
-        for _ in 0..PROJECTION_STEPS {
-            *position -= normal(&distance, *position, 0.1 * cell) * distance(*position);
-        }
-    });
+    let faces = quads.iter().flat_map(|&quad| split(quad, &positions)).collect();
+    (positions, faces)
+}
 
-    // Every edge of the lattice that crosses the surface is ringed by four cells: a quadrilateral.
-    let mut faces = Vec::new();
-    for point in cells {
+/// A vertex in every cell that the surface passes through, and a quadrilateral across every edge of the
+/// lattice that it crosses.
+fn net(lattice: &Lattice) -> (Vec<Vec3>, Vec<[u32; 4]>) {
+    let points = 0..lattice.samples.len();
+    let mut vertex_of_cell = Vec::with_capacity(points.len());
+    let mut positions = Vec::new();
+    for cell in points.clone() {
+        vertex_of_cell.push(positions.len() as u32);
+        positions.extend(lattice.vertex(cell));
+    }
+    let mut quads = Vec::new();
+    for point in points {
         for axis in 0..3 {
             let [along, across, up] = array::from_fn(|i| lattice.strides()[(axis + i) % 3]);
-            let at_the_end = lattice.coordinates(point)[axis] + 1 == lattice.counts[axis];
-            if at_the_end || lattice.crossing(point, point + along).is_none() {
+            let is_last = lattice.coordinates(point)[axis] + 1 == lattice.counts[axis];
+            if is_last || lattice.crossing(point, point + along).is_none() {
                 continue;
             }
-            let mut ring = [0, across, across + up, up].map(|back| vertex_of_cell[point - back]);
+            let mut quad = [0, across, across + up, up].map(|back| vertex_of_cell[point - back]);
             if lattice.samples[point] >= 0.0 {
-                ring.reverse();
+                quad.reverse();
             }
-            faces.extend(split(ring, &positions));
+            quads.push(quad);
         }
     }
-    (positions, faces)
+    (positions, quads)
+}
+
+/// Moves every vertex half of the way to the middle of its neighbours.
+fn relax(positions: &mut [Vec3], quads: &[[u32; 4]]) {
+    let mut sums = vec![(Vec3::ZERO, 0.0); positions.len()];
+    for &[a, b, c, d] in quads {
+        for (from, to) in [(a, b), (b, c), (c, d), (d, a)] {
+            let (sum, count) = &mut sums[to as usize];
+            *sum += positions[from as usize];
+            *count += 1.0;
+        }
+    }
+    for (position, (sum, count)) in positions.iter_mut().zip(sums) {
+        *position = position.lerp(sum / count, 0.5);
+    }
 }
 
 /// A quadrilateral as two triangles, along its shorter diagonal.
@@ -121,5 +137,5 @@ pub(crate) fn check_closed(faces: &[[u32; 3]]) -> Result<(), &'static str> {
     let edges = || faces.iter().flat_map(|&[a, b, c]| [(a, b), (b, c), (c, a)]);
     let directed: HashSet<(u32, u32)> = edges().collect();
     let closed = directed.len() == 3 * faces.len() && edges().all(|(a, b)| directed.contains(&(b, a)));
-    closed.then_some(()).ok_or("the mesh is not a closed manifold: choose other cells")
+    closed.then_some(()).ok_or("the mesh is not a closed manifold: choose another size of cells")
 }
