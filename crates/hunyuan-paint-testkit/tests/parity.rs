@@ -54,6 +54,8 @@ parity_cases! {
     torch_cpu_randn
     torch_cuda_randn
     unet2d_condition
+    unet2d_odd_size
+    unet2d_conv_projection
     unet2p5d
     unipc_pbr_15
 }

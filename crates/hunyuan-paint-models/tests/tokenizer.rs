@@ -1,0 +1,91 @@
+//! The tokenizer against ids that transformers' `CLIPTokenizer` gave for the same vocabulary.
+
+use std::{collections::BTreeMap, error::Error, path::PathBuf};
+
+use hunyuan_paint_models::{ClipTokenizer, ModelError};
+
+const MERGES: &[&str] = &[
+    "s h",
+    "a d",
+    "sh ad",
+    "o w",
+    "shad ow",
+    "shadow s</w>",
+    "t h",
+    "th e</w>",
+    "r e",
+    "m o",
+    "re mo",
+    "v e</w>",
+    "remo ve</w>",
+    "i t</w>",
+    "' s</w>",
+    "a b",
+    "e s",
+    "t es",
+    "tes t</w>",
+    "Ã ©</w>",
+];
+
+/// The characters that stand for the 256 bytes: printable ones for themselves, the others from U+0100 on.
+fn byte_characters() -> Vec<String> {
+    let printable = |byte: &u32| matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
+    let others = (0..256).filter(|byte| !printable(byte)).enumerate().map(|(i, _)| 256 + i as u32);
+    (0..256).filter(printable).chain(others).filter_map(char::from_u32).map(String::from).collect()
+}
+
+/// A tokenizer folder with a small vocabulary; the caller removes it.
+fn write_folder(name: &str, merges: &str) -> Result<PathBuf, Box<dyn Error>> {
+    let folder = std::env::temp_dir().join(format!("hunyuan-paint-tokenizer-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let bytes = byte_characters();
+    let mut tokens = bytes.clone();
+    tokens.extend(bytes.iter().map(|b| format!("{b}</w>")));
+    tokens.extend(MERGES.iter().map(|merge| merge.replace(' ', "")));
+    tokens.extend(["<|startoftext|>", "<|endoftext|>"].map(str::to_owned));
+    let vocab: BTreeMap<&String, usize> = tokens.iter().enumerate().map(|(i, token)| (token, i)).collect();
+    std::fs::write(folder.join("vocab.json"), serde_json::to_vec(&vocab)?)?;
+    std::fs::write(folder.join("merges.txt"), format!("#version: 0.2\n{merges}\n"))?;
+    std::fs::write(folder.join("tokenizer_config.json"), r#"{"pad_token": "!", "model_max_length": 20}"#)?;
+    Ok(folder)
+}
+
+#[test]
+fn ids_are_those_of_transformers() -> Result<(), Box<dyn Error>> {
+    let folder = write_folder("ids", &MERGES.join("\n"))?;
+    let tokenizer = ClipTokenizer::from_folder(&folder);
+    std::fs::remove_dir_all(&folder)?;
+    let tokenizer = tokenizer?;
+    for (text, tokens) in [
+        ("", &[][..]),
+        ("remove the shadows", &[524, 519, 517]),
+        ("It's  A\tTEST 12!", &[525, 526, 320, 530, 272, 273, 0]),
+        ("café shadows?!", &[66, 64, 69, 531, 517, 286, 0]),
+        ("the the the the the the the the the the the the the the the the the the the the the", &[519; 18]),
+        ("don't", &[67, 78, 333, 6, 339]),
+        (" \n ", &[]),
+        ("SHADOWS' test's", &[517, 262, 530, 526]),
+    ] {
+        let mut expected = vec![532];
+        expected.extend(tokens);
+        expected.push(533);
+        expected.resize(20, 0);
+        assert_eq!(tokenizer.encode(text)?, expected, "{text:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_merge_that_is_none_is_named() -> Result<(), Box<dyn Error>> {
+    let folder = write_folder("merges", "s h\nshadow")?;
+    let result = ClipTokenizer::from_folder(&folder);
+    std::fs::remove_dir_all(&folder)?;
+    match result {
+        Err(ModelError::Tokenizer { path, reason }) => {
+            assert!(path.ends_with("merges.txt"));
+            assert!(reason.contains("shadow"));
+            Ok(())
+        }
+        other => Err(format!("{other:?}").into()),
+    }
+}
