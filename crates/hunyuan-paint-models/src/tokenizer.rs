@@ -4,7 +4,7 @@ use std::{collections::HashMap, path::Path};
 
 use serde_json::Value;
 use tokenizers::{
-    NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer,
+    AddedToken, NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer,
     models::bpe::{BPE, Vocab},
     normalizers::{Lowercase, NFC, Replace, Sequence, replace::ReplacePattern},
     pre_tokenizers::{
@@ -80,6 +80,11 @@ impl ClipTokenizer {
             PreTokenizerWrapper::Split(words),
             PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, true, false)),
         ])));
+        // In a text these stand for themselves, even a padding token as plain as SD 2.1's "!".
+        let special = [Some(START_OF_TEXT), Some(END_OF_TEXT), settings.pad_token.as_deref()];
+        let special: Vec<AddedToken> =
+            special.into_iter().flatten().map(|token| AddedToken::from(token, true)).collect();
+        tokenizer.add_special_tokens(&special);
         let model_max_length = settings.model_max_length.unwrap_or(77);
         Ok(Self { tokenizer, start_of_text, end_of_text, pad, model_max_length })
     }
