@@ -58,7 +58,7 @@ fn bad_input_ends_with_code_1_a_reason_and_no_files() -> TestResult {
         (["--image", &no_image], "no_image.png"),
         (["--image", "missing.png"], "missing.png"),
         (["--model", "missing_folder"], "missing_folder"),
-        (["--model", &empty], "hunyuan3d-delight-v2-0"),
+        (["--model", &empty], "hunyuan3d-paint-v2-0"),
         (["--views", &no_views], "views.json"),
         (["--views", &bad_field], "azimut"),
         (["--scheduler", "heun"], "heun"),
@@ -68,7 +68,7 @@ fn bad_input_ends_with_code_1_a_reason_and_no_files() -> TestResult {
         (["--texture-size", "0"], "texture_size"),
         (["--texture-size", "16385"], "16385"),
         (["--render-size", "0"], "render_size"),
-        (["--steps", "0"], "0"),
+        (["--steps", "0"], "num_inference_steps"),
     ] {
         let result = run("paint_mesh", &arguments, &output)?;
         let message = String::from_utf8_lossy(&result.stderr);

@@ -64,7 +64,8 @@ pub fn view_index(azimuth_degrees: f32, elevation_degrees: f32) -> usize {
     let steps = f64::from(azimuth_degrees) / ring.step_degrees;
     let steps = if distance(ring) == 0.0 { steps.floor() } else { steps.round() };
     // A quarter of the circle back from azimuth 0 to the ring's first view.
-    let place = (steps as i64 - ring.view_count / 4).rem_euclid(ring.view_count);
+    let steps = steps.rem_euclid(ring.view_count as f64) as i64;
+    let place = (steps - ring.view_count / 4).rem_euclid(ring.view_count);
     (ring.first_view + place) as usize
 }
 

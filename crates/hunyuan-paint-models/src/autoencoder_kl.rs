@@ -190,8 +190,15 @@ pub struct DiagonalGaussian {
 
 impl DiagonalGaussian {
     /// `mean + std · noise`, for standard normal noise of the mean's shape.
-    pub fn sample(&self, noise: Tensor<4>) -> Tensor<4> {
-        self.mean.clone() + (self.logvar.clone() * 0.5).exp() * noise
+    ///
+    /// # Errors
+    /// If the noise has another shape.
+    pub fn sample(&self, noise: Tensor<4>) -> Result<Tensor<4>, ModelError> {
+        let (expected, found) = (self.mean.dims(), noise.dims());
+        if found != expected {
+            return Err(ModelError::input("noise", format!("{expected:?}"), format!("{found:?}")));
+        }
+        Ok(self.mean.clone() + (self.logvar.clone() * 0.5).exp() * noise)
     }
 }
 
@@ -207,17 +214,17 @@ impl AutoencoderKl {
     }
 
     /// Encodes images `[B, in_channels, H, W]` with values −1…1, one after the other, so that memory
-    /// does not grow with the batch.
+    /// does not grow with the batch. What is left of a side that is no multiple of the spatial factor is lost.
     ///
     /// # Errors
-    /// If the shape does not fit, or a side is not a multiple of [`spatial_factor`](Self::spatial_factor).
+    /// If the shape does not fit, or a side is shorter than [`spatial_factor`](Self::spatial_factor).
     pub fn encode(&self, images: Tensor<4>) -> Result<DiagonalGaussian, ModelError> {
         let [batch, channels, height, width] = images.dims();
         let factor = self.spatial_factor;
         let fits = batch > 0 && channels == self.encoder.conv_in.weight.dims()[1] && height * width > 0;
-        if !fits || height % factor != 0 || width % factor != 0 {
+        if !fits || height < factor || width < factor {
             let expected = format!(
-                "[B, {}, H, W] with H and W multiples of {factor}",
+                "[B, {}, H, W] with H and W at least {factor}",
                 self.encoder.conv_in.weight.dims()[1]
             );
             return Err(ModelError::input("images", expected, format!("{:?}", images.dims())));

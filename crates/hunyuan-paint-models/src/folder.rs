@@ -6,6 +6,10 @@ use hunyuan_paint_scheduler::SchedulerConfig;
 
 use crate::{ModelError, config::unsupported};
 
+/// Side of the images that Hunyuan3D's models were trained with, whatever size the configuration inherits from
+/// the model that they were trained from.
+pub(crate) const TRAINED_SIZE: usize = 512;
+
 /// Refuses a model folder that is not there, by its own name rather than by that of a file in it.
 pub(crate) fn check(folder: &Path) -> Result<(), ModelError> {
     match std::fs::metadata(folder) {

@@ -119,12 +119,14 @@ struct Settings {
 impl Settings {
     fn read(folder: &Path) -> Result<Self, ModelError> {
         let mut settings = Self::default();
-        for name in ["special_tokens_map.json", "tokenizer_config.json"] {
+        for name in ["tokenizer_config.json", "special_tokens_map.json"] {
             let path = folder.join(name);
             if !path.is_file() {
                 continue;
             }
             let json: Value = read_json(&path)?;
+            // As in transformers: the map has the last word, unless the configuration lists its added tokens.
+            let is_final = name == "tokenizer_config.json" && json["added_tokens_decoder"].is_object();
             // Either the token itself, or an object with its text.
             let pad = json["pad_token"].as_str().or_else(|| json["pad_token"]["content"].as_str());
             if let Some(pad) = pad {
@@ -136,6 +138,9 @@ impl Settings {
                     return Err(ModelError::Tokenizer { path, reason });
                 }
                 settings.model_max_length = Some(length as usize);
+            }
+            if is_final {
+                break;
             }
         }
         Ok(settings)

@@ -65,6 +65,16 @@ impl KeyMap {
         path
     }
 
+    /// Whether published files carry this tensor although the network never uses it.
+    fn ignores(self, key: &str) -> bool {
+        match self {
+            // transformers saved the positions 0..77 as a buffer until version 4.31.
+            Self::Diffusers => key.ends_with("embeddings.position_ids"),
+            // The turbo model's safetensors file has an image adapter that its pipeline never runs.
+            Self::UNet2p5D => key.contains("image_proj") || key.contains("_ip"),
+        }
+    }
+
     /// From the path of a module's field to its key in the file: for messages about missing keys.
     fn file_key(self, path: &str) -> String {
         let mut key = path.to_owned();
@@ -96,29 +106,24 @@ fn split_block(path: &str) -> Option<(&str, &str, &str)> {
     Some((start, block, rest))
 }
 
-/// Tensors that published files carry although the networks never use them.
-fn is_ignored(key: &str) -> bool {
-    // transformers saved the positions 0..77 as a buffer until version 4.31.
-    let position_ids = key.ends_with("embeddings.position_ids");
-    // The turbo paint model's safetensors file has an image adapter that its pipeline never runs.
-    let image_adapter = key.contains("image_proj") || key.contains("_ip");
-    position_ids || image_adapter
-}
-
 /// Puts a file's tensors into `module`, converted to single precision.
 ///
 /// `.bin` and `.pt` files are read as pickled PyTorch checkpoints, without executing anything in
 /// them; all others as safetensors.
 pub(crate) fn load<M: Module>(mut module: M, file: &Path, keys: KeyMap) -> Result<M, ModelError> {
-    let mut file_keys = BTreeMap::new();
+    let (mut file_keys, mut shapes) = (BTreeMap::new(), BTreeMap::new());
     let mut tensors = Vec::new();
     for (key, mut tensor) in read(file)? {
-        if is_ignored(&key) {
+        if keys.ignores(&key) {
             tracing::warn!(file = %file.display(), key, "tensor ignored: the network has no use for it");
             continue;
         }
         tensor.name = keys.field_path(&key);
-        file_keys.insert(tensor.name.clone(), key);
+        shapes.insert(tensor.name.clone(), tensor.shape.to_vec());
+        if let Some(key) = file_keys.insert(tensor.name.clone(), key) {
+            // Two keys for one field: one of them would be lost.
+            return Err(ModelError::UnusedKey { file: file.to_owned(), key, count: 1 });
+        }
         tensors.push(tensor);
     }
 
@@ -127,7 +132,7 @@ pub(crate) fn load<M: Module>(mut module: M, file: &Path, keys: KeyMap) -> Resul
 
     let file_key = |path: &String| file_keys.get(path).cloned().unwrap_or_else(|| keys.file_key(path));
     if let Some(error) = result.errors.into_iter().next() {
-        return Err(apply_error(file, error, file_key));
+        return Err(apply_error(file, error, &shapes, file_key));
     }
     if let Some((path, _)) = result.missing.first() {
         let (key, count) = (keys.file_key(path), result.missing.len());
@@ -153,15 +158,23 @@ fn read(file: &Path) -> Result<BTreeMap<String, StoredTensor>, ModelError> {
     tensors.map_err(|reason| ModelError::UnreadableWeights { file: file.to_owned(), reason })
 }
 
-fn apply_error(file: &Path, error: ApplyError, file_key: impl Fn(&String) -> String) -> ModelError {
+fn apply_error(
+    file: &Path,
+    error: ApplyError,
+    shapes: &BTreeMap<String, Vec<usize>>,
+    file_key: impl Fn(&String) -> String,
+) -> ModelError {
     let file = file.to_owned();
     match error {
-        ApplyError::ShapeMismatch { path, expected, found } => ModelError::WrongShape {
-            file,
-            key: file_key(&path),
-            expected: expected.to_vec(),
-            found: found.to_vec(),
-        },
+        ApplyError::ShapeMismatch { path, expected, found } => {
+            let (mut expected, mut found) = (expected.to_vec(), found.to_vec());
+            // burn has linear weights the other way round; the message is about the file.
+            if shapes.get(&path).is_some_and(|shape| *shape != found) {
+                expected.reverse();
+                found.reverse();
+            }
+            ModelError::WrongShape { file, key: file_key(&path), expected, found }
+        }
         ApplyError::DTypeMismatch { path, expected, found } => ModelError::UnreadableTensor {
             file,
             key: file_key(&path),
@@ -195,8 +208,10 @@ mod tests {
 
     #[test]
     fn only_the_turbo_models_extras_are_ignored() {
-        assert!(is_ignored("unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k_ip.weight"));
-        assert!(is_ignored("image_proj_model.proj.weight"));
-        assert!(!is_ignored("unet.conv_in.weight"));
+        let paint = KeyMap::UNet2p5D;
+        assert!(paint.ignores("unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k_ip.weight"));
+        assert!(paint.ignores("image_proj_model.proj.weight"));
+        assert!(!paint.ignores("unet.conv_in.weight"));
+        assert!(!KeyMap::Diffusers.ignores("image_proj_model.proj.weight"));
     }
 }

@@ -89,6 +89,19 @@ fn a_wrong_shape_is_named_with_both_shapes() {
 }
 
 #[test]
+fn the_shape_of_a_linear_layer_is_the_files() {
+    let key = "text_model.encoder.layers.0.mlp.fc1.weight";
+    let result = load_changed("linear.safetensors", |tensors| {
+        tensors.insert(key.to_owned(), (Dtype::F16, vec![60, 32], vec![0; 60 * 32 * 2]));
+    });
+    assert!(matches!(
+        result,
+        Err(ModelError::WrongShape { key: found_key, expected, found, .. })
+            if found_key == key && expected == [64, 32] && found == [60, 32]
+    ));
+}
+
+#[test]
 fn an_older_versions_buffer_is_no_unused_key() -> TestResult {
     Ok(load_changed("positions.safetensors", |tensors| {
         let ids = (0..77_i64).flat_map(i64::to_le_bytes).collect();
@@ -97,7 +110,7 @@ fn an_older_versions_buffer_is_no_unused_key() -> TestResult {
 }
 
 #[test]
-fn all_three_precisions_give_the_same_output() -> TestResult {
+fn single_precision_and_bfloat16_give_the_same_output() -> TestResult {
     let case = cases().join("clip_text");
     let bytes = std::fs::read(case.join("weights.safetensors"))?;
     let tensors = SafeTensors::deserialize(&bytes)?;

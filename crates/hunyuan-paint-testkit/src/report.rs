@@ -281,7 +281,8 @@ impl Report {
         let limit = self.tolerance.barycentric_max_abs.unwrap_or(0.0);
         match self.tolerance.barycentric_fraction_differing {
             Some(allowed) => {
-                let value = fraction(&errors, &errors, |e, _| beyond(*e, limit));
+                let value =
+                    errors.iter().filter(|e| beyond(**e, limit)).count() as f64 / errors.len().max(1) as f64;
                 self.push(barycentrics_output, "barycentric_fraction_differing", value, allowed);
             }
             None => {

@@ -65,7 +65,6 @@ impl ComputeDevice {
             Self::Vulkan => Ok(Device::vulkan(burn::tensor::DeviceKind::DefaultDevice)),
             #[cfg(feature = "metal")]
             Self::Metal => Ok(Device::metal(burn::tensor::DeviceKind::DefaultDevice)),
-            #[allow(unreachable_patterns, reason = "with all features there is no other device")]
             device => Err(PaintError::DeviceMissing { device }),
         }
     }

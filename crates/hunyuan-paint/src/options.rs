@@ -123,12 +123,22 @@ impl PaintOptions {
     /// Checks what can be checked before any work is done.
     ///
     /// # Errors
-    /// If a size is 0 or beyond 16,384, or the camera list is not one.
+    /// If a size is 0 or beyond 16,384, a number of steps 0, a guidance not finite, or the camera list not one.
     pub fn validate(&self) -> Result<(), PaintError> {
         check_size("render_size", self.render_size)?;
         check_size("texture_size", self.texture_size)?;
         if let Some(view_size) = self.view_size {
             check_size("view_size", view_size)?;
+        }
+        let delight = self.delight.as_ref().map(|delight| &delight.pipeline.denoise);
+        for denoise in delight.into_iter().chain(self.multiview.as_ref().map(|multiview| &multiview.denoise))
+        {
+            if denoise.num_inference_steps == 0 {
+                return Err(PaintError::option("num_inference_steps", "at least 1", 0));
+            }
+            if !denoise.guidance_scale.is_finite() {
+                return Err(PaintError::option("guidance_scale", "a finite number", denoise.guidance_scale));
+            }
         }
         Ok(validate_views(&self.views)?)
     }

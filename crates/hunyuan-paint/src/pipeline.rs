@@ -1,4 +1,7 @@
-use std::{ops::ControlFlow, path::Path};
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
 
 use ::image::RgbImage;
 use burn::tensor::Device;
@@ -11,7 +14,7 @@ use hunyuan_paint_models::{
 use hunyuan_paint_scheduler::random::GeneratorKind;
 
 use crate::{
-    DelightOptions, PaintError, PaintOptions, Painting, Progress, ProgressCallback, Stage, Variant,
+    PaintError, PaintOptions, Painting, Progress, ProgressCallback, Stage, Variant,
     progress::{ignore_progress, report},
     stages::{Conditions, bake_views, prepare_surface, render_conditions},
 };
@@ -25,14 +28,16 @@ const POSTERIOR_STREAM: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Image and mesh in, textured mesh out.
 #[derive(Debug)]
 pub struct PaintPipeline {
-    delight: InstructPix2PixPipeline,
+    delight: Option<InstructPix2PixPipeline>,
+    delight_folder: PathBuf,
     multiview: MultiviewPipeline,
     variant: Variant,
 }
 
 impl PaintPipeline {
-    /// Loads the delight model and a paint model from a folder in the published layout
-    /// (`hunyuan3d-delight-v2-0` beside `hunyuan3d-paint-v2-0` or `…-turbo`).
+    /// Loads a paint model from a folder in the published layout (`hunyuan3d-paint-v2-0` or `…-turbo`), and
+    /// the delight model (`hunyuan3d-delight-v2-0`) if it stands beside it: without it, only painting with
+    /// `delight: None` works.
     ///
     /// # Errors
     /// If a folder or file is missing or malformed, or weights do not fit their configuration.
@@ -45,8 +50,11 @@ impl PaintPipeline {
         if let Err(source) = std::fs::read_dir(folder) {
             return Err(ModelError::Io { path: folder.to_owned(), source }.into());
         }
+        let delight_folder = folder.join(DELIGHT_FOLDER);
+        let load_delight = || InstructPix2PixPipeline::from_pretrained(&delight_folder, device);
         Ok(Self {
-            delight: InstructPix2PixPipeline::from_pretrained(&folder.join(DELIGHT_FOLDER), device)?,
+            delight: delight_folder.is_dir().then(load_delight).transpose()?,
+            delight_folder,
             multiview: MultiviewPipeline::from_pretrained(&folder.join(variant.folder_name()), device)?,
             variant,
         })
@@ -89,6 +97,9 @@ impl PaintPipeline {
         on_progress: &mut ProgressCallback<'_>,
     ) -> Result<Painting, PaintError> {
         options.validate()?;
+        if options.delight.is_some() {
+            self.delight_pipeline()?;
+        }
         if images.is_empty() {
             return Err(PaintError::option("images", "at least one", 0));
         }
@@ -118,16 +129,23 @@ impl PaintPipeline {
         let mut references = Vec::new();
         for (i, image) in images.iter().enumerate() {
             let centred = image.clone().recenter(DEFAULT_BORDER_RATIO)?;
-            let input = DelightInput::new(&centred, self.delight.native_size())?;
             references.push(match &options.delight {
-                None => input.finish(&input.rgb)?,
+                None => {
+                    let input = DelightInput::new(&centred, self.native_view_size())?;
+                    input.finish(&input.rgb)?
+                }
                 Some(delight) => {
+                    let pipeline = self.delight_pipeline()?;
+                    let input = DelightInput::new(&centred, pipeline.native_size())?;
                     let mut on_step = |step: &StepProgress<'_>| {
                         let done = step.step as f32 / step.num_steps as f32;
                         let fraction = (i as f32 + done) / images.len() as f32;
                         step_report(Stage::Delight, fraction, step, on_progress)
                     };
-                    self.remove_light(&input, delight, options.generator, &mut on_step)?
+                    let mut generator = options.generator.init(delight.seed);
+                    let output =
+                        pipeline.run(&input.rgb, &delight.pipeline, generator.as_mut(), &mut on_step)?;
+                    input.finish(&output)?
                 }
             });
         }
@@ -136,16 +154,12 @@ impl PaintPipeline {
         Ok(references)
     }
 
-    fn remove_light(
-        &self,
-        input: &DelightInput,
-        options: &DelightOptions,
-        generator: GeneratorKind,
-        on_step: &mut dyn FnMut(&StepProgress<'_>) -> ControlFlow<()>,
-    ) -> Result<RgbImage, PaintError> {
-        let mut generator = generator.init(options.seed);
-        let output = self.delight.run(&input.rgb, &options.pipeline, generator.as_mut(), on_step)?;
-        Ok(input.finish(&output)?)
+    fn delight_pipeline(&self) -> Result<&InstructPix2PixPipeline, PaintError> {
+        let missing = || {
+            let source = std::io::Error::new(std::io::ErrorKind::NotFound, "the delight model is missing");
+            ModelError::Io { path: self.delight_folder.clone(), source }
+        };
+        Ok(self.delight.as_ref().ok_or_else(missing)?)
     }
 
     /// Paints one view for each camera of the options, of the size of the condition maps.

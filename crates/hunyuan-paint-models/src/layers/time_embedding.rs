@@ -5,7 +5,7 @@ use burn::{
 };
 
 /// Sinusoidal features of a timestep, `[cos .., sin ..]`, `channels` of them (Ho et al. 2020 with
-/// the halves swapped, as Stable Diffusion does).
+/// the halves swapped, as Stable Diffusion does); an odd one is 0.
 ///
 /// Computed on the host with portable functions and rounded to single precision where PyTorch
 /// rounds, so that every device sees the same numbers.
@@ -21,7 +21,7 @@ pub(crate) fn timestep_features(timestep: f64, channels: usize) -> Vec<f32> {
         .collect();
     let cosines = arguments.iter().map(|&x| libm::cos(x) as f32);
     let sines = arguments.iter().map(|&x| libm::sin(x) as f32);
-    cosines.chain(sines).collect()
+    cosines.chain(sines).chain(std::iter::repeat_n(0.0, channels % 2)).collect()
 }
 
 /// Two linear layers from timestep features to the embedding that every residual block reads.

@@ -94,6 +94,7 @@ impl BasicTransformerBlock {
                 if let (Some(attn_refview), Some(tokens)) = (&self.attn_refview, reference.next()) {
                     x = x + attend_to_reference(attn_refview, &h, tokens, sees_reference);
                 }
+                // As in the original, a lone view has no others to attend to, not even itself.
                 if let (Some(attn_multiview), 2..) = (&self.attn_multiview, *num_views) {
                     let [batch, sequence, channels] = h.dims();
                     let all_views = h.reshape([batch / *num_views, *num_views * sequence, channels]);

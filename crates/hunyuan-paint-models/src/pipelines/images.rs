@@ -5,10 +5,11 @@ use image::RgbImage;
 
 use crate::ModelError;
 
-/// Images of one size to `[N, 3, H, W]`, byte 0 to −1 and byte 255 to 1.
+/// Images of one size, whose sides are multiples of `factor`, to `[N, 3, H, W]`: byte 0 to −1 and byte 255 to 1.
 pub(super) fn to_tensor(
     input: &'static str,
     images: &[RgbImage],
+    factor: usize,
     device: &Device,
 ) -> Result<Tensor<4>, ModelError> {
     let Some(first) = images.first() else {
@@ -22,6 +23,10 @@ pub(super) fn to_tensor(
             format!("{width} x {height}, as the first"),
             format!("{w} x {h}"),
         ));
+    }
+    if width == 0 || height == 0 || [width, height].iter().any(|side| *side as usize % factor != 0) {
+        let expected = format!("sides that are multiples of {factor}");
+        return Err(ModelError::input(input, expected, format!("{width} x {height}")));
     }
     let mut values = Vec::with_capacity(images.len() * 3 * (width * height) as usize);
     for image in images {
@@ -60,7 +65,7 @@ mod tests {
     #[test]
     fn bytes_survive_the_way_there_and_back() -> Result<(), ModelError> {
         let image = RgbImage::from_fn(16, 16, |x, y| image::Rgb([(16 * y + x) as u8, x as u8, y as u8]));
-        let tensor = to_tensor("images", &[image.clone(), image.clone()], &Device::flex())?;
+        let tensor = to_tensor("images", &[image.clone(), image.clone()], 8, &Device::flex())?;
         assert_eq!(tensor.dims(), [2, 3, 16, 16]);
         assert_eq!(from_tensor(tensor)?, [image.clone(), image]);
         Ok(())
@@ -69,6 +74,6 @@ mod tests {
     #[test]
     fn images_of_two_sizes_are_refused() {
         let images = [RgbImage::new(4, 4), RgbImage::new(4, 5)];
-        assert!(matches!(to_tensor("images", &images, &Device::flex()), Err(ModelError::Input { .. })));
+        assert!(matches!(to_tensor("images", &images, 1, &Device::flex()), Err(ModelError::Input { .. })));
     }
 }

@@ -72,6 +72,13 @@ impl InstructPix2PixPipeline {
                 unet_config.in_channels,
             ));
         }
+        if text_config.hidden_size != unet_config.cross_attention_dim {
+            return Err(ModelError::input(
+                "text encoder hidden_size",
+                format!("the unet's cross_attention_dim of {}", unet_config.cross_attention_dim),
+                text_config.hidden_size,
+            ));
+        }
         let text_weights = folder::text_encoder_weights(&folder.join("text_encoder"))?;
         let vae = vae_config.load(&folder::weights(&folder.join("vae"))?, device)?;
         Ok(Self {
@@ -79,7 +86,7 @@ impl InstructPix2PixPipeline {
             text_encoder: text_config.load(&text_weights, device)?,
             unet: unet_config.load(&folder::weights(&folder.join("unet"))?, device)?,
             scheduler_config: folder::scheduler_config(folder)?,
-            native_size: (unet_config.sample_size * vae.spatial_factor()) as u32,
+            native_size: (unet_config.sample_size * vae.spatial_factor()).min(folder::TRAINED_SIZE) as u32,
             vae,
             device: device.clone(),
         })
@@ -133,7 +140,8 @@ impl InstructPix2PixPipeline {
         };
 
         // 2. the image's latents: the mode, not scaled; nothing for the third branch
-        let images = images::to_tensor("image", std::slice::from_ref(image), &self.device)?;
+        let factor = self.vae.spatial_factor();
+        let images = images::to_tensor("image", std::slice::from_ref(image), factor, &self.device)?;
         let image_latents = self.vae.encode(images)?.mean;
         let [_, channels, height, width] = image_latents.dims();
         let image_latents = if guided {

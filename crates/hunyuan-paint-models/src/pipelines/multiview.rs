@@ -4,7 +4,7 @@
 use std::{ops::ControlFlow, path::Path};
 
 use burn::tensor::{Device, Tensor};
-use hunyuan_paint_scheduler::{SchedulerConfig, SchedulerKind, random::NormalGenerator};
+use hunyuan_paint_scheduler::{SchedulerConfig, SchedulerKind, TimestepSpacing, random::NormalGenerator};
 use image::RgbImage;
 
 use super::{
@@ -105,8 +105,13 @@ impl MultiviewPipeline {
         let vae = vae_config.load(&folder::weights(&folder.join("vae"))?, device)?;
         Ok(Self {
             unet: unet_config.load(&folder::weights(&folder.join("unet"))?, device)?,
-            scheduler_config: folder::scheduler_config(folder)?,
-            native_size: (unet_config.unet.sample_size * vae.spatial_factor()) as u32,
+            // The original sets the spacing itself, whatever the file says.
+            scheduler_config: SchedulerConfig {
+                timestep_spacing: Some(TimestepSpacing::Trailing),
+                ..folder::scheduler_config(folder)?
+            },
+            native_size: (unet_config.unet.sample_size * vae.spatial_factor()).min(folder::TRAINED_SIZE)
+                as u32,
             vae,
             device: device.clone(),
         })
@@ -192,9 +197,10 @@ impl MultiviewPipeline {
         images: &[RgbImage],
         generator: &mut dyn NormalGenerator,
     ) -> Result<Tensor<4>, ModelError> {
-        let posterior = self.vae.encode(images::to_tensor(input, images, &self.device)?)?;
+        let images = images::to_tensor(input, images, self.vae.spatial_factor(), &self.device)?;
+        let posterior = self.vae.encode(images)?;
         let noise = randn(generator, posterior.mean.dims(), &self.device);
-        Ok(posterior.sample(noise).mul_scalar(self.vae.scaling_factor()))
+        Ok(posterior.sample(noise)?.mul_scalar(self.vae.scaling_factor()))
     }
 
     fn decode(&self, latents: Tensor<4>) -> Result<Vec<RgbImage>, ModelError> {

@@ -33,6 +33,7 @@ pub struct UNet2DConditionModel {
     up_blocks: Vec<UpBlock>,
     conv_norm_out: GroupNorm,
     conv_out: Conv2d,
+    cross_attention_dim: usize,
 }
 
 /// What the 2.5-D UNet adds to the plain one.
@@ -98,6 +99,7 @@ impl UNet2DConditionConfig {
                 .with_epsilon(self.norm_eps)
                 .init(device),
             conv_out: conv3x3(outermost, self.out_channels),
+            cross_attention_dim: self.cross_attention_dim,
         }
     }
 
@@ -160,9 +162,10 @@ impl UNet2DConditionModel {
             let expected = format!("[B, {}, H, W]", self.in_channels());
             return Err(ModelError::input("sample", expected, format!("{:?}", sample.dims())));
         }
-        if text.dims()[0] != batch {
-            let found = format!("{:?}", text.dims());
-            return Err(ModelError::input("encoder_hidden_states", format!("[{batch}, T, C]"), found));
+        let [text_batch, tokens, width] = text.dims();
+        if text_batch != batch || tokens == 0 || width != self.cross_attention_dim {
+            let expected = format!("[{batch}, T, {}]", self.cross_attention_dim);
+            return Err(ModelError::input("encoder_hidden_states", expected, format!("{:?}", text.dims())));
         }
         Ok(())
     }
