@@ -75,6 +75,24 @@ fn ids_are_those_of_transformers() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// SD 2.1's two files disagree; transformers then believes the map.
+#[test]
+fn the_map_of_special_tokens_decides_unless_added_tokens_are_listed() -> Result<(), Box<dyn Error>> {
+    let folder = write_folder("padding", &MERGES.join("\n"))?;
+    std::fs::write(folder.join("special_tokens_map.json"), r#"{"pad_token": "!"}"#)?;
+    let mut padding = Vec::new();
+    for config in [
+        r#"{"pad_token": "<|endoftext|>", "model_max_length": 20}"#,
+        r#"{"pad_token": "<|endoftext|>", "model_max_length": 20, "added_tokens_decoder": {}}"#,
+    ] {
+        std::fs::write(folder.join("tokenizer_config.json"), config)?;
+        padding.extend(ClipTokenizer::from_folder(&folder)?.encode("")?.last());
+    }
+    std::fs::remove_dir_all(&folder)?;
+    assert_eq!(padding, [0, 533]);
+    Ok(())
+}
+
 #[test]
 fn a_merge_that_is_none_is_named() -> Result<(), Box<dyn Error>> {
     let folder = write_folder("merges", "s h\nshadow")?;

@@ -24,7 +24,8 @@ pub(super) fn to_tensor(
             format!("{w} x {h}"),
         ));
     }
-    if width == 0 || height == 0 || [width, height].iter().any(|side| *side as usize % factor != 0) {
+    let fits = |side: u32| side > 0 && (side as usize).is_multiple_of(factor);
+    if !fits(width) || !fits(height) {
         let expected = format!("sides that are multiples of {factor}");
         return Err(ModelError::input(input, expected, format!("{width} x {height}")));
     }
