@@ -80,7 +80,7 @@ fn ids_are_those_of_transformers() -> Result<(), Box<dyn Error>> {
 fn the_map_of_special_tokens_decides_unless_added_tokens_are_listed() -> Result<(), Box<dyn Error>> {
     let folder = write_folder("padding", &MERGES.join("\n"))?;
     std::fs::write(folder.join("special_tokens_map.json"), r#"{"pad_token": "!"}"#)?;
-    let mut padding = Vec::new();
+    let mut padding: Vec<u32> = Vec::new();
     for config in [
         r#"{"pad_token": "<|endoftext|>", "model_max_length": 20}"#,
         r#"{"pad_token": "<|endoftext|>", "model_max_length": 20, "added_tokens_decoder": {}}"#,
