@@ -3,7 +3,7 @@
 //! A module's field path is its checkpoint key but for the renames of [`KeyMap`] and for norms, whose
 //! `weight` and `bias` burn calls `gamma` and `beta`.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, io::Read, path::Path};
 
 use burn::{
     module::Module,
@@ -155,7 +155,31 @@ fn read(file: &Path) -> Result<BTreeMap<String, StoredTensor>, ModelError> {
         let mut store = SafetensorsStore::from_file(file);
         store.get_all_tensors().cloned().map_err(|error| error.to_string())
     };
-    tensors.map_err(|reason| ModelError::UnreadableWeights { file: file.to_owned(), reason })
+    tensors.map_err(|reason| match first_cut_tensor(file).filter(|_| !is_pickle) {
+        Some(key) => {
+            let reason = "the file ends before the tensor does".to_owned();
+            ModelError::UnreadableTensor { file: file.to_owned(), key, reason }
+        }
+        None => ModelError::UnreadableWeights { file: file.to_owned(), reason },
+    })
+}
+
+/// The first tensor of a safetensors file whose bytes are not all there, if the header is. (A pickled file that
+/// is cut short has lost the directory at its end, and nobody can tell what was where.)
+fn first_cut_tensor(file: &Path) -> Option<String> {
+    let mut reader = std::fs::File::open(file).ok()?;
+    let length = reader.metadata().ok()?.len();
+    let mut header_length = [0; 8];
+    reader.read_exact(&mut header_length).ok()?;
+    let header_length = u64::from_le_bytes(header_length);
+    let data_length = length.checked_sub(8)?.checked_sub(header_length)?;
+    let mut header = Vec::new();
+    reader.take(header_length).read_to_end(&mut header).ok()?;
+    let header: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&header).ok()?;
+    let end = |tensor: &serde_json::Value| tensor["data_offsets"][1].as_u64();
+    let cut = header.iter().filter_map(|(key, tensor)| Some((end(tensor)?, key)));
+    let (_, key) = cut.filter(|(end, _)| *end > data_length).min()?;
+    Some(key.clone())
 }
 
 fn apply_error(

@@ -177,6 +177,10 @@ fn truncated_files_are_named_wherever_they_are_cut() -> TestResult {
             let message = result.map_err(|error| error.to_string());
             let name = format!("cut-{percent}.{extension}");
             assert!(message.as_ref().is_err_and(|m| m.contains(&name)), "{name}: {message:?}");
+            // The header is whole from about a tenth on; a cut archive has lost its directory.
+            if extension == "safetensors" && percent >= 50 {
+                assert!(message.is_err_and(|m| m.contains("key 'text_model.")), "{name} names no key");
+            }
         }
     }
     Ok(())
