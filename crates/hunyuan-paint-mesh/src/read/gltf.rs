@@ -124,9 +124,11 @@ fn read_primitive(data: &GltfData<'_>, primitive: &Primitive) -> Result<Option<M
         uvs: uvs.map(|uvs| uvs.into_iter().map(|[u, v]| Vec2::new(u, 1.0 - v)).collect()),
         normals: normals.map(|normals| normals.into_iter().map(Vec3::from_array).collect()),
     };
-    if !mesh.faces.is_empty() {
-        mesh.validate_structure()?;
+    if mesh.faces.is_empty() {
+        // It has no say in which attributes the merged mesh has.
+        return Ok(None);
     }
+    mesh.validate_structure()?;
     Ok(Some(mesh))
 }
 

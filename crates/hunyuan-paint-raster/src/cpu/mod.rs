@@ -1,4 +1,4 @@
-//! The rasteriser on the CPU, one file per stage; `shaders/` has a shader of the same name for each.
+//! The rasteriser on the CPU, one file per stage.
 //!
 //! 1. [`project`](project::project): vertices, clip space → pixels and depth
 //! 2. [`draw`](draw::draw): for each pixel the nearest face
