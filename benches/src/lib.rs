@@ -1,15 +1,21 @@
 //! Inputs shared by the benches.
 
-use glam::Vec3;
-use hunyuan_paint::mesh::Mesh;
+use std::{error::Error, path::Path};
+
+use glam::{Mat3, Vec2, Vec3, Vec4};
+use hunyuan_paint::mesh::{Camera, Mesh, PaintMesh, read_mesh};
 
 /// A sphere with bumps, of `2 · rings · segments` triangles but for the poles: smooth, with some occlusion.
 pub fn bumpy_sphere(rings: u32, segments: u32) -> Mesh {
+    sphere(rings, segments, 0.15)
+}
+
+fn sphere(rings: u32, segments: u32, bumps: f32) -> Mesh {
     let point = |ring: u32, segment: u32| {
         let polar = std::f32::consts::PI * ring as f32 / rings as f32;
         let azimuth = std::f32::consts::TAU * segment as f32 / segments as f32;
         let direction = Vec3::new(polar.sin() * azimuth.cos(), polar.cos(), polar.sin() * azimuth.sin());
-        direction * (1.0 + 0.15 * (5.0 * azimuth).sin() * (4.0 * polar).sin())
+        direction * (1.0 + bumps * (5.0 * azimuth).sin() * (4.0 * polar).sin())
     };
     let mut positions = vec![Vec3::Y];
     positions.extend((1..rings).flat_map(|ring| (0..segments).map(move |segment| point(ring, segment))));
@@ -34,4 +40,61 @@ pub fn bumpy_sphere(rings: u32, segments: u32) -> Mesh {
         }
     }
     Mesh { positions, faces, uvs: None, normals: None }
+}
+
+/// A mesh as a camera sees it.
+pub struct View3d {
+    /// Its name.
+    pub name: String,
+    /// The vertices in clip space.
+    pub clip_positions: Vec<Vec4>,
+    /// The faces.
+    pub faces: Vec<[u32; 3]>,
+}
+
+/// What the rasterisers are measured on: one triangle over the image, a turned cube, spheres from the side, a bumpy
+/// one of 70,000 faces, and the mesh in the file, from the front.
+///
+/// # Errors
+/// If the file cannot be read as a mesh.
+pub fn raster_views(file: Option<&Path>) -> Result<Vec<View3d>, Box<dyn Error>> {
+    let corners = [[-1.0, -1.0], [3.0, -1.0], [-1.0, 3.0]];
+    let triangle = corners.map(|[x, y]| Vec4::new(x, y, 0.0, 1.0)).to_vec();
+    let mut views = vec![
+        View3d { name: "triangle".into(), clip_positions: triangle, faces: vec![[0, 1, 2]] },
+        from_the_side("cube_12", &turned_cube()),
+        from_the_side("sphere_4k", &sphere(45, 45, 0.0)),
+        from_the_side("bumpy_70k", &bumpy_sphere(187, 187)),
+        from_the_side("sphere_1m", &sphere(708, 707, 0.0)),
+        from_the_side("sphere_2m", &sphere(1001, 1000, 0.0)),
+    ];
+    if let Some(file) = file {
+        let mut mesh = read_mesh(file)?;
+        mesh.uvs = Some(vec![Vec2::ZERO; mesh.positions.len()]);
+        let mesh = PaintMesh::new(&mesh)?;
+        let camera = Camera::orthographic(0.0, 0.0);
+        let clip_from_world = camera.clip_from_view() * camera.view_from_world();
+        let clip_positions = mesh.positions.iter().map(|p| clip_from_world * p.extend(1.0)).collect();
+        views.push(View3d { name: "file".into(), clip_positions, faces: mesh.faces });
+    }
+    Ok(views)
+}
+
+/// A mesh about the origin, with a radius of about 1, along z without perspective.
+fn from_the_side(name: &str, mesh: &Mesh) -> View3d {
+    let clip = |p: &Vec3| Vec4::new(0.85 * p.x, 0.85 * p.y, 0.5 * p.z, 1.0);
+    View3d {
+        name: name.to_owned(),
+        clip_positions: mesh.positions.iter().map(clip).collect(),
+        faces: mesh.faces.clone(),
+    }
+}
+
+fn turned_cube() -> Mesh {
+    let turn = Mat3::from_rotation_x(0.5) * Mat3::from_rotation_y(0.6);
+    let corner = |i: u32| turn * Vec3::from([i, i / 2, i / 4].map(|bit| (bit % 2) as f32 - 0.5)) * 1.15;
+    // The corner's number has a bit for each axis.
+    let sides = [[0, 2, 1, 3], [4, 5, 6, 7], [0, 1, 4, 5], [2, 6, 3, 7], [0, 4, 2, 6], [1, 3, 5, 7]];
+    let faces = sides.iter().flat_map(|&[a, b, c, d]| [[a, b, c], [b, d, c]]).collect();
+    Mesh { positions: (0..8).map(corner).collect(), faces, uvs: None, normals: None }
 }

@@ -2,7 +2,9 @@
 
 use glam::{Mat4, Vec3, Vec4};
 use hunyuan_paint_mesh::{Camera, PaintMesh};
-use hunyuan_paint_raster::{Size, VisibilityBuffer, interpolate_at, rasterize};
+use hunyuan_paint_raster::{
+    self as raster, RasterOptions, Size, VisibilityBuffer, interpolate_at, rasterize,
+};
 use rayon::prelude::*;
 
 use crate::BakeError;
@@ -24,7 +26,8 @@ impl View {
         };
         let (positions_view, positions_clip): (Vec<Vec3>, Vec<Vec4>) =
             mesh.positions.par_iter().map(project).unzip();
-        let visibility = rasterize(&positions_clip, &mesh.faces, size, None)?;
+        let visibility =
+            rasterize(&raster::View::new(&positions_clip, size), &mesh.faces, RasterOptions::default())?;
         Ok(Self { positions_view, visibility })
     }
 

@@ -1,5 +1,7 @@
 //! Everything that can be wrong with the input.
 
+use crate::DepthKey;
+
 /// Why a mesh cannot be rasterised.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -51,5 +53,33 @@ pub enum RasterError {
         expected: usize,
         /// The number of values.
         found: usize,
+    },
+    /// There is no GPU, or it cannot be opened.
+    #[error("no GPU: {reason}")]
+    NoGpu {
+        /// What the system says.
+        reason: String,
+    },
+    /// The GPU lacks what a depth key needs.
+    #[error("the GPU has no 64-bit atomic minimum, which the depth key {depth_key:?} needs")]
+    UnsupportedDepthKey {
+        /// The key asked for.
+        depth_key: DepthKey,
+    },
+    /// A row of pixels needs more than the GPU can bind at once.
+    #[error("a row of pixels needs {found} bytes, but the GPU binds at most {limit} at once")]
+    RowTooLarge {
+        /// The bytes of one row.
+        found: u64,
+        /// The largest buffer, in bytes.
+        limit: u64,
+    },
+    /// The GPU failed.
+    #[error("the GPU failed while {operation}: {reason}")]
+    Gpu {
+        /// What it was asked to do.
+        operation: &'static str,
+        /// What it says.
+        reason: String,
     },
 }

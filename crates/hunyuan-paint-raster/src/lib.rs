@@ -2,8 +2,12 @@
 
 mod cpu;
 mod error;
+#[cfg(feature = "gpu")]
+pub mod gpu;
+mod view;
 mod visibility;
 
 pub use cpu::{interpolate, interpolate_at, rasterize};
 pub use error::RasterError;
-pub use visibility::{DepthPrior, NO_FACE, Size, VisibilityBuffer};
+pub use view::{Coverage, DepthKey, DepthPrior, RasterOptions, View, Viewport};
+pub use visibility::{NO_FACE, Size, VisibilityBuffer};

@@ -1,4 +1,4 @@
-//! What goes into a rasteriser besides the mesh, and what comes out.
+//! What comes out of a rasteriser: which face every pixel shows.
 
 use crate::RasterError;
 
@@ -44,15 +44,6 @@ impl Size {
     }
 }
 
-/// Depths in front of which nothing is drawn, as for depth peeling: the next layer behind a rendered one.
-#[derive(Clone, Copy, Debug)]
-pub struct DepthPrior<'a> {
-    /// One NDC depth (−1 to 1) per pixel, row by row.
-    pub depth: &'a [f32],
-    /// Added to the prior once it is mapped to 0…1: a fragment nearer than that is dropped.
-    pub occlusion_truncation: f32,
-}
-
 /// The face that each pixel shows, row by row. NDC y grows with the row: nothing is flipped.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VisibilityBuffer {
@@ -62,6 +53,8 @@ pub struct VisibilityBuffer {
     /// For each pixel the weights of the face's three vertices, perspective-correct, with a sum of 1; zeros
     /// where there is no face.
     pub barycentrics: Vec<[f32; 3]>,
+    /// The least and the greatest NDC depth that a pixel shows; `None` if all show the background.
+    pub depth_range: Option<[f32; 2]>,
     /// Pixels in a row.
     pub width: u32,
     /// Rows.

@@ -1,33 +1,22 @@
 //! What the rasteriser promises, on small scenes and on random ones.
 
+mod common;
+
+use common::{Random, Scene, soup};
 use glam::{DVec2, Vec4};
 use hunyuan_paint_raster::{
-    DepthPrior, NO_FACE, RasterError, Size, VisibilityBuffer, interpolate, rasterize,
+    DepthPrior, NO_FACE, RasterError, RasterOptions, Size, View, VisibilityBuffer, interpolate,
 };
 use rayon::ThreadPoolBuilder;
 
-/// Numbers from 0 to 1 that look random (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 40) as f32 / (1 << 24) as f32
-    }
-
-    fn vertex(&mut self, w: f32) -> Vec4 {
-        let mut ndc = || self.next() * 2.4 - 1.2;
-        Vec4::new(ndc(), ndc(), ndc() * 0.8, 1.0) * w
-    }
-}
-
-fn soup(face_count: u32) -> (Vec<Vec4>, Vec<[u32; 3]>) {
-    let mut random = Random(7);
-    let vertices = (0..face_count * 3).map(|i| random.vertex(0.5 + (i % 5) as f32)).collect();
-    (vertices, (0..face_count).map(|i| [3 * i, 3 * i + 1, 3 * i + 2]).collect())
+fn rasterize(
+    clip_positions: &[Vec4],
+    faces: &[[u32; 3]],
+    size: Size,
+    depth_prior: Option<DepthPrior<'_>>,
+) -> Result<VisibilityBuffer, RasterError> {
+    let view = View { clip_positions, size, depth_prior };
+    hunyuan_paint_raster::rasterize(&view, faces, RasterOptions::default())
 }
 
 /// A triangle over the whole image at an NDC depth.
@@ -110,7 +99,7 @@ fn edges_belong_to_the_face_and_rows_are_not_flipped() -> Result<(), RasterError
 
 #[test]
 fn attributes_follow_the_barycentrics() -> Result<(), RasterError> {
-    let (vertices, faces) = soup(20);
+    let Scene { positions: vertices, faces, .. } = soup(20, 7);
     let visibility = rasterize(&vertices, &faces, Size::square(40), None)?;
     let attributes: Vec<[f32; 2]> = vertices.iter().map(|v| [v.x, v.w]).collect();
     let pixels = interpolate(&attributes, &faces, &visibility)?;
@@ -128,7 +117,7 @@ fn attributes_follow_the_barycentrics() -> Result<(), RasterError> {
 
 #[test]
 fn the_number_of_threads_does_not_show() -> Result<(), Box<dyn std::error::Error>> {
-    let (vertices, faces) = soup(300);
+    let Scene { positions: vertices, faces, .. } = soup(300, 7);
     let render = |threads| -> Result<VisibilityBuffer, Box<dyn std::error::Error>> {
         let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
         Ok(pool.install(|| rasterize(&vertices, &faces, Size::new(131, 203), None))?)

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use burn::tensor::Device;
+use hunyuan_paint::ComputeDevice;
+use hunyuan_paint_raster::gpu::GpuDevice;
 
 use crate::{
     case::{Case, CaseError},
@@ -10,13 +12,30 @@ use crate::{
     report::{Line, Report},
 };
 
-/// Where the networks of a case run. All other stages run on the CPU.
+/// Where cases run: networks and the rasteriser on a device, all other stages on the CPU.
 #[derive(Clone, Debug)]
 pub struct RunnerDevice {
-    /// The device itself.
-    pub device: Device,
-    /// Whether to apply the limits for GPUs, where a case has them.
-    pub gpu: bool,
+    networks: ComputeDevice,
+    raster: Option<GpuDevice>,
+}
+
+impl RunnerDevice {
+    /// The CPU for everything.
+    pub const CPU: Self = Self { networks: ComputeDevice::Cpu, raster: None };
+
+    /// Opens the rasteriser's GPU if the device is one. Any GPU will do for it, also in a build without the
+    /// feature that networks need there: only their cases fail then.
+    ///
+    /// # Errors
+    /// If there is no GPU.
+    pub fn new(device: ComputeDevice) -> Result<Self, CaseError> {
+        let open = || pollster::block_on(GpuDevice::request()).map_err(CaseError::under_test);
+        Ok(Self { networks: device, raster: device.is_gpu().then(open).transpose()? })
+    }
+
+    fn networks(&self) -> Result<Device, CaseError> {
+        self.networks.init().map_err(CaseError::under_test)
+    }
 }
 
 /// Checks one case folder, and returns a line for every output. What cannot be checked is a failed line.
@@ -26,11 +45,11 @@ pub fn run_case(dir: &Path, device: &RunnerDevice) -> Vec<Line> {
         Err(error) => return vec![Line::error(&dir.display().to_string(), "unknown", "case", &error)],
     };
     let failed = |error| Line::error(&case.name(), case.kind(), "case", &error);
-    let mut report = match Report::new(&case, device.gpu) {
+    let mut report = match Report::new(&case, device.raster.is_some()) {
         Ok(report) => report,
         Err(error) => return vec![failed(error)],
     };
-    let result = check(&case, &mut report, &device.device);
+    let result = check(&case, &mut report, device);
     let mut lines = report.lines().to_vec();
     if let Err(error) = result {
         lines.push(failed(error));
@@ -49,18 +68,18 @@ pub fn run_case(dir: &Path, device: &RunnerDevice) -> Vec<Line> {
     lines
 }
 
-fn check(case: &Case, report: &mut Report, device: &Device) -> Result<(), CaseError> {
+fn check(case: &Case, report: &mut Report, device: &RunnerDevice) -> Result<(), CaseError> {
     match case.kind() {
         "scheduler" => kinds::scheduler::check_scheduler(case, report),
         "torch_cpu_randn" => kinds::random::check_torch_cpu_randn(case, report),
         "torch_cuda_randn" => kinds::random::check_torch_cuda_randn(case, report),
-        "unet2d_condition" => kinds::networks::check_unet2d_condition(case, report, device),
-        "unet2p5d" => kinds::networks::check_unet2p5d(case, report, device),
-        "autoencoder_kl" => kinds::networks::check_autoencoder_kl(case, report, device),
-        "clip_text" => kinds::networks::check_clip_text(case, report, device),
-        "instruct_pix2pix" => kinds::pipelines::check_instruct_pix2pix(case, report, device),
-        "paint_multiview" => kinds::pipelines::check_paint_multiview(case, report, device),
-        "rasterize" => kinds::raster::check_rasterize(case, report),
+        "unet2d_condition" => kinds::networks::check_unet2d_condition(case, report, &device.networks()?),
+        "unet2p5d" => kinds::networks::check_unet2p5d(case, report, &device.networks()?),
+        "autoencoder_kl" => kinds::networks::check_autoencoder_kl(case, report, &device.networks()?),
+        "clip_text" => kinds::networks::check_clip_text(case, report, &device.networks()?),
+        "instruct_pix2pix" => kinds::pipelines::check_instruct_pix2pix(case, report, &device.networks()?),
+        "paint_multiview" => kinds::pipelines::check_paint_multiview(case, report, &device.networks()?),
+        "rasterize" => kinds::raster::check_rasterize(case, report, device.raster.as_ref()),
         "camera" => kinds::camera::check_camera(case, report),
         "condition_maps" => kinds::bake::check_condition_maps(case, report),
         "bake" => kinds::bake::check_bake(case, report),

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use burn::tensor::Device;
 use hunyuan_paint_testkit::runner::{RunnerDevice, run_case};
 
 fn cases() -> std::path::PathBuf {
@@ -10,8 +9,7 @@ fn cases() -> std::path::PathBuf {
 }
 
 fn check(name: &str) {
-    let device = RunnerDevice { device: Device::flex(), gpu: false };
-    let lines = run_case(&cases().join(name), &device);
+    let lines = run_case(&cases().join(name), &RunnerDevice::CPU);
     assert!(!lines.is_empty(), "{name}: nothing was compared");
     let failed: Vec<String> = lines.iter().filter(|line| !line.passed()).map(ToString::to_string).collect();
     assert!(failed.is_empty(), "\n{}", failed.join("\n"));
@@ -76,8 +74,7 @@ fn every_folder_is_a_test() -> std::io::Result<()> {
 
 #[test]
 fn a_folder_that_is_no_case_fails() {
-    let device = RunnerDevice { device: Device::flex(), gpu: false };
-    let lines = run_case(&cases().join("model_tiny"), &device);
+    let lines = run_case(&cases().join("model_tiny"), &RunnerDevice::CPU);
     assert_eq!(lines.len(), 1);
     assert!(!lines[0].passed());
 }

@@ -5,7 +5,7 @@ use std::error::Error;
 use glam::{Vec2, Vec3, Vec4};
 use hunyuan_paint::{
     mesh::{Camera, Mesh, PaintMesh},
-    raster::{NO_FACE, RasterError, Size, interpolate, rasterize},
+    raster::{NO_FACE, RasterError, RasterOptions, Size, View, interpolate, rasterize},
 };
 use image::RgbImage;
 use rayon::prelude::*;
@@ -52,7 +52,7 @@ fn unlit_view(
     for offset in subpixels() {
         let shift = (offset * ndc_per_pixel).extend(0.0).extend(0.0);
         let shifted: Vec<Vec4> = positions_clip.iter().map(|&p| p - shift * p.w).collect();
-        let visibility = rasterize(&shifted, faces, size, None)?;
+        let visibility = rasterize(&View::new(&shifted, size), faces, RasterOptions::default())?;
         let pixels = interpolate(&attributes, faces, &visibility)?;
         let samples = visibility.face_index.par_iter().zip(pixels);
         sums.par_iter_mut().zip(samples).for_each(|(sum, (face, position))| {

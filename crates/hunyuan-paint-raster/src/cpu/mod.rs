@@ -5,76 +5,148 @@
 //! 3. [`resolve`](resolve::resolve): for each pixel the barycentrics on that face
 //! 4. [`interpolate()`]: for each pixel the attributes at that place
 //!
+//! The first three are the same for both coverage rules, [`reference`] and [`fixed_point`].
+//!
 //! The image is cut into horizontal bands that know nothing of each other, so threads share nothing that is
 //! written and the result does not depend on them.
 
 mod draw;
+mod fixed_point;
 mod interpolate;
 mod project;
+mod reference;
 mod resolve;
-mod triangle;
+mod rule;
 
-use glam::Vec4;
+use std::iter;
+
 use rayon::prelude::*;
 
 pub use interpolate::{interpolate, interpolate_at};
 
-use crate::{DepthPrior, NO_FACE, RasterError, Size, VisibilityBuffer};
+use self::{
+    draw::{Band, KeyDepth},
+    fixed_point::FixedPoint,
+    reference::Reference,
+    rule::{Bounds, CoverageRule, Placement},
+};
+use crate::{
+    Coverage, DepthKey, NO_FACE, RasterError, RasterOptions, Size, View, VisibilityBuffer, view::DEPTH_SCALE,
+};
 
-/// Into how many bands an image is cut. Each looks at the row range of every face, so more bands cost
-/// time where faces are many, and fewer leave threads idle.
+/// Into how many bands an image is cut, so that threads have something to share.
 const BAND_COUNT: u32 = 64;
+
+/// How many faces a thread sorts into bands at a time.
+const FACES_PER_SHARE: usize = 1 << 14;
 
 /// Finds the nearest face at every pixel centre.
 ///
-/// `clip_positions` are in clip space: visible points have x/w, y/w and z/w from −1 to 1. Nothing is clipped
-/// or culled: a face behind the camera is drawn where the division by its negative w puts it. A pixel shows
-/// the face of the lowest depth, quantised to 2⁻¹⁸ of the range, and of those the one that comes first.
-/// A vertex that is not finite, or has w = 0, makes its faces invisible.
+/// Nothing is clipped or culled. A pixel shows the face of the lowest depth, in steps that
+/// [`DepthKey`] tells, and of those the one that comes first. A vertex that is not finite, or has w = 0,
+/// makes its faces invisible; so does, with [`Coverage::FixedPoint`], one that lies far outside.
 ///
 /// # Errors
 /// If the size is not 1 to [`Size::LIMIT`] pixels a side, a face names a vertex that does not exist, there
-/// are 2³¹ − 2 faces or more, or the depth prior has another number of values than the image has pixels.
+/// are more faces than the depth key can tell apart, or the depth prior has another number of values than
+/// the image has pixels.
 pub fn rasterize(
-    clip_positions: &[Vec4],
+    view: &View<'_>,
     faces: &[[u32; 3]],
-    size: Size,
-    depth_prior: Option<DepthPrior<'_>>,
+    options: RasterOptions,
 ) -> Result<VisibilityBuffer, RasterError> {
-    size.check()?;
-    check_vertices(faces, clip_positions.len())?;
-    if faces.len() > draw::FACE_LIMIT {
-        return Err(RasterError::TooManyFaces { limit: draw::FACE_LIMIT, found: faces.len() });
-    }
-    if let Some(prior) = depth_prior
-        && prior.depth.len() != size.pixel_count()
-    {
-        let (expected, found) = (size.pixel_count(), prior.depth.len());
-        return Err(RasterError::BufferLength { buffer: "depth prior", expected, found });
-    }
+    view.check()?;
+    check_vertices(faces, view.clip_positions.len())?;
+    let key = options.depth_key.unwrap_or(DepthKey::Packed64);
+    key.check(faces.len())?;
+    let placement = Placement::new(options.viewport, view.size);
+    Ok(match options.coverage {
+        Coverage::Reference => rasterize_by::<Reference>(view, faces, placement, KeyDepth::new(key)),
+        Coverage::FixedPoint => rasterize_by::<FixedPoint>(view, faces, placement, KeyDepth::new(key)),
+    })
+}
 
-    let vertices = project::project(clip_positions, size);
-    let row_ranges = draw::row_ranges(&vertices, faces, size);
-    let Size { width, height } = size;
-    let mut face_index = vec![NO_FACE; size.pixel_count()];
-    let mut barycentrics = vec![[0.0; 3]; size.pixel_count()];
+fn rasterize_by<R: CoverageRule>(
+    view: &View<'_>,
+    faces: &[[u32; 3]],
+    placement: Placement,
+    key: KeyDepth,
+) -> VisibilityBuffer {
+    let size @ Size { width, height } = view.size;
+    let vertices = project::project::<R>(view.clip_positions, placement);
+    let bounds_of = |corners| R::bounds(corners, size);
     let band_rows = height.div_ceil(BAND_COUNT);
     let band_pixels = band_rows as usize * width as usize;
-    face_index
+    let shares = sort_into_bands(faces, band_rows, |face| bounds_of(face.map(|i| vertices[i as usize])));
+
+    let mut face_index = vec![NO_FACE; size.pixel_count()];
+    let mut barycentrics = vec![[0.0; 3]; size.pixel_count()];
+    let depth_range = face_index
         .par_chunks_mut(band_pixels)
         .zip(barycentrics.par_chunks_mut(band_pixels))
         .enumerate()
-        .for_each(|(band, (face_index, barycentrics))| {
-            let first_row = band as u32 * band_rows;
-            let band = draw::Band { width, first_row, end_row: (first_row + band_rows).min(height) };
-            draw::draw(&vertices, faces, &row_ranges, band, depth_prior, face_index);
-            resolve::resolve(&vertices, faces, band, face_index, barycentrics);
-        });
-    Ok(VisibilityBuffer { face_index, barycentrics, width, height })
+        .filter_map(|(index, (face_index, barycentrics))| {
+            let first_row = index as u32 * band_rows;
+            let band = Band { width, rows: first_row..(first_row + band_rows).min(height) };
+            let faces_here = shares.iter().flat_map(|bands| bands.get(index)).flatten();
+            let faces_here = faces_here.map(|&face| (face, faces[face as usize]));
+            draw::draw::<R>(&vertices, faces_here, &band, bounds_of, view.depth_prior, key, face_index);
+            resolve::resolve::<R>(&vertices, faces, &band, face_index, barycentrics)
+        })
+        .reduce_with(|[near, far], [other_near, other_far]| [near.min(other_near), far.max(other_far)]);
+    VisibilityBuffer {
+        face_index,
+        barycentrics,
+        depth_range: depth_range.map(|range| range.map(|ordered| ndc_depth(R::depth_of(ordered)))),
+        width,
+        height,
+    }
+}
+
+/// NDC depth of a depth from 0 to 1.
+pub(crate) fn ndc_depth(depth: f32) -> f32 {
+    (depth - 0.5) / DEPTH_SCALE
+}
+
+/// The depth, 0 to 1, that a rule's ordered integer stands for.
+#[cfg(feature = "gpu")]
+pub(crate) fn depth_of(coverage: Coverage, ordered: u32) -> f32 {
+    match coverage {
+        Coverage::Reference => Reference::depth_of(ordered),
+        Coverage::FixedPoint => FixedPoint::depth_of(ordered),
+    }
+}
+
+/// The bits of the least depth that shows, in a rule's own numbers.
+#[cfg(feature = "gpu")]
+pub(crate) fn depth_threshold(coverage: Coverage, depth: f32) -> u32 {
+    match coverage {
+        Coverage::Reference => Reference::depth_from(depth).to_bits(),
+        Coverage::FixedPoint => FixedPoint::depth_from(depth) as u32,
+    }
+}
+
+/// For each share of the faces, and each band of rows, the faces of the share that touch the band, in order.
+fn sort_into_bands(
+    faces: &[[u32; 3]],
+    band_rows: u32,
+    bounds_of: impl Fn([u32; 3]) -> Option<Bounds> + Sync,
+) -> Vec<Vec<Vec<u32>>> {
+    let sort_share = |(share, faces): (usize, &[[u32; 3]])| {
+        let mut bands: Vec<Vec<u32>> = iter::repeat_with(Vec::new).take(BAND_COUNT as usize).collect();
+        for (&face, index) in faces.iter().zip((share * FACES_PER_SHARE) as u32..) {
+            let Some(Bounds { rows, .. }) = bounds_of(face) else { continue };
+            for band in rows.start / band_rows..=(rows.end - 1) / band_rows {
+                bands[band as usize].push(index);
+            }
+        }
+        bands
+    };
+    faces.par_chunks(FACES_PER_SHARE).enumerate().map(sort_share).collect()
 }
 
 /// Whether every face names vertices that exist.
-fn check_vertices(faces: &[[u32; 3]], vertex_count: usize) -> Result<(), RasterError> {
+pub(crate) fn check_vertices(faces: &[[u32; 3]], vertex_count: usize) -> Result<(), RasterError> {
     let missing = |vertex: &u32| *vertex as usize >= vertex_count;
     match faces.par_iter().position_first(|face| face.iter().any(missing)) {
         None => Ok(()),

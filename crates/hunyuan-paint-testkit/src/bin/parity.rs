@@ -5,13 +5,16 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use hunyuan_paint::{ComputeDevice, PaintError};
-use hunyuan_paint_testkit::runner::{RunnerDevice, run_case};
+use hunyuan_paint::ComputeDevice;
+use hunyuan_paint_testkit::{
+    case::CaseError,
+    runner::{RunnerDevice, run_case},
+};
 
 /// Checks parity cases.
 #[derive(Parser)]
 struct Arguments {
-    /// Where the networks run: cpu, wgpu, vulkan, metal or auto.
+    /// Where networks and the rasteriser run: cpu, wgpu, vulkan, metal or auto.
     #[arg(long, default_value = "cpu")]
     device: ComputeDevice,
     /// Case folders.
@@ -31,8 +34,8 @@ fn main() -> ExitCode {
 }
 
 /// Prints the report, and returns the number of failed lines.
-fn run(arguments: &Arguments) -> Result<usize, PaintError> {
-    let device = RunnerDevice { device: arguments.device.init()?, gpu: arguments.device.is_gpu() };
+fn run(arguments: &Arguments) -> Result<usize, CaseError> {
+    let device = RunnerDevice::new(arguments.device)?;
     let (mut passed, mut failed) = (0, 0);
     for case in &arguments.cases {
         for line in run_case(case, &device) {

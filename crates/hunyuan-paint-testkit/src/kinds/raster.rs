@@ -1,7 +1,11 @@
 //! `rasterize`: face index and barycentrics per pixel.
 
 use glam::Vec4;
-use hunyuan_paint_raster::{DepthPrior, NO_FACE, Size, rasterize};
+use hunyuan_paint_raster::{
+    DepthPrior, NO_FACE, RasterError, RasterOptions, Size, View, VisibilityBuffer,
+    gpu::{GpuDevice, GpuDraw, GpuMesh, GpuRasterizer},
+    rasterize,
+};
 use serde::Deserialize;
 
 use crate::{
@@ -16,11 +20,11 @@ struct Parameters {
     occlusion_truncation: f32,
 }
 
-/// Checks the kind `rasterize`.
+/// Checks the kind `rasterize`, on a GPU if there is one.
 ///
 /// # Errors
 /// If an input is missing or the mesh cannot be rasterised.
-pub fn check_rasterize(case: &Case, report: &mut Report) -> Result<(), CaseError> {
+pub fn check_rasterize(case: &Case, report: &mut Report, gpu: Option<&GpuDevice>) -> Result<(), CaseError> {
     let Parameters { width, height, occlusion_truncation } = case.parameters()?;
     let clip_positions: Vec<Vec4> =
         case.vectors::<4>("in.clip_positions")?.into_iter().map(Vec4::from).collect();
@@ -30,8 +34,12 @@ pub fn check_rasterize(case: &Case, report: &mut Report) -> Result<(), CaseError
         None => None,
     };
 
-    let visibility = rasterize(&clip_positions, &faces, Size::new(width, height), depth_prior)
-        .map_err(CaseError::under_test)?;
+    let view = View { clip_positions: &clip_positions, size: Size::new(width, height), depth_prior };
+    let visibility = match gpu {
+        None => rasterize(&view, &faces, RasterOptions::default()),
+        Some(device) => pollster::block_on(rasterize_on(device, view, &faces)),
+    }
+    .map_err(CaseError::under_test)?;
 
     // The recordings count faces from 1; 0 is the background.
     let ids = visibility.face_index.iter().map(|&f| if f == NO_FACE { 0 } else { f as i32 + 1 }).collect();
@@ -39,4 +47,15 @@ pub fn check_rasterize(case: &Case, report: &mut Report) -> Result<(), CaseError
     let ids = Array::i32(&[height, width], ids);
     let barycentrics = Array::f32(&[height, width, 3], visibility.barycentrics.as_flattened().to_vec());
     report.compare_visibility(case, ("out.face_indices", &ids), ("out.barycentrics", &barycentrics))
+}
+
+async fn rasterize_on(
+    device: &GpuDevice,
+    view: View<'_>,
+    faces: &[[u32; 3]],
+) -> Result<VisibilityBuffer, RasterError> {
+    let mesh = GpuMesh::new(device, faces, view.clip_positions.len()).await?;
+    let mut rasterizer = GpuRasterizer::new(device, RasterOptions::default()).await?;
+    let mut drawn = rasterizer.draw(&mesh, &[GpuDraw::new(view)]).await?;
+    drawn.remove(0).visibility().await
 }

@@ -1,0 +1,118 @@
+//! The rasteriser on the CPU and on a GPU: face index, barycentrics and depth range of one view.
+//!
+//! CPU times are wall-clock. GPU times are the device's own, from timestamp queries around all stages: no upload,
+//! no read-back. Without a GPU its benches are left out, and said to be.
+//!
+//! `RASTER_BENCH_MESH=file.obj` adds a mesh, seen from the front. `RASTER_BENCH_EXPORT=folder` writes what is
+//! drawn, for other rasterisers: `name.clip.bin` (four `f32` a vertex) and `name.faces.bin` (three `u32`).
+
+#![expect(clippy::expect_used, reason = "a bench without its input cannot go on")]
+#![expect(clippy::print_stderr, reason = "what is left out has to be said")]
+
+use std::{hint::black_box, path::Path, time::Duration};
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use hunyuan_paint_benches::{View3d, raster_views};
+use hunyuan_paint_raster::{
+    Coverage, DepthKey, RasterError, RasterOptions, Size, View,
+    gpu::{GpuDevice, GpuDraw, GpuMesh, GpuRasterizer},
+    rasterize,
+};
+use pollster::block_on;
+
+const SIDES: [u32; 3] = [512, 2048, 4096];
+const COVERAGES: [Coverage; 2] = [Coverage::Reference, Coverage::FixedPoint];
+
+fn cpu(criterion: &mut Criterion, views: &[View3d]) {
+    for coverage in COVERAGES {
+        let mut group = criterion.benchmark_group(format!("CPU {coverage:?}"));
+        group
+            .sample_size(10)
+            .warm_up_time(Duration::from_millis(300))
+            .measurement_time(Duration::from_secs(1));
+        let options = RasterOptions { coverage, ..Default::default() };
+        for mesh in views {
+            for side in SIDES {
+                let view = View::new(&mesh.clip_positions, Size::square(side));
+                group.bench_function(BenchmarkId::new(&mesh.name, side), |b| {
+                    b.iter(|| black_box(rasterize(&view, &mesh.faces, options)));
+                });
+            }
+        }
+        group.finish();
+    }
+}
+
+fn gpu(criterion: &mut Criterion, views: &[View3d], device: &GpuDevice) -> Result<(), RasterError> {
+    eprintln!("GPU: {}", device.description());
+    for coverage in COVERAGES {
+        for depth_key in [DepthKey::Packed32, DepthKey::Packed64, DepthKey::TwoPass32] {
+            if !device.supports(depth_key) {
+                eprintln!("left out: {depth_key:?}, which the device does not support");
+                continue;
+            }
+            let options = RasterOptions { coverage, depth_key: Some(depth_key), ..Default::default() };
+            let mut rasterizer = block_on(GpuRasterizer::new(device, options))?;
+            let mut group = criterion.benchmark_group(format!("GPU {coverage:?} {depth_key:?}"));
+            group
+                .sample_size(10)
+                .warm_up_time(Duration::from_millis(200))
+                .measurement_time(Duration::from_millis(500));
+            for mesh in views.iter().filter(|mesh| mesh.faces.len() <= depth_key.face_limit()) {
+                let uploaded = block_on(GpuMesh::new(device, &mesh.faces, mesh.clip_positions.len()))?;
+                for side in SIDES {
+                    let draw = GpuDraw::new(View::new(&mesh.clip_positions, Size::square(side)));
+                    group.bench_function(BenchmarkId::new(&mesh.name, side), |b| {
+                        b.iter_custom(|iterations| {
+                            let mut total = Duration::ZERO;
+                            let mut left = iterations;
+                            while left > 0 {
+                                // As many as a set of timestamp queries holds.
+                                let now = left.min(1000) as u32;
+                                let times = block_on(rasterizer.time(&uploaded, &draw, now));
+                                total += times
+                                    .expect("the GPU can draw and tell the time")
+                                    .iter()
+                                    .sum::<Duration>();
+                                left -= u64::from(now);
+                            }
+                            total
+                        });
+                    });
+                }
+            }
+            group.finish();
+        }
+    }
+    Ok(())
+}
+
+fn export(folder: &Path, views: &[View3d]) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    for mesh in views {
+        let floats = mesh.clip_positions.iter().flat_map(|v| v.to_array()).flat_map(f32::to_le_bytes);
+        let indices = mesh.faces.as_flattened().iter().flat_map(|i| i.to_le_bytes());
+        std::fs::write(folder.join(format!("{}.clip.bin", mesh.name)), floats.collect::<Vec<u8>>())?;
+        std::fs::write(folder.join(format!("{}.faces.bin", mesh.name)), indices.collect::<Vec<u8>>())?;
+    }
+    Ok(())
+}
+
+fn run(criterion: &mut Criterion) {
+    let mesh = std::env::var_os("RASTER_BENCH_MESH");
+    let views = raster_views(mesh.as_deref().map(Path::new)).expect("the mesh can be read");
+    if let Some(folder) = std::env::var_os("RASTER_BENCH_EXPORT") {
+        export(Path::new(&folder), &views).expect("the folder can be written");
+    }
+    cpu(criterion, &views);
+    match block_on(GpuDevice::request()) {
+        Ok(device) if device.has_timestamps() => {
+            gpu(criterion, &views, &device).expect("the GPU can draw");
+        }
+        Ok(device) => eprintln!("left out: {}, which has no timestamps", device.description()),
+        Err(error) => eprintln!("left out: {error}"),
+    }
+}
+
+criterion_group!(benches, run);
+criterion_main!(benches);

@@ -1,0 +1,19 @@
+// Stage 0: all pixels show the background, and no face is queued.
+
+@group(0) @binding(4) var<storage, read_write> counters: array<u32>;
+@group(0) @binding(5) var<storage, read_write> keys: array<u32>;
+
+@compute @workgroup_size(256)
+fn clear(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroup_count: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let index = group_of(workgroup, workgroup_count) * 256u + lane;
+    if index < arrayLength(&counters) {
+        counters[index] = 0u;
+    }
+    if index < arrayLength(&keys) {
+        keys[index] = params.background_key;
+    }
+}

@@ -1,0 +1,15 @@
+// Stage 2: for each pixel the nearest face. This much is common to its three parts: `draw_small` draws faces of a
+// few pixels, a thread each, and queues the others; `draw_medium` draws a face with a workgroup; `draw_large`
+// goes through the large ones tile by tile.
+
+// For each chunk the number of medium and of large faces.
+@group(0) @binding(4) var<storage, read_write> counters: array<atomic<u32>>;
+// Medium faces from the start on, large ones from the end backwards: there is room for each face once.
+@group(0) @binding(7) var<storage, read_write> queue: array<u32>;
+
+// Medium faces have no side of their bounding box longer than that, in pixels.
+const MEDIUM_SIDE: u32 = 31u;
+
+fn index_of(pixel: vec2<u32>) -> u32 {
+    return (pixel.y - params.first_row) * params.width + pixel.x;
+}

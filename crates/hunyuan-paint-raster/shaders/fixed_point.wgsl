@@ -1,0 +1,289 @@
+// The coverage rule in integers: watertight, and the same bits on every device.
+//
+// Only the bits of the input floats are read, so that a compiler has nothing to round, fuse or reorder. Numbers
+// of 64 bits are pairs of words, the low one first. Fractions of 1 are held in steps of 2^-24.
+
+const SUBPIXELS: i32 = 256;
+// 0.49999, half the depth range, in steps of 2^-24.
+const DEPTH_SCALE: u32 = 8388440u;
+// How far from the image's first corner a vertex may lie, in subpixels.
+const GUARD_BAND: i32 = 8388607;
+const ONE: u32 = 0x1000000u;
+
+struct Triangle {
+    // The pixel that the edge functions start from.
+    origin: vec2<u32>,
+    // The edge functions there, less 1 where pixel centres on the edge do not count, in steps of 256 and within
+    // 2^30: their signs are right for the 32 pixels to the right of it and below.
+    start: vec3<i32>,
+    // Their change per pixel, in the same steps.
+    step_x: vec3<i32>,
+    step_y: vec3<i32>,
+    // The edge functions opposite to the second and third corner, exactly.
+    beta: vec2<u32>,
+    gamma: vec2<u32>,
+    // Twice the area; a shift of NOTHING means that there is none.
+    area: Total,
+    // The first corner's depth, and from there to the others'.
+    depth: vec3<i32>,
+}
+
+const NOTHING: i32 = 64;
+
+// A sum, set up for the fractions that parts have of it.
+struct Total {
+    // How far to shift the sum to the right so that 24 bits remain.
+    shift: i32,
+    // 2^47 / the shifted sum.
+    reciprocal: u32,
+}
+
+fn multiply_wide(a: u32, b: u32) -> vec2<u32> {
+    let low = (a & 0xffffu) * (b & 0xffffu);
+    let middle_a = (a & 0xffffu) * (b >> 16u);
+    let middle_b = (a >> 16u) * (b & 0xffffu);
+    let middle = (low >> 16u) + (middle_a & 0xffffu) + (middle_b & 0xffffu);
+    let high = (a >> 16u) * (b >> 16u) + (middle_a >> 16u) + (middle_b >> 16u) + (middle >> 16u);
+    return vec2<u32>((low & 0xffffu) | (middle << 16u), high);
+}
+
+fn multiply_wide_signed(a: i32, b: i32) -> vec2<u32> {
+    let product = multiply_wide(bitcast<u32>(a), bitcast<u32>(b));
+    let correction = select(0u, bitcast<u32>(b), a < 0) + select(0u, bitcast<u32>(a), b < 0);
+    return vec2<u32>(product.x, product.y - correction);
+}
+
+fn add_wide(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
+    let low = a.x + b.x;
+    return vec2<u32>(low, a.y + b.y + select(0u, 1u, low < a.x));
+}
+
+fn negate_wide(a: vec2<u32>) -> vec2<u32> {
+    return vec2<u32>(~a.x + 1u, ~a.y + select(0u, 1u, a.x == 0u));
+}
+
+// The low word of a shift to the right, or to the left if `shift` is negative; -32 < shift < 64.
+fn shift_right_wide(a: vec2<u32>, shift: i32) -> u32 {
+    if shift <= 0 {
+        return a.x << u32(-shift);
+    }
+    if shift >= 32 {
+        return a.y >> u32(shift - 32);
+    }
+    return (a.x >> u32(shift)) | (a.y << u32(32 - shift));
+}
+
+// numerator * 2^bits / denominator, rounded down. Both have at most 24 bits, and the result must fit.
+fn long_division(numerator: u32, bits: u32, denominator: u32) -> u32 {
+    var quotient = numerator / denominator;
+    var remainder = numerator - quotient * denominator;
+    var left = bits;
+    while left > 0u {
+        let digit_bits = min(left, 8u);
+        remainder <<= digit_bits;
+        let digit = remainder / denominator;
+        remainder -= digit * denominator;
+        quotient = (quotient << digit_bits) | digit;
+        left -= digit_bits;
+    }
+    return quotient;
+}
+
+// value * factor * 2^-24, rounded to the nearest, halves away from zero.
+fn scale(value: i32, factor: u32) -> i32 {
+    let product = add_wide(multiply_wide(u32(abs(value)), factor), vec2<u32>(0x800000u, 0u));
+    let magnitude = i32((product.x >> 24u) | (product.y << 8u));
+    return select(magnitude, -magnitude, value < 0);
+}
+
+fn total_of(sum: vec2<u32>) -> Total {
+    var leading_zeros = countLeadingZeros(sum.y);
+    if sum.y == 0u {
+        leading_zeros = 32u + countLeadingZeros(sum.x);
+    }
+    let shift = 40 - i32(leading_zeros);
+    return Total(shift, long_division(0x800000u, 24u, shift_right_wide(sum, shift)));
+}
+
+// A part's fraction of a sum.
+fn fraction_of(total: Total, part: vec2<u32>) -> u32 {
+    let product = multiply_wide(shift_right_wide(part, total.shift), total.reciprocal);
+    return (product.x >> 23u) | (product.y << 9u);
+}
+
+// What a ratio is when it cannot be represented.
+const NO_RATIO: i32 = 0x7fffffff;
+
+// numerator / denominator in steps of 2^-24, rounded to the nearest, halves away from zero; NO_RATIO if it is 32
+// or more, or not a number. The denominator is positive and neither subnormal nor infinite.
+fn ratio(numerator_bits: u32, denominator_bits: u32) -> i32 {
+    var exponent = i32((numerator_bits >> 23u) & 0xffu);
+    var numerator = numerator_bits & 0x7fffffu;
+    if exponent == 255 {
+        return NO_RATIO;
+    }
+    if exponent == 0 {
+        exponent = 1;
+    } else {
+        numerator |= 0x800000u;
+    }
+    let denominator = (denominator_bits & 0x7fffffu) | 0x800000u;
+    // One bit more than is kept, for rounding.
+    let bits = exponent - i32(denominator_bits >> 23u) + 25;
+    if bits < 0 || numerator == 0u {
+        return 0;
+    }
+    if bits > 30 {
+        return NO_RATIO;
+    }
+    let halves = long_division(numerator, u32(bits), denominator);
+    if halves >= 0x40000000u {
+        return NO_RATIO;
+    }
+    let magnitude = i32((halves + 1u) >> 1u);
+    return select(magnitude, -magnitude, (numerator_bits >> 31u) == 1u);
+}
+
+// Column and row in subpixels, depth from 0 (near) to 1 (far) in steps of 2^-24, and the bits of w, 0 if the
+// vertex cannot be drawn.
+fn project_vertex(clip: vec4<u32>) -> vec4<u32> {
+    // Positive, not subnormal, finite.
+    if clip.w < 0x800000u || clip.w >= 0x7f800000u {
+        return vec4<u32>(0u);
+    }
+    let ndc = vec3<i32>(ratio(clip.x, clip.w), ratio(clip.y, clip.w), ratio(clip.z, clip.w));
+    if any(ndc == vec3<i32>(NO_RATIO)) {
+        return vec4<u32>(0u);
+    }
+    let offset = i32(params.half_pixels) * (SUBPIXELS / 2);
+    let position = vec2<i32>(
+        scale(ndc.x + i32(ONE), params.span.x * 128u),
+        scale(ndc.y + i32(ONE), params.span.y * 128u),
+    ) + offset;
+    if any(abs(position) > vec2<i32>(GUARD_BAND)) {
+        return vec4<u32>(0u);
+    }
+    let depth = scale(ndc.z, DEPTH_SCALE) + i32(ONE / 2u);
+    return vec4<u32>(bitcast<vec2<u32>>(position), bitcast<u32>(depth), clip.w);
+}
+
+fn is_drawable(corners: array<vec4<u32>, 3>) -> bool {
+    return corners[0].w != 0u && corners[1].w != 0u && corners[2].w != 0u;
+}
+
+// First column and row, end column and row of the pixels whose centres lie within the bounding box.
+fn bounds_of(corners: array<vec4<u32>, 3>) -> vec4<u32> {
+    if !is_drawable(corners) {
+        return vec4<u32>(0u);
+    }
+    let a = bitcast<vec2<i32>>(corners[0].xy);
+    let b = bitcast<vec2<i32>>(corners[1].xy);
+    let c = bitcast<vec2<i32>>(corners[2].xy);
+    // The first pixel whose centre is at or after a position; the shift rounds down.
+    let first = (min(a, min(b, c)) + 127) >> vec2<u32>(8u);
+    let end = (max(a, max(b, c)) + 128) >> vec2<u32>(8u);
+    let least = vec2<i32>(0, i32(params.first_row));
+    let greatest = vec2<i32>(i32(params.width), i32(params.first_row + params.row_count));
+    return vec4<u32>(vec4<i32>(clamp(first, least, greatest), clamp(end, least, greatest)));
+}
+
+// Whether the triangle's bounding box is longer than `pixels`, on the image or off.
+fn is_longer_than(corners: array<vec4<u32>, 3>, pixels: u32) -> bool {
+    let a = bitcast<vec2<i32>>(corners[0].xy);
+    let b = bitcast<vec2<i32>>(corners[1].xy);
+    let c = bitcast<vec2<i32>>(corners[2].xy);
+    let extent = max(a, max(b, c)) - min(a, min(b, c));
+    return max(extent.x, extent.y) > i32(pixels) * SUBPIXELS;
+}
+
+// The edge function from one corner to another, at a point.
+fn edge_at(start: vec2<i32>, end: vec2<i32>, point: vec2<i32>) -> vec2<u32> {
+    let along = end - start;
+    let to_point = point - start;
+    return add_wide(
+        multiply_wide_signed(along.x, to_point.y),
+        negate_wide(multiply_wide_signed(along.y, to_point.x)),
+    );
+}
+
+// An edge function less its bias, in steps of 256, kept within 2^30.
+fn start_of(edge: vec2<u32>, step_x: i32, step_y: i32) -> i32 {
+    // Rows grow downwards: the triangle lies right of a left edge, and below a top edge.
+    let inclusive = step_x > 0 || (step_x == 0 && step_y > 0);
+    let biased = add_wide(edge, select(vec2<u32>(0xffffffffu), vec2<u32>(0u), inclusive));
+    let steps = bitcast<i32>((biased.x >> 8u) | (biased.y << 24u));
+    let high = bitcast<i32>(biased.y);
+    if high >= 64 {
+        return 0x40000000;
+    }
+    if high < -64 {
+        return -0x40000000;
+    }
+    return steps;
+}
+
+// The triangle for the 32 pixels from `origin` on, to the right and below.
+fn triangle_of(corners: array<vec4<u32>, 3>, origin: vec2<u32>) -> Triangle {
+    let a = bitcast<vec2<i32>>(corners[0].xy);
+    var b = bitcast<vec2<i32>>(corners[1].xy);
+    var c = bitcast<vec2<i32>>(corners[2].xy);
+    var area = edge_at(a, b, c);
+    let turned = bitcast<i32>(area.y) < 0;
+    if turned {
+        area = negate_wide(area);
+        let other = b;
+        b = c;
+        c = other;
+    }
+    var triangle: Triangle;
+    if area.x == 0u && area.y == 0u {
+        triangle.area.shift = NOTHING;
+        return triangle;
+    }
+    let point = vec2<i32>(origin) * SUBPIXELS + SUBPIXELS / 2;
+    let alpha = edge_at(b, c, point);
+    let beta = edge_at(c, a, point);
+    let gamma = edge_at(a, b, point);
+    triangle.origin = origin;
+    triangle.step_x = vec3<i32>(b.y - c.y, c.y - a.y, a.y - b.y);
+    triangle.step_y = vec3<i32>(c.x - b.x, a.x - c.x, b.x - a.x);
+    triangle.start = vec3<i32>(
+        start_of(alpha, triangle.step_x.x, triangle.step_y.x),
+        start_of(beta, triangle.step_x.y, triangle.step_y.y),
+        start_of(gamma, triangle.step_x.z, triangle.step_y.z),
+    );
+    triangle.beta = beta;
+    triangle.gamma = gamma;
+    triangle.area = total_of(area);
+    let depth = bitcast<vec3<i32>>(vec3<u32>(corners[0].z, corners[1].z, corners[2].z));
+    let rise = vec2<i32>(depth.y - depth.x, depth.z - depth.x);
+    triangle.depth = vec3<i32>(depth.x, select(rise, rise.yx, turned));
+    return triangle;
+}
+
+fn covers_nothing(triangle: Triangle) -> bool {
+    return triangle.area.shift == NOTHING;
+}
+
+// An edge function at `steps` steps of 256 from where it starts, as a fraction of the area.
+fn weight_at(area: Total, start: vec2<u32>, steps: i32) -> u32 {
+    let change = vec2<u32>(bitcast<u32>(steps) << 8u, bitcast<u32>(steps >> 24u));
+    return fraction_of(area, add_wide(start, change));
+}
+
+// Depth in steps of 2^-18, or NO_FRAGMENT. `pixel_index` counts within the band.
+fn fragment_at(triangle: Triangle, pixel: vec2<u32>, pixel_index: u32) -> u32 {
+    let offset = vec2<i32>(pixel - triangle.origin);
+    let steps = triangle.step_x * offset.x + triangle.step_y * offset.y;
+    let edges = triangle.start + steps;
+    if (edges.x | edges.y | edges.z) < 0 {
+        return NO_FRAGMENT;
+    }
+    let beta = weight_at(triangle.area, triangle.beta, steps.y);
+    let gamma = weight_at(triangle.area, triangle.gamma, steps.z);
+    let depth = triangle.depth.x + scale(triangle.depth.y, beta) + scale(triangle.depth.z, gamma);
+    if depth < 0 || (params.has_depth_prior != 0u && depth < bitcast<i32>(depth_prior[pixel_index])) {
+        return NO_FRAGMENT;
+    }
+    return u32(depth) >> 6u;
+}

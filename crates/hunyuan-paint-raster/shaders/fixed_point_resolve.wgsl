@@ -1,0 +1,59 @@
+// The barycentrics of a pixel that a face covers, in integers.
+
+struct Resolved {
+    barycentrics: vec3<f32>,
+    // Depth in steps of 2^-24.
+    depth: u32,
+}
+
+// A fraction of the area, for an edge function that goes against the triangle's sense if `turned`.
+fn area_fraction(area: Total, edge: vec2<u32>, turned: bool) -> u32 {
+    return fraction_of(area, select(edge, negate_wide(edge), turned));
+}
+
+fn resolve_pixel(corners: array<vec4<u32>, 3>, pixel: vec2<u32>) -> Resolved {
+    let a = bitcast<vec2<i32>>(corners[0].xy);
+    let b = bitcast<vec2<i32>>(corners[1].xy);
+    let c = bitcast<vec2<i32>>(corners[2].xy);
+    let point = vec2<i32>(pixel) * SUBPIXELS + SUBPIXELS / 2;
+    let signed_area = edge_at(a, b, c);
+    let turned = bitcast<i32>(signed_area.y) < 0;
+    let area = total_of(select(signed_area, negate_wide(signed_area), turned));
+    let beta = area_fraction(area, edge_at(c, a, point), turned);
+    let gamma = area_fraction(area, edge_at(a, b, point), turned);
+
+    let depths = bitcast<vec3<i32>>(vec3<u32>(corners[0].z, corners[1].z, corners[2].z));
+    let depth = depths.x + scale(depths.y - depths.x, beta) + scale(depths.z - depths.x, gamma);
+
+    let w = vec3<u32>(corners[0].w, corners[1].w, corners[2].w);
+    let fractions = perspective_correct(w, vec3<u32>(ONE - beta - gamma, beta, gamma));
+    // Both the conversion and the product are exact.
+    return Resolved(vec3<f32>(fractions) * 0.000000059604644775390625, u32(depth));
+}
+
+// The nearest w divided by another, in steps of 2^-30.
+fn inverse_of(w: u32, nearest: u32) -> u32 {
+    let bits = 30 + i32(nearest >> 23u) - i32(w >> 23u);
+    if bits < 0 {
+        return 0u;
+    }
+    return long_division((nearest & 0x7fffffu) | 0x800000u, u32(bits), (w & 0x7fffffu) | 0x800000u);
+}
+
+// Fractions on the image to fractions in space. Positive floats are in the order of their bits.
+fn perspective_correct(w: vec3<u32>, on_image: vec3<u32>) -> vec3<u32> {
+    let nearest = min(w.x, min(w.y, w.z));
+    if all(w == vec3<u32>(nearest)) {
+        return on_image;
+    }
+    let alpha = multiply_wide(on_image.x, inverse_of(w.x, nearest));
+    let beta = multiply_wide(on_image.y, inverse_of(w.y, nearest));
+    let gamma = multiply_wide(on_image.z, inverse_of(w.z, nearest));
+    let sum = add_wide(add_wide(alpha, beta), gamma);
+    if sum.x == 0u && sum.y == 0u {
+        return on_image;
+    }
+    let total = total_of(sum);
+    let fractions = vec2<u32>(fraction_of(total, beta), fraction_of(total, gamma));
+    return vec3<u32>(ONE - fractions.x - fractions.y, fractions);
+}

@@ -1,0 +1,16 @@
+// The original's barycentrics of a pixel that a face covers.
+
+struct Resolved {
+    barycentrics: vec3<f32>,
+    // Depth as an integer that keeps the order: the bits of a float that is not negative.
+    depth: u32,
+}
+
+fn resolve_pixel(corners: array<vec4<u32>, 3>, pixel: vec2<u32>) -> Resolved {
+    let triangle = triangle_of(corners, pixel);
+    let on_image = barycentrics_at(triangle, pixel);
+    let depth = on_image.x * triangle.depth.x + on_image.y * triangle.depth.y + on_image.z * triangle.depth.z;
+    let in_space = on_image / bitcast<vec3<f32>>(vec3<u32>(corners[0].w, corners[1].w, corners[2].w));
+    let scale = 1.0 / (in_space.x + in_space.y + in_space.z);
+    return Resolved(in_space * scale, bitcast<u32>(max(depth, 0.0)));
+}

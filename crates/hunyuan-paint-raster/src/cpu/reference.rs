@@ -1,0 +1,172 @@
+//! The original's coverage rule, float32 to the last operation.
+//!
+//! The weights of the second and third vertex are ratios of signed areas; the first is what remains of 1. The
+//! order of operations is the original's, float32 but for that remainder.
+
+use std::{array::from_fn, ops::Range};
+
+use glam::Vec4;
+
+use super::rule::{Bounds, CoverageRule, Fragments, LANES, Placement};
+use crate::{Size, view::DEPTH_SCALE};
+
+/// Steps of depth; quantising makes the order of faces decide between surfaces that touch.
+const DEPTH_STEPS: f32 = (1 << 18) as f32;
+
+/// See [`Coverage::Reference`](crate::Coverage::Reference).
+pub(super) struct Reference;
+
+/// A vertex on the image.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ScreenVertex {
+    /// Column; pixel centres lie at n + 0.5.
+    x: f32,
+    /// Row, likewise.
+    y: f32,
+    /// Depth from 0 (near) to 1 (far).
+    depth: f32,
+    /// The clip-space w, for perspective correction.
+    w: f32,
+}
+
+/// A triangle with an area, set up for barycentrics at many points.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Triangle {
+    vertices: [ScreenVertex; 3],
+    /// Second vertex minus first.
+    ab: [f32; 2],
+    /// Third vertex minus first.
+    ac: [f32; 2],
+    inverse_area: f32,
+}
+
+impl Triangle {
+    /// The barycentrics along the row of pixels with that y, as a function of `L` neighbouring x at once.
+    fn along_row<const L: usize>(&self, y: f32) -> impl Fn([f32; L]) -> [[f32; L]; 3] + use<L> {
+        let Self { vertices: [a, ..], ab, ac, inverse_area } = *self;
+        let dy = y - a.y;
+        let (ac_dy, ab_dy) = (ac[0] * dy, ab[0] * dy);
+        move |x| {
+            let dx = x.map(|x| x - a.x);
+            let beta = dx.map(|dx| (ac_dy - dx * ac[1]) * inverse_area);
+            let gamma = dx.map(|dx| (dx * ab[1] - ab_dy) * inverse_area);
+            let alpha = from_fn(|i| (1.0 - f64::from(beta[i]) - f64::from(gamma[i])) as f32);
+            [alpha, beta, gamma]
+        }
+    }
+
+    /// Depth at `L` points; linear on the image.
+    fn depth<const L: usize>(&self, [alpha, beta, gamma]: [[f32; L]; 3]) -> [f32; L] {
+        let [a, b, c] = self.vertices.map(|v| v.depth);
+        from_fn(|i| alpha[i] * a + beta[i] * b + gamma[i] * c)
+    }
+
+    /// Barycentrics on the image to barycentrics in space.
+    fn perspective_correct(&self, barycentrics: [f32; 3]) -> [f32; 3] {
+        let [a, b, c] = self.vertices.map(|v| v.w);
+        let [alpha, beta, gamma] = barycentrics;
+        let [alpha, beta, gamma] = [alpha / a, beta / b, gamma / c];
+        let scale = 1.0 / (alpha + beta + gamma);
+        [alpha * scale, beta * scale, gamma * scale]
+    }
+}
+
+impl CoverageRule for Reference {
+    type Vertex = ScreenVertex;
+    type Triangle = Triangle;
+    type Depth = f32;
+
+    fn project(clip: Vec4, placement: Placement) -> ScreenVertex {
+        let [x_span, y_span] = placement.span.map(|span| span as f32);
+        let offset = placement.half_pixels as f32 * 0.5;
+        ScreenVertex {
+            x: (clip.x / clip.w * 0.5 + 0.5) * x_span + offset,
+            y: (clip.y / clip.w * 0.5 + 0.5) * y_span + offset,
+            depth: clip.z / clip.w * DEPTH_SCALE + 0.5,
+            w: clip.w,
+        }
+    }
+
+    fn bounds(corners: [ScreenVertex; 3], size: Size) -> Option<Bounds> {
+        let columns = pixel_range(corners.map(|v| v.x), size.width);
+        let rows = pixel_range(corners.map(|v| v.y), size.height);
+        (!columns.is_empty() && !rows.is_empty()).then_some(Bounds { columns, rows })
+    }
+
+    fn triangle(vertices: [ScreenVertex; 3]) -> Option<Triangle> {
+        let [a, b, c] = vertices;
+        let finite = vertices.iter().all(|v| v.x.is_finite() && v.y.is_finite());
+        let (ab, ac) = ([b.x - a.x, b.y - a.y], [c.x - a.x, c.y - a.y]);
+        let area = ac[0] * ab[1] - ab[0] * ac[1];
+        (finite && area != 0.0).then(|| Triangle { vertices, ab, ac, inverse_area: 1.0 / area })
+    }
+
+    #[inline]
+    fn cover_row(triangle: &Triangle, row: u32) -> impl Fn(u32) -> Option<Fragments<f32>> {
+        let barycentrics_at = triangle.along_row::<LANES>(row as f32 + 0.5);
+        move |column| {
+            let barycentrics = barycentrics_at(from_fn(|i| (column as usize + i) as f32 + 0.5));
+            let [alpha, beta, gamma] = barycentrics;
+            // None is above 1 if none is below 0: alpha is what the others leave of 1, and keeps its sign.
+            let covered: [bool; LANES] =
+                from_fn(|i| (alpha[i] >= 0.0) & (beta[i] >= 0.0) & (gamma[i] >= 0.0));
+            (covered != [false; LANES]).then(|| Fragments { covered, depth: triangle.depth(barycentrics) })
+        }
+    }
+
+    fn depth_from(depth: f32) -> f32 {
+        depth
+    }
+
+    /// `None` where the original's integer is negative or has overflowed, which never wins over the background.
+    #[inline]
+    fn quantise(depth: f32) -> Option<u32> {
+        let steps = depth * DEPTH_STEPS;
+        (steps > -1.0 && steps < i32::MAX as f32).then_some(steps as i32 as u32)
+    }
+
+    fn resolve(triangle: &Triangle, column: u32, row: u32) -> ([f32; 3], u32) {
+        let on_image = triangle.along_row(row as f32 + 0.5)([column as f32 + 0.5]);
+        let [depth] = triangle.depth(on_image);
+        // The bits of floats of one sign are in order.
+        (triangle.perspective_correct(on_image.map(|[weight]| weight)), depth.max(0.0).to_bits())
+    }
+
+    fn depth_of(ordered: u32) -> f32 {
+        f32::from_bits(ordered)
+    }
+}
+
+/// The pixels along one axis of an image that a bounding box touches, and one more on its far side.
+fn pixel_range(coordinates: [f32; 3], pixel_count: u32) -> Range<u32> {
+    let [a, b, c] = coordinates;
+    let (min, max) = (a.min(b.min(c)), a.max(b.max(c)));
+    // These casts saturate, and turn NaN into 0.
+    let end = ((max + 1.0).ceil() as u32).min(pixel_count);
+    (min as u32).min(end)..end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixel_ranges_are_safe_for_any_float() {
+        assert_eq!(pixel_range([2.7, 5.0, 3.1], 10), 2..6);
+        assert_eq!(pixel_range([2.7, 5.1, 3.1], 10), 2..7);
+        assert_eq!(pixel_range([-4.0, 1e30, 3.0], 10), 0..10);
+        assert_eq!(pixel_range([-4.0, -3.0, -2.5], 10), 0..0);
+        assert_eq!(pixel_range([1e30, 2e30, 3e30], 10), 10..10);
+        assert_eq!(pixel_range([f32::NEG_INFINITY, f32::INFINITY, 0.0], 10), 0..10);
+        assert_eq!(pixel_range([f32::NAN; 3], 10), 0..0);
+    }
+
+    #[test]
+    fn depths_out_of_range_never_win() {
+        assert_eq!(Reference::quantise(0.5), Some(1 << 17));
+        assert_eq!(Reference::quantise(-1e-6), Some(0));
+        for depth in [-1e-5, 1e4, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            assert_eq!(Reference::quantise(depth), None, "{depth}");
+        }
+    }
+}

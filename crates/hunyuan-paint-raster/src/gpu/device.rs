@@ -1,0 +1,199 @@
+//! The device, and what can go wrong with it.
+
+use futures_channel::oneshot;
+use wgpu::util::{BufferInitDescriptor, DeviceExt};
+
+use crate::{DepthKey, RasterError};
+
+/// What a shader can do with it that WebGPU does not promise, and that is asked for where it is there.
+const WELCOME_FEATURES: wgpu::Features = wgpu::Features::SHADER_INT64
+    .union(wgpu::Features::SHADER_INT64_ATOMIC_MIN_MAX)
+    .union(wgpu::Features::TIMESTAMP_QUERY);
+
+/// How many bytes are read back at once.
+const READ_BYTES: u64 = 64 << 20;
+
+/// A GPU, or a software stand-in for one. Clones share it.
+#[derive(Clone, Debug)]
+pub struct GpuDevice {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    binding_limit: u64,
+}
+
+impl GpuDevice {
+    /// Opens the system's fastest GPU. The variables `WGPU_BACKEND` (`vulkan`, `metal`, `dx12`) and
+    /// `WGPU_ADAPTER_NAME` (a part of a name) choose another one.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot be opened.
+    pub async fn request() -> Result<Self, RasterError> {
+        let no_gpu = |reason: &dyn std::fmt::Display| RasterError::NoGpu { reason: reason.to_string() };
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+        let adapter = match wgpu::util::initialize_adapter_from_env(&instance, None).await {
+            Ok(adapter) => adapter,
+            Err(wgpu::RequestAdapterError::EnvNotSet) => {
+                let power_preference = wgpu::PowerPreference::HighPerformance;
+                let options = wgpu::RequestAdapterOptions { power_preference, ..Default::default() };
+                instance.request_adapter(&options).await.map_err(|error| no_gpu(&error))?
+            }
+            Err(error) => return Err(no_gpu(&error)),
+        };
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("hunyuan-paint-raster"),
+            required_features: adapter.features() & WELCOME_FEATURES,
+            required_limits: adapter.limits(),
+            ..Default::default()
+        };
+        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|error| no_gpu(&error))?;
+        Ok(Self::from_wgpu(device, queue))
+    }
+
+    /// Uses a device that is already open. [`DepthKey::Packed64`] needs it to have been opened with
+    /// `SHADER_INT64` and `SHADER_INT64_ATOMIC_MIN_MAX`, timing with `TIMESTAMP_QUERY`, and all with at least 7
+    /// storage buffers a stage.
+    pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Self {
+        let limits = device.limits();
+        let binding_limit = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
+        Self { device, queue, binding_limit }
+    }
+
+    /// Makes no buffer larger than that: larger images are drawn in bands, larger meshes in chunks. Without this
+    /// it is what the device can bind.
+    #[must_use]
+    pub fn with_binding_limit(mut self, bytes: u64) -> Self {
+        self.binding_limit = self.binding_limit.min(bytes);
+        self
+    }
+
+    /// The size of the largest buffer, in bytes.
+    pub fn binding_limit(&self) -> u64 {
+        self.binding_limit
+    }
+
+    /// The device's name, kind and driver, for people.
+    pub fn description(&self) -> String {
+        let info = self.device.adapter_info();
+        format!("{} ({:?}, {})", info.name, info.backend, info.driver_info)
+    }
+
+    /// Whether the device can hold keys of that kind.
+    pub fn supports(&self, depth_key: DepthKey) -> bool {
+        let needed = wgpu::Features::SHADER_INT64 | wgpu::Features::SHADER_INT64_ATOMIC_MIN_MAX;
+        depth_key != DepthKey::Packed64 || self.device.features().contains(needed)
+    }
+
+    /// The fastest exact key that the device has.
+    pub fn best_depth_key(&self) -> DepthKey {
+        if self.supports(DepthKey::Packed64) { DepthKey::Packed64 } else { DepthKey::TwoPass32 }
+    }
+
+    /// Whether the device can tell how long it takes.
+    pub fn has_timestamps(&self) -> bool {
+        self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
+    }
+
+    /// The device itself.
+    pub fn wgpu_device(&self) -> &wgpu::Device {
+        &self.device
+    }
+
+    /// Its queue.
+    pub fn wgpu_queue(&self) -> &wgpu::Queue {
+        &self.queue
+    }
+
+    /// Does something with the device, and returns what the device has to say against it.
+    pub(super) async fn checked<T>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce() -> Result<T, RasterError>,
+    ) -> Result<T, RasterError> {
+        let (result, outcomes) = {
+            let filters =
+                [wgpu::ErrorFilter::Internal, wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::OutOfMemory];
+            let [internal, validation, memory] = filters.map(|filter| self.device.push_error_scope(filter));
+            let result = work();
+            // The last one pushed is the first one popped.
+            (result, (memory.pop(), validation.pop(), internal.pop()))
+        };
+        let (memory, validation, internal) = outcomes;
+        let outcomes = [memory.await, validation.await, internal.await];
+        match outcomes.into_iter().flatten().next() {
+            Some(error) => Err(RasterError::Gpu { operation, reason: error.to_string() }),
+            None => result,
+        }
+    }
+
+    /// A buffer of zeros that shaders can read and write.
+    pub(super) fn storage(&self, label: &'static str, bytes: u64) -> wgpu::Buffer {
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+        self.buffer(label, bytes, usage)
+    }
+
+    pub(super) fn buffer(&self, label: &'static str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        // An empty binding is not allowed.
+        let size = bytes.max(16);
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size,
+            usage,
+            mapped_at_creation: false,
+        })
+    }
+
+    /// A buffer with contents.
+    pub(super) fn upload(
+        &self,
+        label: &'static str,
+        contents: &[u8],
+        usage: wgpu::BufferUsages,
+    ) -> wgpu::Buffer {
+        let contents = if contents.is_empty() { &[0; 16] } else { contents };
+        self.device.create_buffer_init(&BufferInitDescriptor { label: Some(label), contents, usage })
+    }
+
+    /// Appends the first `bytes` of a buffer to `target`.
+    pub(super) async fn read(
+        &self,
+        buffer: &wgpu::Buffer,
+        bytes: u64,
+        target: &mut Vec<u8>,
+    ) -> Result<(), RasterError> {
+        let piece_bytes = bytes.min(READ_BYTES);
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let staging = self.checked("allocating", || Ok(self.buffer("read back", piece_bytes, usage))).await?;
+        let mut offset = 0;
+        while offset < bytes {
+            let size = (bytes - offset).min(piece_bytes);
+            let failed = |reason: String| RasterError::Gpu { operation: "reading back", reason };
+            let (sender, receiver) = oneshot::channel();
+            self.checked("reading back", || {
+                let mut encoder = self.device.create_command_encoder(&Default::default());
+                encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, size);
+                self.queue.submit([encoder.finish()]);
+                staging.map_async(wgpu::MapMode::Read, 0..size, |result| {
+                    // Nobody listens if the caller has given up.
+                    let _ = sender.send(result);
+                });
+                Ok(())
+            })
+            .await?;
+            // Browsers do that by themselves.
+            self.device
+                .poll(wgpu::PollType::wait_indefinitely())
+                .map_err(|error| failed(error.to_string()))?;
+            match receiver.await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Err(failed(error.to_string())),
+                Err(error) => return Err(failed(error.to_string())),
+            }
+            let view = staging.get_mapped_range(0..size).map_err(|error| failed(error.to_string()))?;
+            target.extend_from_slice(&view);
+            drop(view);
+            staging.unmap();
+            offset += size;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,209 @@
+//! Faces and vertex attributes on the GPU, cut into chunks that the device can bind.
+
+use glam::Vec4;
+
+use super::device::GpuDevice;
+use crate::{RasterError, cpu::check_vertices};
+
+/// Bytes of a vertex in clip space or on the image, and of four attributes.
+const VERTEX_BYTES: u64 = 16;
+/// Bytes of a face.
+const FACE_BYTES: u64 = 12;
+/// How many numbers of a vertex are interpolated at a time.
+pub(super) const GROUP_CHANNELS: usize = 4;
+
+/// A mesh's faces on the GPU, ready for any number of views.
+#[derive(Debug)]
+pub struct GpuMesh {
+    pub(super) chunks: Vec<Chunk>,
+    /// For each chunk the number of queued medium and large faces.
+    pub(super) counters: wgpu::Buffer,
+    vertex_count: usize,
+    face_count: usize,
+}
+
+/// Some of a mesh's faces.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    pub(super) first_face: u32,
+    pub(super) face_count: u32,
+    pub(super) vertex_count: u32,
+    /// Which of the mesh's vertices the chunk has; `None` if all of them.
+    gather: Option<Vec<u32>>,
+    /// Vertex indices, three a face.
+    pub(super) faces: wgpu::Buffer,
+    /// The vertices on the image, of the view that is drawn.
+    pub(super) vertices: wgpu::Buffer,
+    /// Faces that are too large for a thread each.
+    pub(super) queue: wgpu::Buffer,
+}
+
+impl GpuMesh {
+    /// Uploads the faces of a mesh that has `vertex_count` vertices.
+    ///
+    /// # Errors
+    /// If a face names a vertex that does not exist, there are more faces than any key can tell apart, or
+    /// the device has no room.
+    pub async fn new(
+        device: &GpuDevice,
+        faces: &[[u32; 3]],
+        vertex_count: usize,
+    ) -> Result<Self, RasterError> {
+        check_vertices(faces, vertex_count)?;
+        crate::DepthKey::TwoPass32.check(faces.len())?;
+        device
+            .checked("uploading a mesh", || {
+                let limit = device.binding_limit();
+                let chunks: Vec<Chunk> = if vertex_count as u64 * VERTEX_BYTES <= limit {
+                    let faces_per_chunk = (limit / FACE_BYTES).max(1) as usize;
+                    split(faces, faces_per_chunk)
+                        .map(|(first, faces)| Chunk::new(device, first, faces, vertex_count, None))
+                        .collect()
+                } else {
+                    // Each corner of a face becomes a vertex.
+                    let faces_per_chunk = (limit / (3 * VERTEX_BYTES)).max(1) as usize;
+                    split(faces, faces_per_chunk)
+                        .map(|(first, faces)| {
+                            let corners: Vec<[u32; 3]> =
+                                (0..faces.len() as u32).map(|face| [0, 1, 2].map(|i| 3 * face + i)).collect();
+                            let gather = faces.as_flattened().to_vec();
+                            Chunk::new(device, first, &corners, gather.len(), Some(gather))
+                        })
+                        .collect()
+                };
+                let counters = device.storage("counters", chunks.len() as u64 * 8);
+                Ok(Self { chunks, counters, vertex_count, face_count: faces.len() })
+            })
+            .await
+    }
+
+    /// The number of vertices that a view has to have.
+    pub fn vertex_count(&self) -> usize {
+        self.vertex_count
+    }
+
+    /// The number of faces.
+    pub fn face_count(&self) -> usize {
+        self.face_count
+    }
+
+    pub(super) fn check_vertex_values(&self, buffer: &'static str, found: usize) -> Result<(), RasterError> {
+        match self.vertex_count {
+            expected if expected != found => Err(RasterError::BufferLength { buffer, expected, found }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Pieces of at most `length` faces, at least one, each with the index of its first face.
+fn split(faces: &[[u32; 3]], length: usize) -> impl Iterator<Item = (u32, &[[u32; 3]])> {
+    let none: &[[u32; 3]] = &[];
+    let pieces = faces.chunks(length).zip(0_usize..).map(move |(piece, i)| ((i * length) as u32, piece));
+    pieces.chain(faces.is_empty().then_some((0, none)))
+}
+
+impl Chunk {
+    fn new(
+        device: &GpuDevice,
+        first_face: u32,
+        faces: &[[u32; 3]],
+        vertex_count: usize,
+        gather: Option<Vec<u32>>,
+    ) -> Self {
+        Self {
+            first_face,
+            face_count: faces.len() as u32,
+            vertex_count: vertex_count as u32,
+            gather,
+            faces: device.upload("faces", bytemuck::cast_slice(faces), wgpu::BufferUsages::STORAGE),
+            vertices: device.storage("vertices on the image", vertex_count as u64 * VERTEX_BYTES),
+            queue: device.storage("queue", faces.len() as u64 * 4),
+        }
+    }
+
+    /// Uploads the chunk's vertices in clip space.
+    pub(super) fn upload_positions(&self, device: &GpuDevice, clip_positions: &[Vec4]) -> wgpu::Buffer {
+        let upload = |positions: &[Vec4]| {
+            device.upload("clip positions", bytemuck::cast_slice(positions), wgpu::BufferUsages::STORAGE)
+        };
+        match &self.gather {
+            None => upload(clip_positions),
+            Some(gather) => {
+                let corners: Vec<Vec4> =
+                    gather.iter().map(|&vertex| clip_positions[vertex as usize]).collect();
+                upload(&corners)
+            }
+        }
+    }
+}
+
+/// Vertex attributes on the GPU, for one mesh.
+#[derive(Debug)]
+pub struct GpuAttributes {
+    channel_count: usize,
+    vertex_count: usize,
+    /// For each chunk, groups of up to [`GROUP_CHANNELS`] numbers a vertex.
+    pub(super) chunks: Vec<Vec<AttributeGroup>>,
+}
+
+#[derive(Debug)]
+pub(super) struct AttributeGroup {
+    pub(super) first_channel: u32,
+    pub(super) channel_count: u32,
+    pub(super) values: wgpu::Buffer,
+}
+
+impl GpuAttributes {
+    /// Uploads `N` numbers for each of the mesh's vertices.
+    ///
+    /// # Errors
+    /// If there are not as many as the mesh has vertices, or the device has no room.
+    pub async fn new<const N: usize>(
+        device: &GpuDevice,
+        mesh: &GpuMesh,
+        attributes: &[[f32; N]],
+    ) -> Result<Self, RasterError> {
+        mesh.check_vertex_values("attributes", attributes.len())?;
+        device
+            .checked("uploading attributes", || {
+                let group = |chunk: &Chunk, first: usize| {
+                    let channels = first..N.min(first + GROUP_CHANNELS);
+                    let of_vertex = |vertex: usize| &attributes[vertex][channels.clone()];
+                    let values: Vec<f32> = match &chunk.gather {
+                        None => (0..attributes.len()).flat_map(of_vertex).copied().collect(),
+                        Some(gather) => {
+                            gather.iter().flat_map(|&vertex| of_vertex(vertex as usize)).copied().collect()
+                        }
+                    };
+                    let bytes = bytemuck::cast_slice(&values);
+                    AttributeGroup {
+                        first_channel: first as u32,
+                        channel_count: channels.len() as u32,
+                        values: device.upload("attributes", bytes, wgpu::BufferUsages::STORAGE),
+                    }
+                };
+                let groups =
+                    |chunk| (0..N).step_by(GROUP_CHANNELS).map(|first| group(chunk, first)).collect();
+                let chunks = mesh.chunks.iter().map(groups).collect();
+                Ok(Self { channel_count: N, vertex_count: attributes.len(), chunks })
+            })
+            .await
+    }
+
+    /// Numbers for each vertex.
+    pub fn channel_count(&self) -> usize {
+        self.channel_count
+    }
+
+    pub(super) fn check(&self, mesh: &GpuMesh) -> Result<(), RasterError> {
+        mesh.check_vertex_values("attributes", self.vertex_count)?;
+        match mesh.chunks.len() {
+            expected if expected != self.chunks.len() => Err(RasterError::BufferLength {
+                buffer: "attribute chunks",
+                expected,
+                found: self.chunks.len(),
+            }),
+            _ => Ok(()),
+        }
+    }
+}

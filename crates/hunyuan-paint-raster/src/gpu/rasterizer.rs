@@ -1,0 +1,490 @@
+//! Which stages run, on what, in which order.
+
+use std::{iter, ops::Range, time::Duration};
+
+use super::{
+    device::GpuDevice,
+    mesh::{Chunk, GpuAttributes, GpuMesh},
+    shaders::Stage,
+    view::{GpuBand, GpuView},
+};
+use crate::{DepthKey, RasterError, RasterOptions, Size, View, cpu::depth_threshold};
+
+/// Threads of a workgroup in the stages that give each pixel, vertex or face a thread.
+const GROUP_SIZE: u32 = 256;
+/// How many workgroups share the medium faces.
+const MEDIUM_GROUPS: u32 = 4096;
+/// The side of a tile of the large faces, in pixels.
+const TILE: u32 = 32;
+
+/// What is drawn of a mesh.
+#[derive(Clone, Copy, Debug)]
+pub struct GpuDraw<'a> {
+    /// The camera's view.
+    pub view: View<'a>,
+    /// What is interpolated at the pixels.
+    pub attributes: Option<&'a GpuAttributes>,
+    /// Whether the pixels that show a face are marked.
+    pub mask: bool,
+}
+
+impl<'a> GpuDraw<'a> {
+    /// Faces and barycentrics only.
+    pub const fn new(view: View<'a>) -> Self {
+        Self { view, attributes: None, mask: false }
+    }
+}
+
+/// The rasteriser on a GPU.
+#[derive(Debug)]
+pub struct GpuRasterizer {
+    device: GpuDevice,
+    options: RasterOptions,
+    depth_key: DepthKey,
+    pipelines: Vec<(Stage, wgpu::ComputePipeline)>,
+    /// A key for each pixel of a band; drawings follow one another and share it.
+    keys: Option<wgpu::Buffer>,
+}
+
+/// One dispatch of a stage.
+#[derive(Debug)]
+struct Dispatch {
+    stage: Stage,
+    bind_group: wgpu::BindGroup,
+    group_count: u32,
+}
+
+/// The workgroups that give so many pixels, vertices or faces a thread each.
+const fn groups_for(thread_count: u32) -> u32 {
+    thread_count.div_ceil(GROUP_SIZE)
+}
+
+impl GpuRasterizer {
+    /// Compiles the shaders.
+    ///
+    /// # Errors
+    /// If the device lacks what the depth key needs, or refuses a shader.
+    pub async fn new(device: &GpuDevice, options: RasterOptions) -> Result<Self, RasterError> {
+        let depth_key = options.depth_key.unwrap_or_else(|| device.best_depth_key());
+        if !device.supports(depth_key) {
+            return Err(RasterError::UnsupportedDepthKey { depth_key });
+        }
+        let compile = |stage: Stage| {
+            let source = stage.source(options.coverage, depth_key);
+            let module = device.wgpu_device().create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: Some(stage.name()),
+                source: wgpu::ShaderSource::Wgsl(source.into()),
+            });
+            let descriptor = wgpu::ComputePipelineDescriptor {
+                label: Some(stage.name()),
+                layout: None,
+                module: &module,
+                entry_point: Some(stage.name()),
+                compilation_options: Default::default(),
+                cache: None,
+            };
+            (stage, device.wgpu_device().create_compute_pipeline(&descriptor))
+        };
+        let compile_all = || Ok(Stage::ALL.into_iter().map(compile).collect());
+        let pipelines = device.checked("compiling shaders", compile_all).await?;
+        Ok(Self { device: device.clone(), options, depth_key, pipelines, keys: None })
+    }
+
+    /// The key that pixels are given.
+    pub fn depth_key(&self) -> DepthKey {
+        self.depth_key
+    }
+
+    /// Draws views of a mesh, in one submission. The results stay on the GPU.
+    ///
+    /// # Errors
+    /// If a view or its attributes do not fit the mesh, there are more faces than the depth key can tell
+    /// apart, or the device has no room or is lost.
+    pub async fn draw(&mut self, mesh: &GpuMesh, draws: &[GpuDraw<'_>]) -> Result<Vec<GpuView>, RasterError> {
+        let device = self.device.clone();
+        device
+            .checked("drawing", || {
+                let mut dispatches = Vec::new();
+                let mut views = Vec::new();
+                for draw in draws {
+                    views.push(self.plan(mesh, draw, &mut dispatches)?);
+                }
+                let mut encoder = device.wgpu_device().create_command_encoder(&Default::default());
+                self.record(&mut encoder.begin_compute_pass(&Default::default()), &dispatches)?;
+                device.wgpu_queue().submit([encoder.finish()]);
+                Ok(views)
+            })
+            .await
+    }
+
+    /// How long the device takes for one view, by its own clock: `repetitions` times for all stages together.
+    ///
+    /// # Errors
+    /// As [`draw`](Self::draw), and if the device has no clock.
+    pub async fn time(
+        &mut self,
+        mesh: &GpuMesh,
+        draw: &GpuDraw<'_>,
+        repetitions: u32,
+    ) -> Result<Vec<Duration>, RasterError> {
+        let mut dispatches = Vec::new();
+        let device = self.device.clone();
+        let _view = device.checked("drawing", || self.plan(mesh, draw, &mut dispatches)).await?;
+        let passes: Vec<&[Dispatch]> = iter::repeat_n(&dispatches[..], repetitions as usize).collect();
+        self.time_passes(&passes).await
+    }
+
+    /// How long the device takes for each stage of one view, in order. Each is timed by itself, so that the sum
+    /// is more than [`time`](Self::time) tells.
+    ///
+    /// # Errors
+    /// As [`time`](Self::time).
+    pub async fn time_stages(
+        &mut self,
+        mesh: &GpuMesh,
+        draw: &GpuDraw<'_>,
+    ) -> Result<Vec<(Stage, Duration)>, RasterError> {
+        let mut dispatches = Vec::new();
+        let device = self.device.clone();
+        let _view = device.checked("drawing", || self.plan(mesh, draw, &mut dispatches)).await?;
+        let passes: Vec<&[Dispatch]> = dispatches.chunks(1).collect();
+        let times = self.time_passes(&passes).await?;
+        Ok(dispatches.iter().map(|dispatch| dispatch.stage).zip(times).collect())
+    }
+
+    async fn time_passes(&self, passes: &[&[Dispatch]]) -> Result<Vec<Duration>, RasterError> {
+        let device = &self.device;
+        let operation = "timing";
+        if !device.has_timestamps() {
+            return Err(RasterError::Gpu { operation, reason: "the device has no timestamp queries".into() });
+        }
+        let count = 2 * passes.len() as u32;
+        let bytes = u64::from(count) * 8;
+        let resolved = device
+            .checked(operation, || {
+                let queries = device.wgpu_device().create_query_set(&wgpu::QuerySetDescriptor {
+                    label: Some("timestamps"),
+                    ty: wgpu::QueryType::Timestamp,
+                    count,
+                });
+                let usage = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
+                let resolved = device.buffer("timestamps", bytes, usage);
+                let mut encoder = device.wgpu_device().create_command_encoder(&Default::default());
+                for (dispatches, pass) in passes.iter().zip(0..) {
+                    let timestamp_writes = wgpu::ComputePassTimestampWrites {
+                        query_set: &queries,
+                        beginning_of_pass_write_index: Some(2 * pass),
+                        end_of_pass_write_index: Some(2 * pass + 1),
+                    };
+                    let descriptor =
+                        wgpu::ComputePassDescriptor { label: None, timestamp_writes: Some(timestamp_writes) };
+                    self.record(&mut encoder.begin_compute_pass(&descriptor), dispatches)?;
+                }
+                encoder.resolve_query_set(&queries, 0..count, &resolved, 0);
+                device.wgpu_queue().submit([encoder.finish()]);
+                Ok(resolved)
+            })
+            .await?;
+        let mut read = Vec::new();
+        device.read(&resolved, bytes, &mut read).await?;
+        let ticks: Vec<[u64; 2]> = bytemuck::pod_collect_to_vec(&read);
+        let period = f64::from(device.wgpu_queue().get_timestamp_period());
+        let duration = |[start, end]: [u64; 2]| end.saturating_sub(start) as f64 * period * 1e-9;
+        Ok(ticks.into_iter().map(duration).map(Duration::from_secs_f64).collect())
+    }
+
+    fn record(&self, pass: &mut wgpu::ComputePass<'_>, dispatches: &[Dispatch]) -> Result<(), RasterError> {
+        let limit = self.device.wgpu_device().limits().max_compute_workgroups_per_dimension;
+        for Dispatch { stage, bind_group, group_count } in dispatches {
+            // More workgroups than one dimension has go into a second one.
+            let columns = (*group_count).min(limit).max(1);
+            let rows = group_count.div_ceil(columns);
+            pass.set_pipeline(self.pipeline(*stage)?);
+            pass.set_bind_group(0, bind_group, &[]);
+            pass.dispatch_workgroups(columns, rows, 1);
+        }
+        Ok(())
+    }
+
+    fn pipeline(&self, stage: Stage) -> Result<&wgpu::ComputePipeline, RasterError> {
+        let found = self.pipelines.iter().find(|(of, _)| *of == stage);
+        found.map(|(_, pipeline)| pipeline).ok_or_else(|| RasterError::Gpu {
+            operation: "drawing",
+            reason: format!("the stage {} is not compiled", stage.name()),
+        })
+    }
+
+    /// Makes a view's buffers, and appends what has to be dispatched to fill them.
+    fn plan(
+        &mut self,
+        mesh: &GpuMesh,
+        draw: &GpuDraw<'_>,
+        dispatches: &mut Vec<Dispatch>,
+    ) -> Result<GpuView, RasterError> {
+        let view = &draw.view;
+        view.check()?;
+        self.depth_key.check(mesh.face_count())?;
+        mesh.check_vertex_values("clip positions", view.clip_positions.len())?;
+        if let Some(attributes) = draw.attributes {
+            attributes.check(mesh)?;
+        }
+        let device = self.device.clone();
+        let Size { width, height } = view.size;
+        let channel_count = draw.attributes.map_or(0, GpuAttributes::channel_count);
+        let band_rows = self.band_rows(width, channel_count)?.min(height);
+        let keys = self.keys(u64::from(width) * u64::from(band_rows));
+        let depth_range = device.storage("depth range", 8);
+
+        for (chunk, index) in mesh.chunks.iter().zip(0..) {
+            let positions = chunk.upload_positions(&device, view.clip_positions);
+            let params = Params { chunk: Some((index, chunk)), ..self.params(view, 0..height) };
+            let bindings = [(1, &positions), (2, &chunk.vertices)];
+            self.dispatch(Stage::Project, &params, &bindings, groups_for(chunk.vertex_count), dispatches)?;
+        }
+        let mut bands = Vec::new();
+        for first_row in (0..height).step_by(band_rows as usize) {
+            let rows = first_row..(first_row + band_rows).min(height);
+            let band = self.plan_band(mesh, draw, rows, &keys, &depth_range, dispatches)?;
+            bands.push(band);
+        }
+        let coverage = self.options.coverage;
+        Ok(GpuView { device, size: view.size, coverage, channel_count, bands, depth_range })
+    }
+
+    fn plan_band(
+        &self,
+        mesh: &GpuMesh,
+        draw: &GpuDraw<'_>,
+        rows: Range<u32>,
+        keys: &wgpu::Buffer,
+        depth_range: &wgpu::Buffer,
+        dispatches: &mut Vec<Dispatch>,
+    ) -> Result<GpuBand, RasterError> {
+        let device = &self.device;
+        let view = &draw.view;
+        let width = view.size.width;
+        let pixel_count = width * rows.len() as u32;
+        let image = |label, words: usize| device.storage(label, u64::from(pixel_count) * 4 * words as u64);
+        let band = GpuBand {
+            rows: rows.clone(),
+            face_index: image("face index", 1),
+            barycentrics: image("barycentrics", 3),
+            attributes: draw.attributes.map(|attributes| image("attributes", attributes.channel_count())),
+            mask: draw.mask.then(|| image("mask", 1)),
+        };
+        let depth_prior = match view.depth_prior {
+            None => device.storage("no depth prior", 0),
+            Some(prior) => {
+                let pixels = rows.start as usize * width as usize..rows.end as usize * width as usize;
+                let least: Vec<u32> = pixels
+                    .map(|pixel| depth_threshold(self.options.coverage, prior.least_depth(pixel)))
+                    .collect();
+                device.upload("depth prior", bytemuck::cast_slice(&least), wgpu::BufferUsages::STORAGE)
+            }
+        };
+        let of_chunk = |chunk: (u32, _)| Params { chunk: Some(chunk), ..self.params(view, rows.clone()) };
+        let chunks = || (0..).zip(&mesh.chunks);
+
+        let key_words = self.key_words() as u32 * pixel_count;
+        let threads = key_words.max(2 * mesh.chunks.len() as u32);
+        let bindings = [(4, &mesh.counters), (5, keys)];
+        self.dispatch(
+            Stage::Clear,
+            &self.params(view, rows.clone()),
+            &bindings,
+            groups_for(threads),
+            dispatches,
+        )?;
+
+        let passes = if self.depth_key == DepthKey::TwoPass32 { 0..2 } else { 0..1 };
+        let tile_count = width.div_ceil(TILE) * (rows.len() as u32).div_ceil(TILE);
+        for second_pass in passes {
+            for (index, chunk) in chunks().filter(|(_, chunk)| chunk.face_count > 0) {
+                let params = Params { second_pass, ..of_chunk((index, chunk)) };
+                let bindings = [
+                    (2, &chunk.vertices),
+                    (3, &chunk.faces),
+                    (4, &mesh.counters),
+                    (5, keys),
+                    (6, &depth_prior),
+                    (7, &chunk.queue),
+                ];
+                let mut draw = |stage, count| self.dispatch(stage, &params, &bindings, count, dispatches);
+                draw(Stage::DrawSmall, groups_for(chunk.face_count))?;
+                draw(Stage::DrawMedium, MEDIUM_GROUPS.min(chunk.face_count))?;
+                draw(Stage::DrawLarge, tile_count)?;
+            }
+        }
+        for (index, chunk) in chunks() {
+            let bindings = [
+                (2, &chunk.vertices),
+                (3, &chunk.faces),
+                (5, keys),
+                (8, &band.face_index),
+                (9, &band.barycentrics),
+                (10, depth_range),
+            ];
+            self.dispatch(
+                Stage::Resolve,
+                &of_chunk((index, chunk)),
+                &bindings,
+                groups_for(pixel_count),
+                dispatches,
+            )?;
+        }
+        if let (Some(attributes), Some(pixels)) = (draw.attributes, &band.attributes) {
+            for ((index, chunk), groups) in chunks().zip(&attributes.chunks) {
+                for group in groups {
+                    let channels =
+                        [attributes.channel_count() as u32, group.first_channel, group.channel_count];
+                    let params = Params { channels, ..of_chunk((index, chunk)) };
+                    let bindings = [
+                        (1, &group.values),
+                        (3, &chunk.faces),
+                        (8, &band.face_index),
+                        (9, &band.barycentrics),
+                        (11, pixels),
+                    ];
+                    self.dispatch(
+                        Stage::Interpolate,
+                        &params,
+                        &bindings,
+                        groups_for(pixel_count),
+                        dispatches,
+                    )?;
+                }
+            }
+        }
+        if let Some(mask) = &band.mask {
+            let bindings = [(8, &band.face_index), (11, mask)];
+            self.dispatch(
+                Stage::Mask,
+                &self.params(view, rows),
+                &bindings,
+                groups_for(pixel_count),
+                dispatches,
+            )?;
+        }
+        Ok(band)
+    }
+
+    /// Appends a dispatch of so many workgroups of a stage; `bindings` are all that the stage has.
+    fn dispatch(
+        &self,
+        stage: Stage,
+        params: &Params<'_>,
+        bindings: &[(u32, &wgpu::Buffer)],
+        group_count: u32,
+        dispatches: &mut Vec<Dispatch>,
+    ) -> Result<(), RasterError> {
+        if group_count == 0 {
+            return Ok(());
+        }
+        let words = params.words(self.background_key());
+        let params = self.device.upload("params", bytemuck::cast_slice(&words), wgpu::BufferUsages::UNIFORM);
+        let entries: Vec<wgpu::BindGroupEntry<'_>> = iter::once((0, &params))
+            .chain(bindings.iter().copied())
+            .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
+            .collect();
+        let bind_group = self.device.wgpu_device().create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(stage.name()),
+            layout: &self.pipeline(stage)?.get_bind_group_layout(0),
+            entries: &entries,
+        });
+        dispatches.push(Dispatch { stage, bind_group, group_count });
+        Ok(())
+    }
+
+    fn params(&self, view: &View<'_>, rows: Range<u32>) -> Params<'static> {
+        let Size { width, height } = view.size;
+        let viewport = self.options.viewport;
+        Params {
+            span: [viewport.span(width), viewport.span(height)],
+            half_pixels: viewport.half_pixels(),
+            width,
+            rows,
+            chunk: None,
+            second_pass: 0,
+            has_depth_prior: view.depth_prior.is_some(),
+            channels: [0; 3],
+        }
+    }
+
+    /// The 32-bit words of a pixel's key.
+    fn key_words(&self) -> u64 {
+        match self.depth_key {
+            DepthKey::Packed32 => 1,
+            DepthKey::Packed64 | DepthKey::TwoPass32 => 2,
+        }
+    }
+
+    /// The words of the key of a pixel that shows the background.
+    fn background_key(&self) -> u32 {
+        match self.depth_key {
+            DepthKey::Packed32 => 0xFFF8_0000,
+            DepthKey::Packed64 | DepthKey::TwoPass32 => u32::MAX,
+        }
+    }
+
+    /// The rows of a band whose buffers all can be bound.
+    fn band_rows(&self, width: u32, channel_count: usize) -> Result<u32, RasterError> {
+        let limit = self.device.binding_limit();
+        let pixel_bytes = 4 * (channel_count as u64).max(3);
+        let row_bytes = u64::from(width) * pixel_bytes;
+        match (limit / row_bytes).min(u64::from(Size::LIMIT)) as u32 {
+            0 => Err(RasterError::RowTooLarge { found: row_bytes, limit }),
+            rows => Ok(rows),
+        }
+    }
+
+    /// Keys for so many pixels.
+    fn keys(&mut self, pixel_count: u64) -> wgpu::Buffer {
+        let bytes = pixel_count * self.key_words() * 4;
+        match &self.keys {
+            Some(keys) if keys.size() >= bytes => keys.clone(),
+            _ => self.keys.insert(self.device.storage("keys", bytes)).clone(),
+        }
+    }
+}
+
+/// What a stage is told, as in `common.wgsl`.
+#[derive(Clone, Debug)]
+struct Params<'a> {
+    span: [u32; 2],
+    half_pixels: u32,
+    width: u32,
+    rows: Range<u32>,
+    chunk: Option<(u32, &'a Chunk)>,
+    second_pass: u32,
+    has_depth_prior: bool,
+    /// All channels, the first of this dispatch, and how many it has.
+    channels: [u32; 3],
+}
+
+impl Params<'_> {
+    fn words(&self, background_key: u32) -> [u32; 16] {
+        let [chunk, vertex_count, first_face, face_count] = match self.chunk {
+            None => [0; 4],
+            Some((index, chunk)) => [index, chunk.vertex_count, chunk.first_face, chunk.face_count],
+        };
+        let [channel_count, first_channel, group_channels] = self.channels;
+        [
+            self.span[0],
+            self.span[1],
+            self.half_pixels,
+            self.width,
+            self.rows.start,
+            self.rows.len() as u32,
+            chunk,
+            vertex_count,
+            first_face,
+            face_count,
+            self.second_pass,
+            u32::from(self.has_depth_prior),
+            channel_count,
+            first_channel,
+            group_channels,
+            background_key,
+        ]
+    }
+}

@@ -1,0 +1,94 @@
+//! The WGSL sources, one file per stage, and what each is put together from.
+
+use crate::{Coverage, DepthKey};
+
+/// A stage of drawing, in order. Its entry point has its [`name`](Stage::name).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Stage {
+    /// All pixels show the background.
+    Clear,
+    /// Vertices from clip space to the image.
+    Project,
+    /// The nearest face of every pixel: faces of a few pixels.
+    DrawSmall,
+    /// The same: faces of up to 31 pixels a side.
+    DrawMedium,
+    /// The same: all larger ones.
+    DrawLarge,
+    /// Face index and barycentrics.
+    Resolve,
+    /// Vertex attributes at the pixels.
+    Interpolate,
+    /// Which pixels show a face.
+    Mask,
+}
+
+impl Stage {
+    /// All stages.
+    pub const ALL: [Self; 8] = [
+        Self::Clear,
+        Self::Project,
+        Self::DrawSmall,
+        Self::DrawMedium,
+        Self::DrawLarge,
+        Self::Resolve,
+        Self::Interpolate,
+        Self::Mask,
+    ];
+
+    /// The name of the stage, of its file and of its entry point.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Clear => "clear",
+            Self::Project => "project",
+            Self::DrawSmall => "draw_small",
+            Self::DrawMedium => "draw_medium",
+            Self::DrawLarge => "draw_large",
+            Self::Resolve => "resolve",
+            Self::Interpolate => "interpolate",
+            Self::Mask => "mask",
+        }
+    }
+
+    /// The whole WGSL module of the stage, for anyone who runs it without this crate's host code.
+    pub fn source(self, coverage: Coverage, depth_key: DepthKey) -> String {
+        let common = include_str!("../../shaders/common.wgsl");
+        let corners = include_str!("../../shaders/corners.wgsl");
+        let draw = include_str!("../../shaders/draw.wgsl");
+        let (rule, rule_resolve) = match coverage {
+            Coverage::Reference => (
+                include_str!("../../shaders/reference.wgsl"),
+                include_str!("../../shaders/reference_resolve.wgsl"),
+            ),
+            Coverage::FixedPoint => (
+                include_str!("../../shaders/fixed_point.wgsl"),
+                include_str!("../../shaders/fixed_point_resolve.wgsl"),
+            ),
+        };
+        let exact_resolve = include_str!("../../shaders/key_exact_resolve.wgsl");
+        let (key, key_resolve) = match depth_key {
+            DepthKey::Packed32 => (
+                include_str!("../../shaders/key_packed32.wgsl"),
+                include_str!("../../shaders/key_packed32_resolve.wgsl"),
+            ),
+            DepthKey::Packed64 => (include_str!("../../shaders/key_packed64.wgsl"), exact_resolve),
+            DepthKey::TwoPass32 => (include_str!("../../shaders/key_two_pass32.wgsl"), exact_resolve),
+        };
+        let drawn_by = |stage| vec![common, rule, key, corners, draw, stage];
+        let parts = match self {
+            Self::Clear => vec![common, include_str!("../../shaders/clear.wgsl")],
+            Self::Project => vec![common, rule, include_str!("../../shaders/project.wgsl")],
+            Self::DrawSmall => drawn_by(include_str!("../../shaders/draw_small.wgsl")),
+            Self::DrawMedium => drawn_by(include_str!("../../shaders/draw_medium.wgsl")),
+            Self::DrawLarge => drawn_by(include_str!("../../shaders/draw_large.wgsl")),
+            Self::Resolve => {
+                let resolve = include_str!("../../shaders/resolve.wgsl");
+                vec![common, rule, rule_resolve, key_resolve, corners, resolve]
+            }
+            Self::Interpolate => vec![common, include_str!("../../shaders/interpolate.wgsl")],
+            Self::Mask => vec![common, include_str!("../../shaders/mask.wgsl")],
+        };
+        parts.join("\n")
+    }
+}

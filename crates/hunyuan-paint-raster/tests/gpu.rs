@@ -1,0 +1,303 @@
+//! The GPU does what the CPU does. Without a GPU these tests say so and do nothing, unless
+//! `HUNYUAN_PAINT_REQUIRE_GPU=1`.
+
+#![expect(clippy::print_stderr, reason = "a test that could not run has to say so")]
+
+mod common;
+
+use std::error::Error;
+
+use common::{Scene, crumbs, scenes, sheet, soup};
+use hunyuan_paint_raster::{
+    Coverage, DepthKey, DepthPrior, NO_FACE, RasterError, RasterOptions, Size, View, Viewport,
+    VisibilityBuffer,
+    gpu::{GpuAttributes, GpuDevice, GpuDraw, GpuMesh, GpuRasterizer},
+    interpolate, rasterize,
+};
+use pollster::block_on;
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+fn gpu() -> Result<Option<GpuDevice>, RasterError> {
+    match block_on(GpuDevice::request()) {
+        Ok(device) => Ok(Some(device)),
+        Err(RasterError::NoGpu { reason })
+            if std::env::var_os("HUNYUAN_PAINT_REQUIRE_GPU").is_none_or(|value| value != "1") =>
+        {
+            eprintln!("SKIPPED: no GPU: {reason}");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+const SIZES: [Size; 6] = [
+    Size::new(1, 1),
+    Size::new(4097, 3),
+    Size::new(3, 1025),
+    Size::new(97, 61),
+    Size::square(128),
+    Size::new(257, 333),
+];
+
+fn fixed(depth_key: DepthKey) -> RasterOptions {
+    RasterOptions { coverage: Coverage::FixedPoint, depth_key: Some(depth_key), ..Default::default() }
+}
+
+fn supported_keys(device: &GpuDevice) -> Vec<DepthKey> {
+    [DepthKey::Packed32, DepthKey::Packed64, DepthKey::TwoPass32]
+        .into_iter()
+        .filter(|&key| device.supports(key))
+        .collect()
+}
+
+fn draw(
+    device: &GpuDevice,
+    scene: &Scene,
+    view: View<'_>,
+    options: RasterOptions,
+) -> Result<VisibilityBuffer, RasterError> {
+    block_on(async {
+        let mesh = GpuMesh::new(device, &scene.faces, scene.positions.len()).await?;
+        let mut rasterizer = GpuRasterizer::new(device, options).await?;
+        rasterizer.draw(&mesh, &[GpuDraw::new(view)]).await?[0].visibility().await
+    })
+}
+
+/// Fails with the first pixel that differs.
+fn assert_same(gpu: &VisibilityBuffer, cpu: &VisibilityBuffer, what: &str) {
+    if let Some(pixel) = (0..cpu.face_index.len())
+        .find(|&i| gpu.face_index[i] != cpu.face_index[i] || gpu.barycentrics[i] != cpu.barycentrics[i])
+    {
+        panic!(
+            "{what}: pixel {pixel} of {:?}: face {} {:?} on the GPU, face {} {:?} on the CPU",
+            cpu.size(),
+            gpu.face_index[pixel] as i32,
+            gpu.barycentrics[pixel],
+            cpu.face_index[pixel] as i32,
+            cpu.barycentrics[pixel],
+        );
+    }
+    assert_eq!(gpu, cpu, "{what}");
+}
+
+#[test]
+fn fixed_point_is_the_same_to_the_bit() -> Outcome {
+    let Some(device) = gpu()? else { return Ok(()) };
+    for depth_key in supported_keys(&device) {
+        for viewport in [Viewport::PixelCenters, Viewport::ImageEdges] {
+            let options = RasterOptions { viewport, ..fixed(depth_key) };
+            let mut rasterizer = block_on(GpuRasterizer::new(&device, options))?;
+            for scene in scenes(11) {
+                let mesh = block_on(GpuMesh::new(&device, &scene.faces, scene.positions.len()))?;
+                for size in SIZES {
+                    let view = View::new(&scene.positions, size);
+                    let cpu = rasterize(&view, &scene.faces, options)?;
+                    let drawn = block_on(rasterizer.draw(&mesh, &[GpuDraw::new(view)]))?;
+                    let what = format!("{} with {depth_key:?}, {viewport:?}", scene.name);
+                    assert_same(&block_on(drawn[0].visibility())?, &cpu, &what);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// GPUs may divide less exactly than IEEE 754 asks, and fuse products with sums.
+#[test]
+fn the_reference_rule_differs_in_few_pixels_on_edges() -> Outcome {
+    let Some(device) = gpu()? else { return Ok(()) };
+    let (mut pixels, mut faces_differ, mut weights_differ) = (0, 0, 0);
+    for seed in 0..4 {
+        // What is not finite, or reaches far out, has no exact answer to compare with.
+        let pleasant = scenes(seed).into_iter().filter(|scene| !["nonsense", "huge"].contains(&scene.name));
+        for scene in pleasant {
+            for size in SIZES {
+                let view = View::new(&scene.positions, size);
+                let options = RasterOptions::default();
+                let cpu = rasterize(&view, &scene.faces, options)?;
+                let gpu = draw(&device, &scene, view, options)?;
+                for (i, &face) in cpu.face_index.iter().enumerate() {
+                    pixels += usize::from(face != NO_FACE || gpu.face_index[i] != NO_FACE);
+                    let far = |k: usize| (gpu.barycentrics[i][k] - cpu.barycentrics[i][k]).abs() > 1e-3;
+                    if gpu.face_index[i] != face {
+                        faces_differ += 1;
+                    } else if (0..3).any(far) {
+                        weights_differ += 1;
+                    }
+                }
+            }
+        }
+    }
+    eprintln!("of {pixels} pixels {faces_differ} show another face, {weights_differ} other barycentrics");
+    assert!(pixels > 1_000_000);
+    assert!(faces_differ * 1000 < pixels, "{faces_differ} of {pixels}");
+    assert!(weights_differ * 1000 < pixels, "{weights_differ} of {pixels}");
+    Ok(())
+}
+
+#[test]
+fn exact_keys_agree_to_the_bit() -> Outcome {
+    let Some(device) = gpu()? else { return Ok(()) };
+    if !device.supports(DepthKey::Packed64) {
+        eprintln!("SKIPPED: no 64-bit atomics: {}", device.description());
+        return Ok(());
+    }
+    for coverage in [Coverage::Reference, Coverage::FixedPoint] {
+        let with = |key| RasterOptions { coverage, depth_key: Some(key), ..Default::default() };
+        for scene in scenes(5) {
+            let view = View::new(&scene.positions, Size::new(301, 203));
+            let packed = draw(&device, &scene, view, with(DepthKey::Packed64))?;
+            let two_pass = draw(&device, &scene, view, with(DepthKey::TwoPass32))?;
+            assert_same(&packed, &two_pass, &format!("{} with {coverage:?}", scene.name));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn repeated_drawings_are_the_same() -> Outcome {
+    let Some(device) = gpu()? else { return Ok(()) };
+    for coverage in [Coverage::Reference, Coverage::FixedPoint] {
+        let options = RasterOptions { coverage, ..Default::default() };
+        let scene = soup(400, 3);
+        let view = View::new(&scene.positions, Size::new(200, 150));
+        let first = draw(&device, &scene, view, options)?;
+        for _ in 0..3 {
+            assert_same(&draw(&device, &scene, view, options)?, &first, "again");
+        }
+    }
+    Ok(())
+}
+
+/// Small buffers cut the image into bands and the mesh into chunks; nothing else may change.
+#[test]
+fn bands_and_chunks_do_not_show() -> Outcome {
+    let Some(device) = gpu()? else { return Ok(()) };
+    let sheet = sheet(30, 2);
+    let crumbs = crumbs("crumbs", 700, 0.3, 8);
+    let soup = soup(300, 4);
+    // 300 KB: three bands. 20 KB: the vertices of the crumbs do not fit either.
+    for limit in [300_000, 20_000] {
+        let small = device.clone().with_binding_limit(limit);
+        for depth_key in supported_keys(&device) {
+            for scene in [&sheet, &crumbs, &soup] {
+                let depth: Vec<f32> = (0..331 * 200).map(|i| (i % 331) as f32 / 400.0 - 0.6).collect();
+                let prior = DepthPrior { depth: &depth, occlusion_truncation: 1e-4 };
+                let view =
+                    View { depth_prior: Some(prior), ..View::new(&scene.positions, Size::new(331, 200)) };
+                let options = fixed(depth_key);
+                let whole = draw(&device, scene, view, options)?;
+                let parts = draw(&small, scene, view, options)?;
+                assert_same(&parts, &whole, scene.name);
+                assert_same(&parts, &rasterize(&view, &scene.faces, options)?, scene.name);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn attributes_mask_and_depth_range_of_a_batch() -> Outcome {
+    let Some(device) = gpu()? else { return Ok(()) };
+    for limit in [u64::MAX, 40_000] {
+        let device = device.clone().with_binding_limit(limit);
+        let scene = sheet(25, 6);
+        let attributes: Vec<[f32; 6]> =
+            scene.positions.iter().map(|v| [v.x, v.y, v.z, v.w, v.x * v.y, 1.0]).collect();
+        let turned: Vec<_> = scene.positions.iter().map(|v| glam::Vec4::new(v.y, v.x, -v.z, v.w)).collect();
+        let sizes = [Size::new(120, 80), Size::square(64), Size::new(33, 190)];
+        let views = [
+            View::new(&scene.positions, sizes[0]),
+            View::new(&turned, sizes[1]),
+            View::new(&scene.positions, sizes[2]),
+        ];
+        let options = fixed(DepthKey::TwoPass32);
+        let mesh = block_on(GpuMesh::new(&device, &scene.faces, scene.positions.len()))?;
+        let uploaded = block_on(GpuAttributes::new(&device, &mesh, &attributes))?;
+        let mut rasterizer = block_on(GpuRasterizer::new(&device, options))?;
+        let draws = views.map(|view| GpuDraw { view, attributes: Some(&uploaded), mask: true });
+        let drawn = block_on(rasterizer.draw(&mesh, &draws))?;
+        for (view, drawn) in views.iter().zip(&drawn) {
+            let cpu = rasterize(view, &scene.faces, options)?;
+            assert_same(&block_on(drawn.visibility())?, &cpu, "batch");
+            assert_eq!(block_on(drawn.depth_range())?, cpu.depth_range);
+            let mask = block_on(drawn.mask())?;
+            assert!(mask.iter().zip(&cpu.face_index).all(|(&mask, &face)| mask == (face != NO_FACE)));
+            let expected = interpolate(&attributes, &scene.faces, &cpu)?;
+            let pixels = block_on(drawn.attributes())?;
+            assert_eq!(pixels.len(), 6 * expected.len());
+            for (pixel, expected) in pixels.iter().zip(expected.as_flattened()) {
+                // Products may be fused with sums.
+                assert!((pixel - expected).abs() <= 4.0 * f32::EPSILON * expected.abs().max(1.0));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_automatic_key_is_an_exact_one() -> Outcome {
+    let Some(device) = gpu()? else { return Ok(()) };
+    eprintln!("{}: {:?}", device.description(), device.best_depth_key());
+    let rasterizer = block_on(GpuRasterizer::new(&device, RasterOptions::default()))?;
+    assert_eq!(rasterizer.depth_key(), device.best_depth_key());
+    assert_ne!(rasterizer.depth_key(), DepthKey::Packed32);
+    Ok(())
+}
+
+#[test]
+fn wrong_input_is_an_error() -> Outcome {
+    let Some(device) = gpu()? else { return Ok(()) };
+    let scene = soup(2, 1);
+    let vertex_count = scene.positions.len();
+    let out_of_range = block_on(GpuMesh::new(&device, &[[0, 1, 6]], vertex_count));
+    let expected = RasterError::VertexOutOfRange { face: 0, vertex: 6, vertex_count };
+    assert_eq!(out_of_range.err(), Some(expected));
+
+    let mesh = block_on(GpuMesh::new(&device, &scene.faces, vertex_count))?;
+    let mut rasterizer = block_on(GpuRasterizer::new(&device, RasterOptions::default()))?;
+    let mut error_of = |view| block_on(rasterizer.draw(&mesh, &[GpuDraw::new(view)])).err();
+    let too_few = View::new(&scene.positions[1..], Size::square(4));
+    let expected = RasterError::BufferLength { buffer: "clip positions", expected: 6, found: 5 };
+    assert_eq!(error_of(too_few), Some(expected));
+    let no_pixels = View::new(&scene.positions, Size::new(0, 4));
+    assert!(matches!(error_of(no_pixels), Some(RasterError::Size { .. })));
+    let prior = DepthPrior { depth: &[0.0; 3], occlusion_truncation: 0.0 };
+    let short_prior = View { depth_prior: Some(prior), ..View::new(&scene.positions, Size::square(2)) };
+    assert!(matches!(error_of(short_prior), Some(RasterError::BufferLength { .. })));
+
+    let attributes = block_on(GpuAttributes::new(&device, &mesh, &[[1.0_f32]; 5]));
+    assert!(matches!(attributes, Err(RasterError::BufferLength { buffer: "attributes", .. })));
+
+    let tiny = device.clone().with_binding_limit(1000);
+    let mut rasterizer = block_on(GpuRasterizer::new(&tiny, RasterOptions::default()))?;
+    let view = View::new(&scene.positions, Size::square(100));
+    let too_large = block_on(rasterizer.draw(&mesh, &[GpuDraw::new(view)])).err();
+    assert_eq!(too_large, Some(RasterError::RowTooLarge { found: 1200, limit: 1000 }));
+    Ok(())
+}
+
+#[test]
+fn packed32_refuses_what_it_cannot_hold() -> Outcome {
+    let Some(device) = gpu()? else { return Ok(()) };
+    let options = fixed(DepthKey::Packed32);
+    let mut rasterizer = block_on(GpuRasterizer::new(&device, options))?;
+    let scene = soup(1, 1);
+    let limit = DepthKey::PACKED32_FACES;
+    let view = View::new(&scene.positions, Size::square(8));
+    let mut faces = vec![[0, 0, 0]; limit];
+    faces[limit - 1] = [0, 1, 2];
+    let mesh = block_on(GpuMesh::new(&device, &faces, 3))?;
+    let drawn = block_on(rasterizer.draw(&mesh, &[GpuDraw::new(view)]))?;
+    let visibility = block_on(drawn[0].visibility())?;
+    assert!(visibility.face_index.contains(&(limit as u32 - 1)));
+    assert_same(&visibility, &rasterize(&view, &faces, options)?, "as many faces as there may be");
+
+    faces.push([0, 1, 2]);
+    let mesh = block_on(GpuMesh::new(&device, &faces, 3))?;
+    let expected = RasterError::TooManyFaces { limit, found: limit + 1 };
+    assert_eq!(block_on(rasterizer.draw(&mesh, &[GpuDraw::new(view)])).err(), Some(expected.clone()));
+    assert_eq!(rasterize(&view, &faces, options), Err(expected));
+    Ok(())
+}
