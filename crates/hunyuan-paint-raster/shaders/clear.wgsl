@@ -1,7 +1,7 @@
 // Stage 0: all pixels show the background, and no face is queued.
 
 @group(0) @binding(4) var<storage, read_write> counters: array<u32>;
-@group(0) @binding(5) var<storage, read_write> keys: array<u32>;
+@group(0) @binding(5) var<storage, read_write> keys: array<vec4<u32>>;
 
 @compute @workgroup_size(256)
 fn clear(
@@ -14,6 +14,6 @@ fn clear(
         counters[index] = 0u;
     }
     if index < arrayLength(&keys) {
-        keys[index] = params.background_key;
+        keys[index] = vec4<u32>(params.background_key);
     }
 }

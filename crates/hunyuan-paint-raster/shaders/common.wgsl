@@ -24,6 +24,10 @@ struct Params {
     group_channels: u32,
     // What a pixel's key is before anything is drawn.
     background_key: u32,
+    // Small faces have no more pixels than that in their bounding box.
+    small_pixels: u32,
+    // Small and medium faces have no side of their bounding box longer than that, in pixels; at most 127.
+    medium_side: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -7,9 +7,6 @@
 // Medium faces from the start on, large ones from the end backwards: there is room for each face once.
 @group(0) @binding(7) var<storage, read_write> queue: array<u32>;
 
-// Medium faces have no side of their bounding box longer than that, in pixels.
-const MEDIUM_SIDE: u32 = 31u;
-
 fn index_of(pixel: vec2<u32>) -> u32 {
     return (pixel.y - params.first_row) * params.width + pixel.x;
 }

@@ -1,4 +1,6 @@
-// Stage 2b: faces of a middling size, a workgroup each. The workgroups share the queue out among themselves.
+// Stage 2b: faces of a middling size, 32 threads each. The teams of 32 share the queue out among themselves.
+
+const TEAM: u32 = 32u;
 
 @compute @workgroup_size(64)
 fn draw_medium(
@@ -7,8 +9,9 @@ fn draw_medium(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let count = atomicLoad(&counters[2u * params.chunk]);
-    let group_count = workgroup_count.x * workgroup_count.y;
-    for (var place = group_of(workgroup, workgroup_count); place < count; place += group_count) {
+    let team = group_of(workgroup, workgroup_count) * (64u / TEAM) + lane / TEAM;
+    let team_count = workgroup_count.x * workgroup_count.y * (64u / TEAM);
+    for (var place = team; place < count; place += team_count) {
         let face = queue[place];
         let corners = corners_of(face);
         let bounds = bounds_of(corners);
@@ -17,7 +20,7 @@ fn draw_medium(
         if covers_nothing(triangle) {
             continue;
         }
-        for (var i = lane; i < size.x * size.y; i += 64u) {
+        for (var i = lane % TEAM; i < size.x * size.y; i += TEAM) {
             let pixel = bounds.xy + vec2<u32>(i % size.x, i / size.x);
             let pixel_index = index_of(pixel);
             let steps = fragment_at(triangle, pixel, pixel_index);

@@ -1,8 +1,5 @@
 // Stage 2a: faces of a few pixels, a thread each. The others are queued.
 
-// Small faces have no more pixels than that in their bounding box.
-const SMALL_PIXELS: u32 = 32u;
-
 const SMALL: u32 = 1u;
 const MEDIUM: u32 = 2u;
 const LARGE: u32 = 3u;
@@ -29,9 +26,9 @@ fn draw_small(
         let size = bounds.zw - bounds.xy;
         if bounds.x >= bounds.z || bounds.y >= bounds.w {
             share = 0u;
-        } else if is_longer_than(corners, MEDIUM_SIDE) {
+        } else if is_longer_than(corners, params.medium_side) {
             share = LARGE;
-        } else if size.x * size.y > SMALL_PIXELS {
+        } else if size.x * size.y > params.small_pixels {
             share = MEDIUM;
         } else {
             share = SMALL;

@@ -10,26 +10,6 @@ const DEPTH_SCALE: u32 = 8388440u;
 const GUARD_BAND: i32 = 8388607;
 const ONE: u32 = 0x1000000u;
 
-struct Triangle {
-    // The pixel that the edge functions start from.
-    origin: vec2<u32>,
-    // The edge functions there, less 1 where pixel centres on the edge do not count, in steps of 256 and within
-    // 2^30: their signs are right for the 32 pixels to the right of it and below.
-    start: vec3<i32>,
-    // Their change per pixel, in the same steps.
-    step_x: vec3<i32>,
-    step_y: vec3<i32>,
-    // The edge functions opposite to the second and third corner, exactly.
-    beta: vec2<u32>,
-    gamma: vec2<u32>,
-    // Twice the area; a shift of NOTHING means that there is none.
-    area: Total,
-    // The first corner's depth, and from there to the others'.
-    depth: vec3<i32>,
-}
-
-const NOTHING: i32 = 64;
-
 // A sum, set up for the fractions that parts have of it.
 struct Total {
     // How far to shift the sum to the right so that 24 bits remain.
@@ -96,13 +76,30 @@ fn scale(value: i32, factor: u32) -> i32 {
     return select(magnitude, -magnitude, value < 0);
 }
 
+// 2^47 / divisor, rounded down, for a divisor of 24 bits. The estimate in floats may be off by a few; then the
+// remainder, which is less than 2^31, is not from 0 to the divisor.
+fn reciprocal_of(divisor: u32) -> u32 {
+    var reciprocal = u32(140737488355328.0 / f32(divisor));
+    // 2^47 leaves nothing in the low word.
+    var remainder = bitcast<i32>(0u - reciprocal * divisor);
+    while remainder < 0 {
+        reciprocal -= 1u;
+        remainder += i32(divisor);
+    }
+    while remainder >= i32(divisor) {
+        reciprocal += 1u;
+        remainder -= i32(divisor);
+    }
+    return reciprocal;
+}
+
 fn total_of(sum: vec2<u32>) -> Total {
     var leading_zeros = countLeadingZeros(sum.y);
     if sum.y == 0u {
         leading_zeros = 32u + countLeadingZeros(sum.x);
     }
     let shift = 40 - i32(leading_zeros);
-    return Total(shift, long_division(0x800000u, 24u, shift_right_wide(sum, shift)));
+    return Total(shift, reciprocal_of(shift_right_wide(sum, shift)));
 }
 
 // A part's fraction of a sum.
@@ -136,7 +133,13 @@ fn ratio(numerator_bits: u32, denominator_bits: u32) -> i32 {
     if bits > 30 {
         return NO_RATIO;
     }
-    let halves = long_division(numerator, u32(bits), denominator);
+    var halves: u32;
+    if denominator == 0x800000u {
+        // Cameras without perspective have w = 1.
+        halves = select(numerator << u32(bits - 23), numerator >> u32(23 - bits), bits < 23);
+    } else {
+        halves = long_division(numerator, u32(bits), denominator);
+    }
     if halves >= 0x40000000u {
         return NO_RATIO;
     }
@@ -204,86 +207,4 @@ fn edge_at(start: vec2<i32>, end: vec2<i32>, point: vec2<i32>) -> vec2<u32> {
         multiply_wide_signed(along.x, to_point.y),
         negate_wide(multiply_wide_signed(along.y, to_point.x)),
     );
-}
-
-// An edge function less its bias, in steps of 256, kept within 2^30.
-fn start_of(edge: vec2<u32>, step_x: i32, step_y: i32) -> i32 {
-    // Rows grow downwards: the triangle lies right of a left edge, and below a top edge.
-    let inclusive = step_x > 0 || (step_x == 0 && step_y > 0);
-    let biased = add_wide(edge, select(vec2<u32>(0xffffffffu), vec2<u32>(0u), inclusive));
-    let steps = bitcast<i32>((biased.x >> 8u) | (biased.y << 24u));
-    let high = bitcast<i32>(biased.y);
-    if high >= 64 {
-        return 0x40000000;
-    }
-    if high < -64 {
-        return -0x40000000;
-    }
-    return steps;
-}
-
-// The triangle for the 32 pixels from `origin` on, to the right and below.
-fn triangle_of(corners: array<vec4<u32>, 3>, origin: vec2<u32>) -> Triangle {
-    let a = bitcast<vec2<i32>>(corners[0].xy);
-    var b = bitcast<vec2<i32>>(corners[1].xy);
-    var c = bitcast<vec2<i32>>(corners[2].xy);
-    var area = edge_at(a, b, c);
-    let turned = bitcast<i32>(area.y) < 0;
-    if turned {
-        area = negate_wide(area);
-        let other = b;
-        b = c;
-        c = other;
-    }
-    var triangle: Triangle;
-    if area.x == 0u && area.y == 0u {
-        triangle.area.shift = NOTHING;
-        return triangle;
-    }
-    let point = vec2<i32>(origin) * SUBPIXELS + SUBPIXELS / 2;
-    let alpha = edge_at(b, c, point);
-    let beta = edge_at(c, a, point);
-    let gamma = edge_at(a, b, point);
-    triangle.origin = origin;
-    triangle.step_x = vec3<i32>(b.y - c.y, c.y - a.y, a.y - b.y);
-    triangle.step_y = vec3<i32>(c.x - b.x, a.x - c.x, b.x - a.x);
-    triangle.start = vec3<i32>(
-        start_of(alpha, triangle.step_x.x, triangle.step_y.x),
-        start_of(beta, triangle.step_x.y, triangle.step_y.y),
-        start_of(gamma, triangle.step_x.z, triangle.step_y.z),
-    );
-    triangle.beta = beta;
-    triangle.gamma = gamma;
-    triangle.area = total_of(area);
-    let depth = bitcast<vec3<i32>>(vec3<u32>(corners[0].z, corners[1].z, corners[2].z));
-    let rise = vec2<i32>(depth.y - depth.x, depth.z - depth.x);
-    triangle.depth = vec3<i32>(depth.x, select(rise, rise.yx, turned));
-    return triangle;
-}
-
-fn covers_nothing(triangle: Triangle) -> bool {
-    return triangle.area.shift == NOTHING;
-}
-
-// An edge function at `steps` steps of 256 from where it starts, as a fraction of the area.
-fn weight_at(area: Total, start: vec2<u32>, steps: i32) -> u32 {
-    let change = vec2<u32>(bitcast<u32>(steps) << 8u, bitcast<u32>(steps >> 24u));
-    return fraction_of(area, add_wide(start, change));
-}
-
-// Depth in steps of 2^-18, or NO_FRAGMENT. `pixel_index` counts within the band.
-fn fragment_at(triangle: Triangle, pixel: vec2<u32>, pixel_index: u32) -> u32 {
-    let offset = vec2<i32>(pixel - triangle.origin);
-    let steps = triangle.step_x * offset.x + triangle.step_y * offset.y;
-    let edges = triangle.start + steps;
-    if (edges.x | edges.y | edges.z) < 0 {
-        return NO_FRAGMENT;
-    }
-    let beta = weight_at(triangle.area, triangle.beta, steps.y);
-    let gamma = weight_at(triangle.area, triangle.gamma, steps.z);
-    let depth = triangle.depth.x + scale(triangle.depth.y, beta) + scale(triangle.depth.z, gamma);
-    if depth < 0 || (params.has_depth_prior != 0u && depth < bitcast<i32>(depth_prior[pixel_index])) {
-        return NO_FRAGMENT;
-    }
-    return u32(depth) >> 6u;
 }

@@ -11,7 +11,7 @@ use common::{Scene, crumbs, scenes, sheet, soup};
 use hunyuan_paint_raster::{
     Coverage, DepthKey, DepthPrior, NO_FACE, RasterError, RasterOptions, Size, View, Viewport,
     VisibilityBuffer,
-    gpu::{GpuAttributes, GpuDevice, GpuDraw, GpuMesh, GpuRasterizer},
+    gpu::{GpuAttributes, GpuDevice, GpuDraw, GpuMesh, GpuRasterizer, Shares},
     interpolate, rasterize,
 };
 use pollster::block_on;
@@ -191,6 +191,32 @@ fn bands_and_chunks_do_not_show() -> Outcome {
                 let parts = draw(&small, scene, view, options)?;
                 assert_same(&parts, &whole, scene.name);
                 assert_same(&parts, &rasterize(&view, &scene.faces, options)?, scene.name);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Each part of `draw` can draw any face that it may be given.
+#[test]
+fn who_draws_a_face_does_not_show() -> Outcome {
+    let Some(device) = gpu()? else { return Ok(()) };
+    for coverage in [Coverage::Reference, Coverage::FixedPoint] {
+        let options = RasterOptions { coverage, ..Default::default() };
+        for scene in scenes(21) {
+            let view = View::new(&scene.positions, Size::new(260, 190));
+            let mesh = block_on(GpuMesh::new(&device, &scene.faces, scene.positions.len()))?;
+            let drawn_by = |small_pixels, medium_side| {
+                block_on(async {
+                    let rasterizer = GpuRasterizer::new(&device, options).await?;
+                    let mut rasterizer = rasterizer.with_shares(Shares { small_pixels, medium_side });
+                    rasterizer.draw(&mesh, &[GpuDraw::new(view)]).await?[0].visibility().await
+                })
+            };
+            let by_all = drawn_by(40, 60)?;
+            for (small_pixels, medium_side) in [(u32::MAX, u32::MAX), (0, u32::MAX), (0, 0)] {
+                let what = format!("{} with {coverage:?}, {small_pixels}, {medium_side}", scene.name);
+                assert_same(&drawn_by(small_pixels, medium_side)?, &by_all, &what);
             }
         }
     }

@@ -15,7 +15,7 @@ mod view;
 
 pub use device::GpuDevice;
 pub use mesh::{GpuAttributes, GpuMesh};
-pub use rasterizer::{GpuDraw, GpuRasterizer};
+pub use rasterizer::{GpuDraw, GpuRasterizer, Shares};
 pub use shaders::Stage;
 pub use view::{GpuBand, GpuView};
 pub use wgpu;

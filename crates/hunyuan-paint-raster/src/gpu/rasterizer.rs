@@ -14,6 +14,12 @@ use crate::{DepthKey, RasterError, RasterOptions, Size, View, cpu::depth_thresho
 const GROUP_SIZE: u32 = 256;
 /// How many workgroups share the medium faces.
 const MEDIUM_GROUPS: u32 = 4096;
+/// Up to how many pixels a face's bounding box has for one thread to draw it.
+const SMALL_PIXELS: u32 = 64;
+/// Up to how long a face's bounding box is for 32 threads to draw it, in pixels.
+const MEDIUM_SIDE: u32 = 127;
+/// What edge functions of 32 bits allow.
+const MEDIUM_SIDE_LIMIT: u32 = 127;
 /// The side of a tile of the large faces, in pixels.
 const TILE: u32 = 32;
 
@@ -41,9 +47,25 @@ pub struct GpuRasterizer {
     device: GpuDevice,
     options: RasterOptions,
     depth_key: DepthKey,
+    shares: Shares,
     pipelines: Vec<(Stage, wgpu::ComputePipeline)>,
     /// A key for each pixel of a band; drawings follow one another and share it.
     keys: Option<wgpu::Buffer>,
+}
+
+/// Which faces go to which part of `draw`. It changes the time, never the picture.
+#[derive(Clone, Copy, Debug)]
+pub struct Shares {
+    /// Up to how many pixels a face's bounding box has for one thread to draw it.
+    pub small_pixels: u32,
+    /// Up to how long a face's bounding box is for 32 threads to draw it, in pixels; at most 127.
+    pub medium_side: u32,
+}
+
+impl Default for Shares {
+    fn default() -> Self {
+        Self { small_pixels: SMALL_PIXELS, medium_side: MEDIUM_SIDE }
+    }
 }
 
 /// One dispatch of a stage.
@@ -87,7 +109,21 @@ impl GpuRasterizer {
         };
         let compile_all = || Ok(Stage::ALL.into_iter().map(compile).collect());
         let pipelines = device.checked("compiling shaders", compile_all).await?;
-        Ok(Self { device: device.clone(), options, depth_key, pipelines, keys: None })
+        Ok(Self {
+            device: device.clone(),
+            options,
+            depth_key,
+            shares: Shares::default(),
+            pipelines,
+            keys: None,
+        })
+    }
+
+    /// Shares the faces out differently, for a device on which that is faster.
+    #[must_use]
+    pub fn with_shares(mut self, shares: Shares) -> Self {
+        self.shares = Shares { medium_side: shares.medium_side.min(MEDIUM_SIDE_LIMIT), ..shares };
+        self
     }
 
     /// The key that pixels are given.
@@ -285,8 +321,9 @@ impl GpuRasterizer {
         let of_chunk = |chunk: (u32, _)| Params { chunk: Some(chunk), ..self.params(view, rows.clone()) };
         let chunks = || (0..).zip(&mesh.chunks);
 
+        // A thread clears four words.
         let key_words = self.key_words() as u32 * pixel_count;
-        let threads = key_words.max(2 * mesh.chunks.len() as u32);
+        let threads = key_words.div_ceil(4).max(2 * mesh.chunks.len() as u32);
         let bindings = [(4, &mesh.counters), (5, keys)];
         self.dispatch(
             Stage::Clear,
@@ -380,7 +417,7 @@ impl GpuRasterizer {
         if group_count == 0 {
             return Ok(());
         }
-        let words = params.words(self.background_key());
+        let words = params.words(self.background_key(), self.shares);
         let params = self.device.upload("params", bytemuck::cast_slice(&words), wgpu::BufferUsages::UNIFORM);
         let entries: Vec<wgpu::BindGroupEntry<'_>> = iter::once((0, &params))
             .chain(bindings.iter().copied())
@@ -439,7 +476,7 @@ impl GpuRasterizer {
 
     /// Keys for so many pixels.
     fn keys(&mut self, pixel_count: u64) -> wgpu::Buffer {
-        let bytes = pixel_count * self.key_words() * 4;
+        let bytes = (pixel_count * self.key_words() * 4).next_multiple_of(16);
         match &self.keys {
             Some(keys) if keys.size() >= bytes => keys.clone(),
             _ => self.keys.insert(self.device.storage("keys", bytes)).clone(),
@@ -462,7 +499,7 @@ struct Params<'a> {
 }
 
 impl Params<'_> {
-    fn words(&self, background_key: u32) -> [u32; 16] {
+    fn words(&self, background_key: u32, shares: Shares) -> [u32; 18] {
         let [chunk, vertex_count, first_face, face_count] = match self.chunk {
             None => [0; 4],
             Some((index, chunk)) => [index, chunk.vertex_count, chunk.first_face, chunk.face_count],
@@ -485,6 +522,8 @@ impl Params<'_> {
             first_channel,
             group_channels,
             background_key,
+            shares.small_pixels,
+            shares.medium_side,
         ]
     }
 }

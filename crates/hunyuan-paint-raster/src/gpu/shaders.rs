@@ -12,7 +12,7 @@ pub enum Stage {
     Project,
     /// The nearest face of every pixel: faces of a few pixels.
     DrawSmall,
-    /// The same: faces of up to 31 pixels a side.
+    /// The same: faces of up to 127 pixels a side.
     DrawMedium,
     /// The same: all larger ones.
     DrawLarge,
@@ -22,6 +22,18 @@ pub enum Stage {
     Interpolate,
     /// Which pixels show a face.
     Mask,
+}
+
+/// The sources of a coverage rule.
+struct RuleSources {
+    /// Vertices and bounding boxes.
+    common: &'static str,
+    /// Triangles that `draw_small` and `draw_medium` draw.
+    small_triangle: &'static str,
+    /// Triangles of any size.
+    any_triangle: &'static str,
+    /// Barycentrics.
+    resolve: &'static str,
 }
 
 impl Stage {
@@ -56,15 +68,19 @@ impl Stage {
         let common = include_str!("../../shaders/common.wgsl");
         let corners = include_str!("../../shaders/corners.wgsl");
         let draw = include_str!("../../shaders/draw.wgsl");
-        let (rule, rule_resolve) = match coverage {
-            Coverage::Reference => (
-                include_str!("../../shaders/reference.wgsl"),
-                include_str!("../../shaders/reference_resolve.wgsl"),
-            ),
-            Coverage::FixedPoint => (
-                include_str!("../../shaders/fixed_point.wgsl"),
-                include_str!("../../shaders/fixed_point_resolve.wgsl"),
-            ),
+        let rule = match coverage {
+            Coverage::Reference => RuleSources {
+                common: include_str!("../../shaders/reference.wgsl"),
+                small_triangle: include_str!("../../shaders/reference_triangle.wgsl"),
+                any_triangle: include_str!("../../shaders/reference_triangle.wgsl"),
+                resolve: include_str!("../../shaders/reference_resolve.wgsl"),
+            },
+            Coverage::FixedPoint => RuleSources {
+                common: include_str!("../../shaders/fixed_point.wgsl"),
+                small_triangle: include_str!("../../shaders/fixed_point_narrow.wgsl"),
+                any_triangle: include_str!("../../shaders/fixed_point_wide.wgsl"),
+                resolve: include_str!("../../shaders/fixed_point_resolve.wgsl"),
+            },
         };
         let exact_resolve = include_str!("../../shaders/key_exact_resolve.wgsl");
         let (key, key_resolve) = match depth_key {
@@ -75,16 +91,16 @@ impl Stage {
             DepthKey::Packed64 => (include_str!("../../shaders/key_packed64.wgsl"), exact_resolve),
             DepthKey::TwoPass32 => (include_str!("../../shaders/key_two_pass32.wgsl"), exact_resolve),
         };
-        let drawn_by = |stage| vec![common, rule, key, corners, draw, stage];
+        let drawn_by = |triangle, stage| vec![common, rule.common, triangle, key, corners, draw, stage];
         let parts = match self {
             Self::Clear => vec![common, include_str!("../../shaders/clear.wgsl")],
-            Self::Project => vec![common, rule, include_str!("../../shaders/project.wgsl")],
-            Self::DrawSmall => drawn_by(include_str!("../../shaders/draw_small.wgsl")),
-            Self::DrawMedium => drawn_by(include_str!("../../shaders/draw_medium.wgsl")),
-            Self::DrawLarge => drawn_by(include_str!("../../shaders/draw_large.wgsl")),
+            Self::Project => vec![common, rule.common, include_str!("../../shaders/project.wgsl")],
+            Self::DrawSmall => drawn_by(rule.small_triangle, include_str!("../../shaders/draw_small.wgsl")),
+            Self::DrawMedium => drawn_by(rule.small_triangle, include_str!("../../shaders/draw_medium.wgsl")),
+            Self::DrawLarge => drawn_by(rule.any_triangle, include_str!("../../shaders/draw_large.wgsl")),
             Self::Resolve => {
                 let resolve = include_str!("../../shaders/resolve.wgsl");
-                vec![common, rule, rule_resolve, key_resolve, corners, resolve]
+                vec![common, rule.common, rule.any_triangle, rule.resolve, key_resolve, corners, resolve]
             }
             Self::Interpolate => vec![common, include_str!("../../shaders/interpolate.wgsl")],
             Self::Mask => vec![common, include_str!("../../shaders/mask.wgsl")],

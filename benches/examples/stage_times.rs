@@ -1,0 +1,58 @@
+//! Where the time of a view goes on this machine's GPU, stage by stage, in milliseconds.
+//!
+//! `cargo run --release -p hunyuan-paint-benches --example stage_times -- [file.obj]`
+
+#![expect(clippy::print_stdout, reason = "the table is this program's output")]
+
+use std::{error::Error, path::Path, time::Duration};
+
+use hunyuan_paint_benches::raster_views;
+use hunyuan_paint_raster::{
+    Coverage, DepthKey, RasterOptions, Size, View,
+    gpu::{GpuDevice, GpuDraw, GpuMesh, GpuRasterizer},
+};
+use pollster::block_on;
+
+/// Each time is the median of that many.
+const REPETITIONS: usize = 21;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let file = std::env::args_os().nth(1);
+    let views = raster_views(file.as_deref().map(Path::new))?;
+    let device = block_on(GpuDevice::request())?;
+    println!("{}", device.description());
+    for coverage in [Coverage::FixedPoint, Coverage::Reference] {
+        for depth_key in [DepthKey::Packed64, DepthKey::TwoPass32, DepthKey::Packed32] {
+            if !device.supports(depth_key) {
+                continue;
+            }
+            let options = RasterOptions { coverage, depth_key: Some(depth_key), ..Default::default() };
+            let mut rasterizer = block_on(GpuRasterizer::new(&device, options))?;
+            println!("\n{coverage:?} {depth_key:?}");
+            for mesh in views.iter().filter(|mesh| mesh.faces.len() <= depth_key.face_limit()) {
+                let uploaded = block_on(GpuMesh::new(&device, &mesh.faces, mesh.clip_positions.len()))?;
+                for side in [512, 2048, 4096] {
+                    let draw = GpuDraw::new(View::new(&mesh.clip_positions, Size::square(side)));
+                    let all = block_on(rasterizer.time(&uploaded, &draw, REPETITIONS as u32))?;
+                    let mut runs = Vec::new();
+                    for _ in 0..REPETITIONS {
+                        runs.push(block_on(rasterizer.time_stages(&uploaded, &draw))?);
+                    }
+                    print!("{:10} {side:5} {:7.3} =", mesh.name, median(all));
+                    for (index, (stage, _)) in runs[0].iter().enumerate() {
+                        let times = runs.iter().map(|run| run[index].1).collect();
+                        print!("  {} {:.3}", stage.name(), median(times));
+                    }
+                    println!();
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// In milliseconds.
+fn median(mut times: Vec<Duration>) -> f64 {
+    times.sort();
+    times[times.len() / 2].as_secs_f64() * 1e3
+}
