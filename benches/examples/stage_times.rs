@@ -1,24 +1,39 @@
 //! Where the time of a view goes on this machine's GPU, stage by stage, in milliseconds.
 //!
-//! `cargo run --release -p hunyuan-paint-benches --example stage_times -- [file.obj]`
+//! `cargo run --release --example stage_times -- [--mesh file.obj] [--small-pixels 64] [--medium-side 127]`
 
 #![expect(clippy::print_stdout, reason = "the table is this program's output")]
 
-use std::{error::Error, path::Path, time::Duration};
+use std::{error::Error, path::PathBuf, time::Duration};
 
+use clap::Parser;
 use hunyuan_paint_benches::raster_views;
 use hunyuan_paint_raster::{
     Coverage, DepthKey, RasterOptions, Size, View,
-    gpu::{GpuDevice, GpuDraw, GpuMesh, GpuRasterizer},
+    gpu::{GpuDevice, GpuDraw, GpuMesh, GpuRasterizer, Shares},
 };
 use pollster::block_on;
 
 /// Each time is the median of that many.
 const REPETITIONS: usize = 21;
 
+/// Where the time of a view goes.
+#[derive(Parser)]
+struct Arguments {
+    /// A mesh to draw as well.
+    #[arg(long)]
+    mesh: Option<PathBuf>,
+    /// Up to how many pixels one thread draws.
+    #[arg(long, default_value_t = Shares::default().small_pixels)]
+    small_pixels: u32,
+    /// Up to how many pixels a side 32 threads draw.
+    #[arg(long, default_value_t = Shares::default().medium_side)]
+    medium_side: u32,
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let file = std::env::args_os().nth(1);
-    let views = raster_views(file.as_deref().map(Path::new))?;
+    let Arguments { mesh, small_pixels, medium_side } = Arguments::parse();
+    let views = raster_views(mesh.as_deref())?;
     let device = block_on(GpuDevice::request())?;
     println!("{}", device.description());
     for coverage in [Coverage::FixedPoint, Coverage::Reference] {
@@ -27,7 +42,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                 continue;
             }
             let options = RasterOptions { coverage, depth_key: Some(depth_key), ..Default::default() };
-            let mut rasterizer = block_on(GpuRasterizer::new(&device, options))?;
+            let rasterizer = block_on(GpuRasterizer::new(&device, options))?;
+            let mut rasterizer = rasterizer.with_shares(Shares { small_pixels, medium_side });
             println!("\n{coverage:?} {depth_key:?}");
             for mesh in views.iter().filter(|mesh| mesh.faces.len() <= depth_key.face_limit()) {
                 let uploaded = block_on(GpuMesh::new(&device, &mesh.faces, mesh.clip_positions.len()))?;

@@ -10,6 +10,9 @@ const DEPTH_SCALE: u32 = 8388440u;
 const GUARD_BAND: i32 = 8388607;
 const ONE: u32 = 0x1000000u;
 
+// The shift of an area that there is not.
+const NOTHING: i32 = 64;
+
 // A sum, set up for the fractions that parts have of it.
 struct Total {
     // How far to shift the sum to the right so that 24 bits remain.
@@ -207,4 +210,11 @@ fn edge_at(start: vec2<i32>, end: vec2<i32>, point: vec2<i32>) -> vec2<u32> {
         multiply_wide_signed(along.x, to_point.y),
         negate_wide(multiply_wide_signed(along.y, to_point.x)),
     );
+}
+
+// The same where start, end and point are at most 127 pixels apart.
+fn narrow_edge_at(start: vec2<i32>, end: vec2<i32>, point: vec2<i32>) -> i32 {
+    let along = end - start;
+    let to_point = point - start;
+    return along.x * to_point.y - along.y * to_point.x;
 }

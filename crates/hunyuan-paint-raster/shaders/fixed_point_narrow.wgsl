@@ -16,15 +16,6 @@ struct Triangle {
     depth: vec3<i32>,
 }
 
-const NOTHING: i32 = 64;
-
-// The edge function from one corner to another, at a point.
-fn narrow_edge_at(start: vec2<i32>, end: vec2<i32>, point: vec2<i32>) -> i32 {
-    let along = end - start;
-    let to_point = point - start;
-    return along.x * to_point.y - along.y * to_point.x;
-}
-
 // The triangle for the pixels from `origin` on, which lie within its bounding box.
 fn triangle_of(corners: array<vec4<u32>, 3>, origin: vec2<u32>) -> Triangle {
     let a = bitcast<vec2<i32>>(corners[0].xy);

@@ -6,21 +6,33 @@ struct Resolved {
     depth: u32,
 }
 
-// A fraction of the area, for an edge function that goes against the triangle's sense if `turned`.
-fn area_fraction(area: Total, edge: vec2<u32>, turned: bool) -> u32 {
-    return fraction_of(area, select(edge, negate_wide(edge), turned));
-}
-
 fn resolve_pixel(corners: array<vec4<u32>, 3>, pixel: vec2<u32>) -> Resolved {
     let a = bitcast<vec2<i32>>(corners[0].xy);
     let b = bitcast<vec2<i32>>(corners[1].xy);
     let c = bitcast<vec2<i32>>(corners[2].xy);
     let point = vec2<i32>(pixel) * SUBPIXELS + SUBPIXELS / 2;
-    let signed_area = edge_at(a, b, c);
-    let turned = bitcast<i32>(signed_area.y) < 0;
-    let area = total_of(select(signed_area, negate_wide(signed_area), turned));
-    let beta = area_fraction(area, edge_at(c, a, point), turned);
-    let gamma = area_fraction(area, edge_at(a, b, point), turned);
+    var area: vec2<u32>;
+    var beta_edge: vec2<u32>;
+    var gamma_edge: vec2<u32>;
+    if is_longer_than(corners, 127u) {
+        area = edge_at(a, b, c);
+        beta_edge = edge_at(c, a, point);
+        gamma_edge = edge_at(a, b, point);
+        if bitcast<i32>(area.y) < 0 {
+            area = negate_wide(area);
+            beta_edge = negate_wide(beta_edge);
+            gamma_edge = negate_wide(gamma_edge);
+        }
+    } else {
+        let narrow_area = narrow_edge_at(a, b, c);
+        let sign = select(1, -1, narrow_area < 0);
+        area = vec2<u32>(u32(narrow_area * sign), 0u);
+        beta_edge = vec2<u32>(u32(narrow_edge_at(c, a, point) * sign), 0u);
+        gamma_edge = vec2<u32>(u32(narrow_edge_at(a, b, point) * sign), 0u);
+    }
+    let total = total_of(area);
+    let beta = fraction_of(total, beta_edge);
+    let gamma = fraction_of(total, gamma_edge);
 
     let depths = bitcast<vec3<i32>>(vec3<u32>(corners[0].z, corners[1].z, corners[2].z));
     let depth = depths.x + scale(depths.y - depths.x, beta) + scale(depths.z - depths.x, gamma);

@@ -18,8 +18,6 @@ struct Triangle {
     depth: vec3<i32>,
 }
 
-const NOTHING: i32 = 64;
-
 // An edge function less its bias, in steps of 256, kept within 2^30.
 fn start_of(edge: vec2<u32>, step_x: i32, step_y: i32) -> i32 {
     // Rows grow downwards: the triangle lies right of a left edge, and below a top edge.

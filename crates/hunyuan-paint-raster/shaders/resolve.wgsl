@@ -5,11 +5,6 @@
 // The greatest ~depth and depth + 1 of all pixels, 0 where there is none.
 @group(0) @binding(10) var<storage, read_write> depth_range: array<atomic<u32>, 2>;
 
-// The barycentrics of the workgroup's pixels, so that neighbouring threads write neighbouring words.
-var<workgroup> weights: array<f32, 768>;
-// Whether a pixel is background or shows a face of this chunk.
-var<workgroup> is_here: array<bool, 256>;
-
 var<workgroup> nearest: atomic<u32>;
 var<workgroup> farthest: atomic<u32>;
 
@@ -19,40 +14,32 @@ fn resolve(
     @builtin(num_workgroups) workgroup_count: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let first_pixel = group_of(workgroup, workgroup_count) * 256u;
-    let pixel_index = first_pixel + lane;
-    var here = false;
-    var barycentrics_here = vec3<f32>(0.0);
+    let pixel_index = group_of(workgroup, workgroup_count) * 256u + lane;
     if pixel_index < params.width * params.row_count {
         let face = visible_face(pixel_index);
         let local_face = face - params.first_face;
         if face == NO_FACE {
-            here = true;
+            face_index[pixel_index] = NO_FACE;
+            write_barycentrics(pixel_index, vec3<f32>(0.0));
         } else if face >= params.first_face && local_face < params.face_count {
-            here = true;
             let row = pixel_index / params.width;
             let pixel = vec2<u32>(pixel_index - row * params.width, row + params.first_row);
             let resolved = resolve_pixel(corners_of(local_face), pixel);
-            barycentrics_here = resolved.barycentrics;
+            face_index[pixel_index] = face;
+            write_barycentrics(pixel_index, resolved.barycentrics);
             atomicMax(&nearest, ~resolved.depth);
             atomicMax(&farthest, resolved.depth + 1u);
         }
-        if here {
-            face_index[pixel_index] = face;
-        }
     }
-    is_here[lane] = here;
-    weights[3u * lane] = barycentrics_here.x;
-    weights[3u * lane + 1u] = barycentrics_here.y;
-    weights[3u * lane + 2u] = barycentrics_here.z;
     workgroupBarrier();
-    for (var word = lane; word < 768u; word += 256u) {
-        if is_here[word / 3u] {
-            barycentrics[3u * first_pixel + word] = weights[word];
-        }
-    }
     if lane == 0u && atomicLoad(&farthest) > 0u {
         atomicMax(&depth_range[0], atomicLoad(&nearest));
         atomicMax(&depth_range[1], atomicLoad(&farthest));
     }
+}
+
+fn write_barycentrics(pixel_index: u32, weights: vec3<f32>) {
+    barycentrics[3u * pixel_index] = weights.x;
+    barycentrics[3u * pixel_index + 1u] = weights.y;
+    barycentrics[3u * pixel_index + 2u] = weights.z;
 }

@@ -15,7 +15,7 @@ const GROUP_SIZE: u32 = 256;
 /// How many workgroups share the medium faces.
 const MEDIUM_GROUPS: u32 = 4096;
 /// Up to how many pixels a face's bounding box has for one thread to draw it.
-const SMALL_PIXELS: u32 = 64;
+const SMALL_PIXELS: u32 = 128;
 /// Up to how long a face's bounding box is for 32 threads to draw it, in pixels.
 const MEDIUM_SIDE: u32 = 127;
 /// What edge functions of 32 bits allow.
