@@ -28,6 +28,8 @@ struct Params {
     small_pixels: u32,
     // Small and medium faces have no side of their bounding box longer than that, in pixels; at most 127.
     medium_side: u32,
+    // What only the host knows to be 0.
+    zero: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

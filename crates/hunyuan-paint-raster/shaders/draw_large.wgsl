@@ -10,8 +10,9 @@ var<workgroup> listed_count: atomic<u32>;
 var<workgroup> large_count: u32;
 
 // The nearer of a pixel's best face and another one; a face is the key's depth and its index.
-fn try_pixel(best: vec2<u32>, triangle: Triangle, face: u32, pixel: vec2<u32>) -> vec2<u32> {
-    if pixel.x >= params.width || pixel.y >= params.first_row + params.row_count {
+fn try_pixel(best: vec2<u32>, triangle: Triangle, bounds: vec4<u32>, face: u32, pixel: vec2<u32>) -> vec2<u32> {
+    // Far from a huge triangle's first corner rounding alone would cover pixels outside.
+    if any(pixel < bounds.xy) || any(pixel >= bounds.zw) {
         return best;
     }
     let steps = fragment_at(triangle, pixel, index_of(pixel));
@@ -64,15 +65,17 @@ fn draw_large(
         workgroupBarrier();
         let here = atomicLoad(&listed_count);
         for (var i = 0u; i < here; i++) {
-            let triangle = triangle_of(corners_of(listed[i]), origin);
+            let corners = corners_of(listed[i]);
+            let bounds = bounds_of(corners);
+            let triangle = triangle_of(corners, origin);
             if covers_nothing(triangle) {
                 continue;
             }
             let face = params.first_face + listed[i];
-            best_0 = try_pixel(best_0, triangle, face, pixel);
-            best_1 = try_pixel(best_1, triangle, face, pixel + vec2<u32>(0u, 8u));
-            best_2 = try_pixel(best_2, triangle, face, pixel + vec2<u32>(0u, 16u));
-            best_3 = try_pixel(best_3, triangle, face, pixel + vec2<u32>(0u, 24u));
+            best_0 = try_pixel(best_0, triangle, bounds, face, pixel);
+            best_1 = try_pixel(best_1, triangle, bounds, face, pixel + vec2<u32>(0u, 8u));
+            best_2 = try_pixel(best_2, triangle, bounds, face, pixel + vec2<u32>(0u, 16u));
+            best_3 = try_pixel(best_3, triangle, bounds, face, pixel + vec2<u32>(0u, 24u));
         }
         workgroupBarrier();
     }

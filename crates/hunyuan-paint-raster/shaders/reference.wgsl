@@ -1,10 +1,53 @@
-// The original's coverage rule, in float32.
+// The original's coverage rule, in float32, every operation rounded as IEEE 754 asks.
 
 const DEPTH_SCALE: f32 = 0.49999;
 const NOT_A_NUMBER: u32 = 0x7fc00000u;
 
 fn is_finite(bits: u32) -> bool {
     return (bits & 0x7f800000u) != 0x7f800000u;
+}
+
+// A product or sum that the compiler may not fuse or reorder with others: it cannot know that the word is 0.
+fn rounded(number: f32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(number) ^ params.zero);
+}
+
+fn rounded_2(numbers: vec2<f32>) -> vec2<f32> {
+    return bitcast<vec2<f32>>(bitcast<vec2<u32>>(numbers) ^ vec2<u32>(params.zero));
+}
+
+// The upper 12 bits of the mantissa.
+fn upper_half(number: f32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(number) & 0xfffff000u);
+}
+
+// 2^exponent, for an exponent from -126 to 127.
+fn power_of_two(exponent: i32) -> f32 {
+    return bitcast<f32>(u32(exponent + 127) << 23u);
+}
+
+// A quotient to the last bit, where GPUs divide less exactly: the mantissas are divided, and what is left of the
+// numerator once more. The product of quotient and denominator is taken exactly, from halves (Dekker 1971).
+fn divide(numerator: f32, denominator: f32) -> f32 {
+    let bits = vec2<u32>(bitcast<u32>(numerator), bitcast<u32>(denominator));
+    let exponents = (bits >> vec2<u32>(23u)) & vec2<u32>(0xffu);
+    if any(exponents == vec2<u32>(0u)) || any(exponents == vec2<u32>(255u)) {
+        return numerator / denominator;
+    }
+    let mantissas = bitcast<vec2<f32>>((bits & vec2<u32>(0x807fffffu)) | vec2<u32>(0x3f800000u));
+    let estimate = mantissas.x / mantissas.y;
+    let product = rounded(estimate * mantissas.y);
+    let a = upper_half(estimate);
+    let b = upper_half(mantissas.y);
+    let a_rest = estimate - a;
+    let b_rest = mantissas.y - b;
+    let lost = (((rounded(a * b) - product) + rounded(a * b_rest)) + rounded(a_rest * b)) + rounded(a_rest * b_rest);
+    let remainder = (mantissas.x - product) - lost;
+    let quotient = estimate + remainder / mantissas.y;
+    // In two steps, neither of which overflows.
+    let exponent = i32(exponents.x) - i32(exponents.y);
+    let half = exponent / 2;
+    return rounded(quotient * power_of_two(half)) * power_of_two(exponent - half);
 }
 
 // x and y in pixels, depth from 0 (near) to 1 (far), w. A compiler may take it that no float is infinite, so
@@ -17,8 +60,9 @@ fn project_vertex(clip_bits: vec4<u32>) -> vec4<u32> {
         return vec4<u32>(NOT_A_NUMBER);
     }
     let offset = f32(params.half_pixels) * 0.5;
-    let position = (clip.xy / clip.w * 0.5 + 0.5) * vec2<f32>(params.span) + offset;
-    let depth = clip.z / clip.w * DEPTH_SCALE + 0.5;
+    let ndc = vec3<f32>(divide(clip.x, clip.w), divide(clip.y, clip.w), divide(clip.z, clip.w));
+    let position = rounded_2((ndc.xy * 0.5 + 0.5) * vec2<f32>(params.span)) + offset;
+    let depth = rounded(ndc.z * DEPTH_SCALE) + 0.5;
     return vec4<u32>(bitcast<vec2<u32>>(position), bitcast<u32>(depth), clip_bits.w);
 }
 

@@ -9,8 +9,8 @@ struct Resolved {
 fn resolve_pixel(corners: array<vec4<u32>, 3>, pixel: vec2<u32>) -> Resolved {
     let triangle = triangle_of(corners, pixel);
     let on_image = barycentrics_at(triangle, pixel);
-    let depth = on_image.x * triangle.depth.x + on_image.y * triangle.depth.y + on_image.z * triangle.depth.z;
-    let in_space = on_image / bitcast<vec3<f32>>(vec3<u32>(corners[0].w, corners[1].w, corners[2].w));
-    let scale = 1.0 / (in_space.x + in_space.y + in_space.z);
-    return Resolved(in_space * scale, bitcast<u32>(max(depth, 0.0)));
+    let w = bitcast<vec3<f32>>(vec3<u32>(corners[0].w, corners[1].w, corners[2].w));
+    let in_space = vec3<f32>(divide(on_image.x, w.x), divide(on_image.y, w.y), divide(on_image.z, w.z));
+    let scale = divide(1.0, (in_space.x + in_space.y) + in_space.z);
+    return Resolved(in_space * scale, bitcast<u32>(max(depth_at(triangle, on_image), 0.0)));
 }

@@ -17,11 +17,11 @@ fn triangle_of(corners: array<vec4<u32>, 3>, origin: vec2<u32>) -> Triangle {
     let a = bitcast<vec2<f32>>(corners[0].xy);
     let ab = bitcast<vec2<f32>>(corners[1].xy) - a;
     let ac = bitcast<vec2<f32>>(corners[2].xy) - a;
-    let area = ac.x * ab.y - ab.x * ac.y;
+    let area = rounded(ac.x * ab.y) - rounded(ab.x * ac.y);
     var inverse_area = 0.0;
     // The inverse of less would overflow.
     if abs(area) > 2.9387359e-39 {
-        inverse_area = 1.0 / area;
+        inverse_area = divide(1.0, area);
     }
     let depth = bitcast<vec3<f32>>(vec3<u32>(corners[0].z, corners[1].z, corners[2].z));
     return Triangle(a, ab, ac, inverse_area, depth);
@@ -32,15 +32,26 @@ fn covers_nothing(triangle: Triangle) -> bool {
 }
 
 fn barycentrics_at(triangle: Triangle, pixel: vec2<u32>) -> vec3<f32> {
-    let d = vec2<f32>(pixel) + 0.5 - triangle.a;
-    let beta = (triangle.ac.x * d.y - d.x * triangle.ac.y) * triangle.inverse_area;
-    let gamma = (d.x * triangle.ab.y - triangle.ab.x * d.y) * triangle.inverse_area;
-    // The original subtracts in double precision: here what rounding took from the sum is subtracted as well
-    // (Knuth's two-sum), so that the sign of alpha is right.
-    let sum = beta + gamma;
-    let from_gamma = sum - beta;
-    let lost = (beta - (sum - from_gamma)) + (gamma - from_gamma);
-    return vec3<f32>((1.0 - sum) - lost, beta, gamma);
+    let d = rounded_2(vec2<f32>(pixel) + 0.5) - triangle.a;
+    let beta_area = rounded(triangle.ac.x * d.y) - rounded(d.x * triangle.ac.y);
+    let gamma_area = rounded(d.x * triangle.ab.y) - rounded(triangle.ab.x * d.y);
+    let beta = rounded(beta_area * triangle.inverse_area);
+    let gamma = rounded(gamma_area * triangle.inverse_area);
+    // The original subtracts in double precision: here what rounding takes from each sum is subtracted as well
+    // (Knuth's and Dekker's two-sum).
+    let sum = rounded(beta + gamma);
+    let from_gamma = rounded(sum - beta);
+    let from_beta = rounded(sum - from_gamma);
+    let sum_lost = (beta - from_beta) + (gamma - from_gamma);
+    let rest = rounded(1.0 - sum);
+    let rest_lost = rounded(1.0 - rest) - sum;
+    return vec3<f32>(rest + (rest_lost - sum_lost), beta, gamma);
+}
+
+// From 0 (near) to 1 (far).
+fn depth_at(triangle: Triangle, weights: vec3<f32>) -> f32 {
+    return (rounded(weights.x * triangle.depth.x) + rounded(weights.y * triangle.depth.y))
+        + rounded(weights.z * triangle.depth.z);
 }
 
 // Depth in steps of 2^-18, or NO_FRAGMENT. `pixel_index` counts within the band.
@@ -49,7 +60,7 @@ fn fragment_at(triangle: Triangle, pixel: vec2<u32>, pixel_index: u32) -> u32 {
     if !all(weights >= vec3<f32>(0.0)) {
         return NO_FRAGMENT;
     }
-    let depth = weights.x * triangle.depth.x + weights.y * triangle.depth.y + weights.z * triangle.depth.z;
+    let depth = depth_at(triangle, weights);
     if params.has_depth_prior != 0u && depth < bitcast<f32>(depth_prior[pixel_index]) {
         return NO_FRAGMENT;
     }

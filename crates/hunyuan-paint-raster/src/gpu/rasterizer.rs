@@ -499,7 +499,7 @@ struct Params<'a> {
 }
 
 impl Params<'_> {
-    fn words(&self, background_key: u32, shares: Shares) -> [u32; 18] {
+    fn words(&self, background_key: u32, shares: Shares) -> [u32; 20] {
         let [chunk, vertex_count, first_face, face_count] = match self.chunk {
             None => [0; 4],
             Some((index, chunk)) => [index, chunk.vertex_count, chunk.first_face, chunk.face_count],
@@ -524,6 +524,9 @@ impl Params<'_> {
             background_key,
             shares.small_pixels,
             shares.medium_side,
+            0,
+            // Uniforms have whole pairs of words.
+            0,
         ]
     }
 }

