@@ -4,6 +4,7 @@ mod cpu;
 mod error;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+pub mod texture;
 mod view;
 mod visibility;
 

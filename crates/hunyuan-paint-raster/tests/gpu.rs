@@ -8,11 +8,12 @@ mod common;
 use std::error::Error;
 
 use common::{Scene, crumbs, scenes, sheet, soup};
+use glam::Vec2;
 use hunyuan_paint_raster::{
     Coverage, DepthKey, DepthPrior, NO_FACE, RasterError, RasterOptions, Size, View, Viewport,
     VisibilityBuffer,
     gpu::{GpuAttributes, GpuDevice, GpuDraw, GpuMesh, GpuRasterizer, Shares},
-    interpolate, rasterize,
+    interpolate, rasterize, texture,
 };
 use pollster::block_on;
 
@@ -254,6 +255,25 @@ fn attributes_mask_and_depth_range_of_a_batch() -> Outcome {
                 // Products may be fused with sums.
                 assert!((pixel - expected).abs() <= 4.0 * f32::EPSILON * expected.abs().max(1.0));
             }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn textures_are_drawn_as_on_the_cpu() -> Outcome {
+    let Some(device) = gpu()? else { return Ok(()) };
+    let mut rasterizer = block_on(GpuRasterizer::new(&device, texture::OPTIONS))?;
+    for scene in scenes(31) {
+        let uvs: Vec<Vec2> = scene.positions.iter().map(|v| 0.5 + 0.5 * Vec2::new(v.x, v.y)).collect();
+        let mesh = block_on(GpuMesh::new(&device, &scene.faces, uvs.len()))?;
+        for resolution in [1, 64, 255] {
+            let cpu = texture::rasterize(&uvs, &scene.faces, resolution)?;
+            let positions = texture::clip_positions(&uvs);
+            let view = View::new(&positions, Size::square(resolution));
+            let drawn = block_on(rasterizer.draw(&mesh, &[GpuDraw { mask: true, ..GpuDraw::new(view) }]))?;
+            assert_same(&block_on(drawn[0].visibility())?, &cpu, scene.name);
+            assert_eq!(block_on(drawn[0].mask())?, texture::mask(&cpu));
         }
     }
     Ok(())
