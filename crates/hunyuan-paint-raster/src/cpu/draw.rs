@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::rule::{Bounds, CoverageRule, LANES};
-use crate::{DepthKey, DepthPrior};
+use super::rule::{Bounds, CoverageRule, Fragments, LANES};
+use crate::{DepthKey, DepthPrior, Size};
 
 /// Some rows of the image.
 #[derive(Clone, Debug)]
@@ -27,7 +27,11 @@ impl KeyDepth {
         }
     }
 
-    #[inline]
+    pub(super) const fn background(self) -> u32 {
+        self.background
+    }
+
+    #[inline(always)]
     fn of(self, steps: u32) -> u32 {
         if self.packed32 { (steps.min(1 << 18) * PACKED32_FAR) >> 18 } else { steps }
     }
@@ -36,23 +40,25 @@ impl KeyDepth {
 /// The greatest depth of 13 bits.
 const PACKED32_FAR: u32 = (1 << 13) - 1;
 
-/// Writes the nearest face of each pixel of a band, or leaves [`crate::NO_FACE`].
+/// Writes the nearest face of each pixel of a band, or leaves [`crate::NO_FACE`]. The depth buffer holds the
+/// background's depth at first.
 ///
 /// `faces` are those that touch the band, in order: a face's index and vertices.
+#[inline(always)]
 pub(super) fn draw<R: CoverageRule>(
     vertices: &[R::Vertex],
     faces: impl Iterator<Item = (u32, [u32; 3])>,
     band: &Band,
-    bounds_of: impl Fn([R::Vertex; 3]) -> Option<Bounds>,
+    size: Size,
     depth_prior: Option<DepthPrior<'_>>,
     key: KeyDepth,
+    depth_buffer: &mut [u32],
     face_index: &mut [u32],
 ) {
     let width = band.width as usize;
-    let mut depth_buffer = vec![key.background; face_index.len()];
     for (index, face) in faces {
         let corners = face.map(|i| vertices[i as usize]);
-        let Some(Bounds { columns, rows }) = bounds_of(corners) else { continue };
+        let Some(Bounds { columns, rows }) = R::bounds(corners, size) else { continue };
         let Some(triangle) = R::triangle(corners) else { continue };
         for row in rows.start.max(band.rows.start)..rows.end.min(band.rows.end) {
             let fragments_at = R::cover_row(&triangle, row);
@@ -60,18 +66,22 @@ pub(super) fn draw<R: CoverageRule>(
             let depths = &mut depth_buffer[start..start + width];
             let face_index = &mut face_index[start..start + width];
             for first in columns.clone().step_by(LANES) {
-                let Some(fragments) = fragments_at(first) else { continue };
-                let lanes = fragments.covered.into_iter().zip(fragments.depth);
-                for (column, (covered, depth)) in (first..columns.end).zip(lanes) {
+                let Some(Fragments { mut covered, depth }) = fragments_at(first) else { continue };
+                // The last lanes may lie right of the bounding box.
+                covered &= u32::MAX >> (u32::BITS - (columns.end - first).min(LANES as u32));
+                while covered != 0 {
+                    let lane = covered.trailing_zeros() as usize;
+                    covered &= covered - 1;
+                    let (column, depth) = (first as usize + lane, depth[lane]);
                     let hidden = |prior: DepthPrior<'_>| {
-                        depth < R::depth_from(prior.least_depth(row as usize * width + column as usize))
+                        depth < R::depth_from(prior.least_depth(row as usize * width + column))
                     };
-                    if !covered || depth_prior.is_some_and(hidden) {
+                    if depth_prior.is_some_and(hidden) {
                         continue;
                     }
                     let Some(steps) = R::quantise(depth) else { continue };
                     // Faces come in order: where depths are equal, the one that is there stays.
-                    let (column, depth) = (column as usize, key.of(steps));
+                    let depth = key.of(steps);
                     if depth < depths[column] {
                         depths[column] = depth;
                         face_index[column] = index;

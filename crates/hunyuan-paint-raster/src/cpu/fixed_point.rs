@@ -7,7 +7,7 @@ use std::array::from_fn;
 
 use glam::Vec4;
 
-use super::rule::{Bounds, CoverageRule, Fragments, LANES, Placement};
+use super::rule::{Bounds, CoverageRule, Fragments, LANES, Placement, bits};
 use crate::Size;
 
 /// Steps of a pixel to which vertices are snapped.
@@ -91,7 +91,7 @@ impl Total {
     }
 
     /// The part's fraction of the sum, at most 1.
-    #[inline]
+    #[inline(always)]
     fn fraction(self, part: u64) -> u32 {
         let part = shift_right(part, self.shift);
         ((u64::from(part) * u64::from(self.reciprocal)) >> (FRACTION_BITS - 1)) as u32
@@ -99,7 +99,7 @@ impl Total {
 }
 
 /// Shifts to the right, or to the left if `shift` is negative; the result must fit.
-#[inline]
+#[inline(always)]
 fn shift_right(value: u64, shift: i32) -> u32 {
     if shift >= 0 { (value >> shift) as u32 } else { (value << -shift) as u32 }
 }
@@ -110,7 +110,7 @@ fn long_division(numerator: u32, bits: u32, denominator: u32) -> u32 {
 }
 
 /// `value · factor · 2⁻²⁴`, rounded to the nearest, halves away from zero.
-#[inline]
+#[inline(always)]
 fn scale(value: i32, factor: u32) -> i32 {
     let product = u64::from(value.unsigned_abs()) * u64::from(factor) + (1 << (FRACTION_BITS - 1));
     let magnitude = (product >> FRACTION_BITS) as i32;
@@ -171,6 +171,7 @@ impl SnappedVertex {
 }
 
 /// The pixels along one axis of the image whose centres lie within a bounding box.
+#[inline(always)]
 fn pixel_range(positions: [i32; 3], pixel_count: u32) -> std::ops::Range<u32> {
     let [a, b, c] = positions;
     let (min, max) = (a.min(b).min(c), a.max(b).max(c));
@@ -180,6 +181,7 @@ fn pixel_range(positions: [i32; 3], pixel_count: u32) -> std::ops::Range<u32> {
 }
 
 impl Triangle {
+    #[inline(always)]
     fn depth(&self, beta: u32, gamma: u32) -> i32 {
         let [a, b, c] = self.corners.map(|corner| corner.depth);
         a + scale(b - a, beta) + scale(c - a, gamma)
@@ -219,6 +221,7 @@ impl CoverageRule for FixedPoint {
         SnappedVertex::new(clip, placement).unwrap_or_default()
     }
 
+    #[inline(always)]
     fn bounds(corners: [SnappedVertex; 3], size: Size) -> Option<Bounds> {
         if corners.iter().any(|corner| corner.w == 0) {
             return None;
@@ -228,6 +231,7 @@ impl CoverageRule for FixedPoint {
         (!columns.is_empty() && !rows.is_empty()).then_some(Bounds { columns, rows })
     }
 
+    #[inline(always)]
     fn triangle(corners: [SnappedVertex; 3]) -> Option<Triangle> {
         let [a, b, c] = corners.map(|corner| corner.position);
         let [ab, ac] = [b, c].map(|to| [0, 1].map(|axis| i64::from(to[axis] - a[axis])));
@@ -237,43 +241,51 @@ impl CoverageRule for FixedPoint {
         (area != 0).then(|| Triangle { corners, edges, area: Total::new(area.unsigned_abs()) })
     }
 
-    #[inline]
+    #[inline(always)]
     fn cover_row(triangle: &Triangle, row: u32) -> impl Fn(u32) -> Option<Fragments<i32>> {
         let starts = triangle.edges.map(|edge| edge.at_pixel(0, row));
         let step = triangle.edges.map(|edge| edge.step[0] * i64::from(SUBPIXELS));
         let bias = triangle.edges.map(|edge| edge.bias);
         let triangle = *triangle;
+        #[inline(always)]
         move |column| {
             let at = |edge: usize, lane: usize| starts[edge] + step[edge] * (i64::from(column) + lane as i64);
-            let covered: [bool; LANES] = from_fn(|lane| {
+            let covered = bits(from_fn(|lane| {
                 (at(0, lane) + bias[0]) | (at(1, lane) + bias[1]) | (at(2, lane) + bias[2]) >= 0
-            });
+            }));
             let depth = |lane: usize| {
                 let [beta, gamma] = [1, 2].map(|edge| triangle.area.fraction(at(edge, lane) as u64));
                 triangle.depth(beta, gamma)
             };
-            (covered != [false; LANES]).then(|| Fragments {
+            (covered != 0).then(|| Fragments {
                 covered,
-                depth: from_fn(|lane| if covered[lane] { depth(lane) } else { 0 }),
+                depth: from_fn(|lane| if covered >> lane & 1 == 1 { depth(lane) } else { 0 }),
             })
         }
     }
 
+    #[inline(always)]
     fn depth_from(depth: f32) -> i32 {
         (f64::from(depth) * f64::from(ONE)).ceil() as i32
     }
 
-    #[inline]
+    #[inline(always)]
     fn quantise(depth: i32) -> Option<u32> {
         (depth >= 0).then_some(depth as u32 >> 6)
     }
 
-    fn resolve(triangle: &Triangle, column: u32, row: u32) -> ([f32; 3], u32) {
-        let fraction =
-            |edge: usize| triangle.area.fraction(triangle.edges[edge].at_pixel(column, row) as u64);
-        let (beta, gamma) = (fraction(1), fraction(2));
-        let barycentrics = triangle.perspective_correct([ONE - beta - gamma, beta, gamma]);
-        (barycentrics.map(|fraction| fraction as f32 / ONE as f32), triangle.depth(beta, gamma) as u32)
+    #[inline(always)]
+    fn resolve_row(triangle: &Triangle, row: u32) -> impl Fn(u32, usize) -> [([f32; 3], u32); LANES] {
+        let at_pixel = move |column: u32| {
+            let [beta, gamma] =
+                [1, 2].map(|i| triangle.area.fraction(triangle.edges[i].at_pixel(column, row) as u64));
+            let weights = triangle.perspective_correct([ONE - beta - gamma, beta, gamma]);
+            (weights.map(|fraction| fraction as f32 / ONE as f32), triangle.depth(beta, gamma) as u32)
+        };
+        #[inline(always)]
+        move |column, count| {
+            from_fn(|i| if i < count { at_pixel(column + i as u32) } else { Default::default() })
+        }
     }
 
     fn depth_of(ordered: u32) -> f32 {

@@ -74,25 +74,37 @@ fn rasterize_by<R: CoverageRule>(
 ) -> VisibilityBuffer {
     let size @ Size { width, height } = view.size;
     let vertices = project::project::<R>(view.clip_positions, placement);
-    let bounds_of = |corners| R::bounds(corners, size);
     let band_rows = height.div_ceil(BAND_COUNT);
     let band_pixels = band_rows as usize * width as usize;
-    let shares = sort_into_bands(faces, band_rows, |face| bounds_of(face.map(|i| vertices[i as usize])));
+    let shares =
+        sort_into_bands(faces, band_rows, |face| R::bounds(face.map(|i| vertices[i as usize]), size));
 
-    let mut face_index = vec![NO_FACE; size.pixel_count()];
+    // Zeros come without work; the threads write what they need.
+    let mut face_index = vec![0; size.pixel_count()];
     let mut barycentrics = vec![[0.0; 3]; size.pixel_count()];
     let depth_range = face_index
         .par_chunks_mut(band_pixels)
         .zip(barycentrics.par_chunks_mut(band_pixels))
         .enumerate()
-        .filter_map(|(index, (face_index, barycentrics))| {
+        .map_init(Vec::new, |depth_buffer, (index, (face_index, barycentrics))| {
             let first_row = index as u32 * band_rows;
             let band = Band { width, rows: first_row..(first_row + band_rows).min(height) };
             let faces_here = shares.iter().flat_map(|bands| bands.get(index)).flatten();
             let faces_here = faces_here.map(|&face| (face, faces[face as usize]));
-            draw::draw::<R>(&vertices, faces_here, &band, bounds_of, view.depth_prior, key, face_index);
-            resolve::resolve::<R>(&vertices, faces, &band, face_index, barycentrics)
+            face_index.fill(NO_FACE);
+            depth_buffer.clear();
+            depth_buffer.resize(face_index.len(), key.background());
+            // With the widest vector instructions that the processor has: the results are the same.
+            pulp::Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    let prior = view.depth_prior;
+                    draw::draw::<R>(&vertices, faces_here, &band, size, prior, key, depth_buffer, face_index);
+                    resolve::resolve::<R>(&vertices, faces, &band, face_index, barycentrics)
+                },
+            )
         })
+        .flatten()
         .reduce_with(|[near, far], [other_near, other_far]| [near.min(other_near), far.max(other_far)]);
     VisibilityBuffer {
         face_index,

@@ -1,13 +1,15 @@
 //! The original's coverage rule, float32 to the last operation.
 //!
 //! The weights of the second and third vertex are ratios of signed areas; the first is what remains of 1. The
-//! order of operations is the original's, float32 but for that remainder.
+//! order of operations is the original's, float32 but for that remainder, which the original takes in double
+//! precision: here what rounding takes from its two sums is subtracted as well (Knuth's and Dekker's two-sum),
+//! as on GPUs, which have no doubles.
 
 use std::{array::from_fn, ops::Range};
 
 use glam::Vec4;
 
-use super::rule::{Bounds, CoverageRule, Fragments, LANES, Placement};
+use super::rule::{Bounds, CoverageRule, Fragments, LANES, Placement, bits};
 use crate::{Size, view::DEPTH_SCALE};
 
 /// Steps of depth; quantising makes the order of faces decide between surfaces that touch.
@@ -41,34 +43,52 @@ pub(super) struct Triangle {
 }
 
 impl Triangle {
-    /// The barycentrics along the row of pixels with that y, as a function of `L` neighbouring x at once.
-    fn along_row<const L: usize>(&self, y: f32) -> impl Fn([f32; L]) -> [[f32; L]; 3] + use<L> {
+    /// The second and third barycentric along the row of pixels with that y, as a function of `L` neighbouring x.
+    #[inline(always)]
+    fn along_row<const L: usize>(&self, y: f32) -> impl Fn([f32; L]) -> [[f32; L]; 2] + use<L> {
         let Self { vertices: [a, ..], ab, ac, inverse_area } = *self;
         let dy = y - a.y;
         let (ac_dy, ab_dy) = (ac[0] * dy, ab[0] * dy);
+        #[inline(always)]
         move |x| {
             let dx = x.map(|x| x - a.x);
             let beta = dx.map(|dx| (ac_dy - dx * ac[1]) * inverse_area);
             let gamma = dx.map(|dx| (dx * ab[1] - ab_dy) * inverse_area);
-            let alpha = from_fn(|i| (1.0 - f64::from(beta[i]) - f64::from(gamma[i])) as f32);
-            [alpha, beta, gamma]
+            [beta, gamma]
         }
     }
 
-    /// Depth at `L` points; linear on the image.
-    fn depth<const L: usize>(&self, [alpha, beta, gamma]: [[f32; L]; 3]) -> [f32; L] {
+    /// Depth at a point; linear on the image.
+    #[inline(always)]
+    fn depth(&self, [alpha, beta, gamma]: [f32; 3]) -> f32 {
         let [a, b, c] = self.vertices.map(|v| v.depth);
-        from_fn(|i| alpha[i] * a + beta[i] * b + gamma[i] * c)
+        alpha * a + beta * b + gamma * c
     }
 
-    /// Barycentrics on the image to barycentrics in space.
-    fn perspective_correct(&self, barycentrics: [f32; 3]) -> [f32; 3] {
+    /// Barycentrics on the image to barycentrics in space, but for their sum.
+    #[inline(always)]
+    fn divide_by_w(&self, [alpha, beta, gamma]: [f32; 3]) -> [f32; 3] {
         let [a, b, c] = self.vertices.map(|v| v.w);
-        let [alpha, beta, gamma] = barycentrics;
-        let [alpha, beta, gamma] = [alpha / a, beta / b, gamma / c];
-        let scale = 1.0 / (alpha + beta + gamma);
-        [alpha * scale, beta * scale, gamma * scale]
+        [alpha / a, beta / b, gamma / c]
     }
+}
+
+/// Makes the sum of the weights 1.
+#[inline(always)]
+fn normalise([alpha, beta, gamma]: [f32; 3]) -> [f32; 3] {
+    let scale = 1.0 / (alpha + beta + gamma);
+    [alpha * scale, beta * scale, gamma * scale]
+}
+
+/// What two barycentrics leave of 1. Its sign is right; it is below 0 if either of them is above 1.
+#[inline(always)]
+fn remainder(beta: f32, gamma: f32) -> f32 {
+    let sum = beta + gamma;
+    let from_gamma = sum - beta;
+    let sum_lost = (beta - (sum - from_gamma)) + (gamma - from_gamma);
+    let rest = 1.0 - sum;
+    let rest_lost = (1.0 - rest) - sum;
+    rest + (rest_lost - sum_lost)
 }
 
 impl CoverageRule for Reference {
@@ -87,12 +107,14 @@ impl CoverageRule for Reference {
         }
     }
 
+    #[inline(always)]
     fn bounds(corners: [ScreenVertex; 3], size: Size) -> Option<Bounds> {
         let columns = pixel_range(corners.map(|v| v.x), size.width);
         let rows = pixel_range(corners.map(|v| v.y), size.height);
         (!columns.is_empty() && !rows.is_empty()).then_some(Bounds { columns, rows })
     }
 
+    #[inline(always)]
     fn triangle(vertices: [ScreenVertex; 3]) -> Option<Triangle> {
         let [a, b, c] = vertices;
         let finite = vertices.iter().all(|v| v.x.is_finite() && v.y.is_finite());
@@ -101,35 +123,49 @@ impl CoverageRule for Reference {
         (finite && area != 0.0).then(|| Triangle { vertices, ab, ac, inverse_area: 1.0 / area })
     }
 
-    #[inline]
+    #[inline(always)]
     fn cover_row(triangle: &Triangle, row: u32) -> impl Fn(u32) -> Option<Fragments<f32>> {
-        let barycentrics_at = triangle.along_row::<LANES>(row as f32 + 0.5);
+        let weights_at = triangle.along_row::<LANES>(row as f32 + 0.5);
+        #[inline(always)]
         move |column| {
-            let barycentrics = barycentrics_at(from_fn(|i| (column as usize + i) as f32 + 0.5));
-            let [alpha, beta, gamma] = barycentrics;
-            // None is above 1 if none is below 0: alpha is what the others leave of 1, and keeps its sign.
-            let covered: [bool; LANES] =
-                from_fn(|i| (alpha[i] >= 0.0) & (beta[i] >= 0.0) & (gamma[i] >= 0.0));
-            (covered != [false; LANES]).then(|| Fragments { covered, depth: triangle.depth(barycentrics) })
+            let [beta, gamma] = weights_at(from_fn(|i| (column as usize + i) as f32 + 0.5));
+            let alpha: [f32; LANES] = from_fn(|i| remainder(beta[i], gamma[i]));
+            let covered = bits(from_fn(|i| (beta[i] >= 0.0) & (gamma[i] >= 0.0) & (alpha[i] >= 0.0)));
+            (covered != 0).then(|| Fragments {
+                covered,
+                depth: from_fn(|i| triangle.depth([alpha[i], beta[i], gamma[i]])),
+            })
         }
     }
 
+    #[inline(always)]
     fn depth_from(depth: f32) -> f32 {
         depth
     }
 
     /// `None` where the original's integer is negative or has overflowed, which never wins over the background.
-    #[inline]
+    #[inline(always)]
     fn quantise(depth: f32) -> Option<u32> {
         let steps = depth * DEPTH_STEPS;
         (steps > -1.0 && steps < i32::MAX as f32).then_some(steps as i32 as u32)
     }
 
-    fn resolve(triangle: &Triangle, column: u32, row: u32) -> ([f32; 3], u32) {
-        let on_image = triangle.along_row(row as f32 + 0.5)([column as f32 + 0.5]);
-        let [depth] = triangle.depth(on_image);
-        // The bits of floats of one sign are in order.
-        (triangle.perspective_correct(on_image.map(|[weight]| weight)), depth.max(0.0).to_bits())
+    #[inline(always)]
+    fn resolve_row(triangle: &Triangle, row: u32) -> impl Fn(u32, usize) -> [([f32; 3], u32); LANES] {
+        let weights_at = triangle.along_row::<LANES>(row as f32 + 0.5);
+        // Cameras without perspective have w = 1, and divisions take time.
+        let with_perspective = triangle.vertices.map(|v| v.w) != [1.0; 3];
+        #[inline(always)]
+        move |column, _| {
+            let [beta, gamma] = weights_at(from_fn(|i| (column as usize + i) as f32 + 0.5));
+            let on_image: [[f32; 3]; LANES] = from_fn(|i| [remainder(beta[i], gamma[i]), beta[i], gamma[i]]);
+            // The bits of floats of one sign are in order.
+            let depth = on_image.map(|weights| triangle.depth(weights).max(0.0).to_bits());
+            let in_space =
+                if with_perspective { on_image.map(|w| triangle.divide_by_w(w)) } else { on_image };
+            let weights = in_space.map(normalise);
+            from_fn(|i| (weights[i], depth[i]))
+        }
     }
 
     fn depth_of(ordered: u32) -> f32 {
@@ -138,6 +174,7 @@ impl CoverageRule for Reference {
 }
 
 /// The pixels along one axis of an image that a bounding box touches, and one more on its far side.
+#[inline(always)]
 fn pixel_range(coordinates: [f32; 3], pixel_count: u32) -> Range<u32> {
     let [a, b, c] = coordinates;
     let (min, max) = (a.min(b.min(c)), a.max(b.max(c)));

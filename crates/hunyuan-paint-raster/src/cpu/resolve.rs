@@ -1,9 +1,13 @@
 //! Stage 3: where on its face each pixel lies.
 
-use super::{draw::Band, rule::CoverageRule};
+use super::{
+    draw::Band,
+    rule::{CoverageRule, LANES},
+};
 
 /// Writes the perspective-correct barycentrics of each pixel of a band that shows a face, and returns the least
 /// and the greatest depth, as the rule's ordered integers.
+#[inline(always)]
 pub(super) fn resolve<R: CoverageRule>(
     vertices: &[R::Vertex],
     faces: &[[u32; 3]],
@@ -16,17 +20,22 @@ pub(super) fn resolve<R: CoverageRule>(
     let rows = face_index.chunks(width).zip(barycentrics.chunks_mut(width)).zip(band.rows.start..);
     for ((face_index, barycentrics), row) in rows {
         // Neighbours mostly show the same face.
-        let mut last: Option<(u32, R::Triangle)> = None;
-        for ((&index, barycentrics), column) in face_index.iter().zip(barycentrics).zip(0_u32..) {
-            let Some(face) = faces.get(index as usize) else { continue };
-            if last.is_none_or(|(last_index, _)| last_index != index) {
-                last = R::triangle(face.map(|i| vertices[i as usize])).map(|triangle| (index, triangle));
+        let mut end = 0;
+        for run in face_index.chunk_by(|a, b| a == b) {
+            let columns = end..end + run.len();
+            end = columns.end;
+            let Some(face) = run.first().and_then(|&index| faces.get(index as usize)) else { continue };
+            let Some(triangle) = R::triangle(face.map(|i| vertices[i as usize])) else { continue };
+            let resolve_at = R::resolve_row(&triangle, row);
+            for first in columns.step_by(LANES) {
+                let barycentrics = &mut barycentrics[first..end.min(first + LANES)];
+                let resolved = resolve_at(first as u32, barycentrics.len());
+                for (target, (weights, depth)) in barycentrics.iter_mut().zip(resolved) {
+                    *target = weights;
+                    let [near, far] = depth_range.unwrap_or([depth, depth]);
+                    depth_range = Some([near.min(depth), far.max(depth)]);
+                }
             }
-            let Some((_, triangle)) = last else { continue };
-            let (weights, depth) = R::resolve(&triangle, column, row);
-            *barycentrics = weights;
-            let [near, far] = depth_range.unwrap_or([depth, depth]);
-            depth_range = Some([near.min(depth), far.max(depth)]);
         }
     }
     depth_range

@@ -61,9 +61,9 @@ pub(super) trait CoverageRule: Sync {
     /// Depth in steps of 2⁻¹⁸; `None` where it is nearer than the near plane, or overflows.
     fn quantise(depth: Self::Depth) -> Option<u32>;
 
-    /// The perspective-correct barycentrics of a covered pixel, and its depth as an integer that keeps the
-    /// order.
-    fn resolve(triangle: &Self::Triangle, column: u32, row: u32) -> ([f32; 3], u32);
+    /// For a row, a function of its columns and a number of pixels, up to [`LANES`], that are covered from there
+    /// on: their perspective-correct barycentrics, and their depths as integers that keep the order.
+    fn resolve_row(triangle: &Self::Triangle, row: u32) -> impl Fn(u32, usize) -> [([f32; 3], u32); LANES];
 
     /// The depth, 0 to 1, that such an integer stands for.
     fn depth_of(ordered: u32) -> f32;
@@ -72,6 +72,14 @@ pub(super) trait CoverageRule: Sync {
 /// The pixels of a face among [`LANES`] neighbours.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fragments<D> {
-    pub(super) covered: [bool; LANES],
+    /// A bit for each pixel, the first one lowest.
+    pub(super) covered: u32,
     pub(super) depth: [D; LANES],
+}
+
+/// A bit for each pixel that is true.
+#[inline(always)]
+pub(super) fn bits(pixels: [bool; LANES]) -> u32 {
+    let lanes: [u32; LANES] = std::array::from_fn(|i| if pixels[i] { 1 << i } else { 0 });
+    lanes.into_iter().fold(0, |bits, lane| bits | lane)
 }
