@@ -35,7 +35,7 @@ fn divide(numerator: f32, denominator: f32) -> f32 {
         return numerator / denominator;
     }
     let mantissas = bitcast<vec2<f32>>((bits & vec2<u32>(0x807fffffu)) | vec2<u32>(0x3f800000u));
-    let estimate = mantissas.x / mantissas.y;
+    let estimate = rounded(mantissas.x / mantissas.y);
     let product = rounded(estimate * mantissas.y);
     let a = upper_half(estimate);
     let b = upper_half(mantissas.y);

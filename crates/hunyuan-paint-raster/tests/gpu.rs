@@ -7,12 +7,12 @@ mod common;
 
 use std::error::Error;
 
-use common::{Scene, crumbs, scenes, sheet, soup};
+use common::{Random, Scene, crumbs, scenes, sheet, soup};
 use glam::Vec2;
 use hunyuan_paint_raster::{
     Coverage, DepthKey, DepthPrior, NO_FACE, RasterError, RasterOptions, Size, View, Viewport,
     VisibilityBuffer,
-    gpu::{GpuAttributes, GpuDevice, GpuDraw, GpuMesh, GpuRasterizer, Shares},
+    gpu::{GpuAttributes, GpuDevice, GpuDraw, GpuMesh, GpuRasterizer, Shares, Stage, wgpu},
     interpolate, rasterize, texture,
 };
 use pollster::block_on;
@@ -342,5 +342,97 @@ fn packed32_refuses_what_it_cannot_hold() -> Outcome {
     let expected = RasterError::TooManyFaces { limit, found: limit + 1 };
     assert_eq!(block_on(rasterizer.draw(&mesh, &[GpuDraw::new(view)])).err(), Some(expected.clone()));
     assert_eq!(rasterize(&view, &faces, options), Err(expected));
+    Ok(())
+}
+
+/// What the reference rule's shader builds on: quotients, products and sums as IEEE 754 has them.
+#[test]
+fn float_operations_are_exact() -> Outcome {
+    let Some(device) = gpu()? else { return Ok(()) };
+    let entry = "
+        @compute @workgroup_size(64)
+        fn operate(@builtin(global_invocation_id) id: vec3<u32>) {
+            let a = bitcast<f32>(clip_positions[id.x].x);
+            let b = bitcast<f32>(clip_positions[id.x].y);
+            let c = bitcast<f32>(clip_positions[id.x].z);
+            let product = rounded(a * b) + c;
+            let sum = rounded(a + b);
+            let from_b = rounded(sum - a);
+            let lost = (a - rounded(sum - from_b)) + (b - from_b);
+            vertices[id.x] = bitcast<vec4<u32>>(vec4<f32>(divide(a, b), divide(1.0, b), product, lost));
+        }";
+    let source = Stage::Project.source(Coverage::Reference, DepthKey::TwoPass32) + entry;
+    let (gpu, queue) = (device.wgpu_device(), device.wgpu_queue());
+    let module = gpu.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label: None,
+        source: wgpu::ShaderSource::Wgsl(source.into()),
+    });
+    let pipeline = gpu.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: None,
+        layout: None,
+        module: &module,
+        entry_point: Some("operate"),
+        compilation_options: Default::default(),
+        cache: None,
+    });
+
+    const COUNT: usize = 1 << 16;
+    let mut random = Random(9);
+    let mut number = || {
+        let magnitude = random.between(1.0, 2.0) * random.between(-12.0, 13.0).floor().exp2();
+        if random.next() < 0.5 { magnitude } else { -magnitude }
+    };
+    let numbers: Vec<[f32; 4]> = (0..COUNT).map(|_| [number(), number(), number(), 0.0]).collect();
+    let bytes: Vec<u8> = numbers.iter().flatten().flat_map(|v| v.to_le_bytes()).collect();
+    let buffer = |size: usize, usage| {
+        gpu.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: size as u64,
+            usage: usage | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        })
+    };
+    let params = buffer(80, wgpu::BufferUsages::UNIFORM);
+    let input = buffer(bytes.len(), wgpu::BufferUsages::STORAGE);
+    let output = buffer(bytes.len(), wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC);
+    let read = buffer(bytes.len(), wgpu::BufferUsages::MAP_READ);
+    queue.write_buffer(&input, 0, &bytes);
+    let entries: Vec<_> = [&params, &input, &output]
+        .into_iter()
+        .zip(0..)
+        .map(|(buffer, binding)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
+        .collect();
+    let layout = pipeline.get_bind_group_layout(0);
+    let group =
+        gpu.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout: &layout, entries: &entries });
+    let mut encoder = gpu.create_command_encoder(&Default::default());
+    {
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        pass.set_pipeline(&pipeline);
+        pass.set_bind_group(0, &group, &[]);
+        pass.dispatch_workgroups(COUNT as u32 / 64, 1, 1);
+    }
+    encoder.copy_buffer_to_buffer(&output, 0, &read, 0, bytes.len() as u64);
+    queue.submit([encoder.finish()]);
+    read.slice(..).map_async(wgpu::MapMode::Read, |_| ());
+    gpu.poll(wgpu::PollType::wait_indefinitely())?;
+    let mapped = read.slice(..).get_mapped_range()?;
+    let results: Vec<f32> =
+        mapped.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+
+    let mut wrong = [0; 4];
+    for ([a, b, c, _], found) in numbers.into_iter().zip(results.chunks_exact(4)) {
+        let sum = a + b;
+        let lost = (f64::from(a) + f64::from(b) - f64::from(sum)) as f32;
+        for (i, expected) in [a / b, 1.0 / b, a * b + c, lost].into_iter().enumerate() {
+            if found[i] != expected {
+                if wrong[i] == 0 {
+                    eprintln!("operation {i} of {a:e}, {b:e}, {c:e}: {:e}, not {expected:e}", found[i]);
+                }
+                wrong[i] += 1;
+            }
+        }
+    }
+    assert_eq!(wrong, [0; 4], "of {COUNT} each: a / b, 1 / b, a · b + c, what a + b loses");
     Ok(())
 }
