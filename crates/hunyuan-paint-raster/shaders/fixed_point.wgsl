@@ -139,7 +139,7 @@ fn ratio(numerator_bits: u32, denominator_bits: u32) -> i32 {
     var halves: u32;
     if denominator == 0x800000u {
         // Cameras without perspective have w = 1.
-        halves = select(numerator << u32(bits - 23), numerator >> u32(23 - bits), bits < 23);
+        halves = select(numerator << (u32(bits - 23) & 31u), numerator >> (u32(23 - bits) & 31u), bits < 23);
     } else {
         halves = long_division(numerator, u32(bits), denominator);
     }

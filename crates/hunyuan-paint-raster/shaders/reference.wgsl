@@ -26,28 +26,46 @@ fn power_of_two(exponent: i32) -> f32 {
     return bitcast<f32>(u32(exponent + 127) << 23u);
 }
 
-// A quotient to the last bit, where GPUs divide less exactly: the mantissas are divided, and what is left of the
-// numerator once more. The product of quotient and denominator is taken exactly, from halves (Dekker 1971).
+// numerator - quotient * denominator, exactly where the two are close: the product is taken from halves
+// (Dekker 1971).
+fn remainder_of(numerator: f32, quotient: f32, denominator: f32) -> f32 {
+    let product = rounded(quotient * denominator);
+    let a = upper_half(quotient);
+    let b = upper_half(denominator);
+    let a_rest = rounded(quotient - a);
+    let b_rest = rounded(denominator - b);
+    var lost = rounded(rounded(a * b) - product);
+    lost = rounded(lost + rounded(a * b_rest));
+    lost = rounded(lost + rounded(a_rest * b));
+    lost = rounded(lost + rounded(a_rest * b_rest));
+    return rounded(rounded(numerator - product) - lost);
+}
+
+// A quotient to the last bit, where GPUs divide less exactly: the mantissas are divided, then what is left of the
+// numerator, and if still more than half a step is left, it was the next number.
 fn divide(numerator: f32, denominator: f32) -> f32 {
     let bits = vec2<u32>(bitcast<u32>(numerator), bitcast<u32>(denominator));
     let exponents = (bits >> vec2<u32>(23u)) & vec2<u32>(0xffu);
     if any(exponents == vec2<u32>(0u)) || any(exponents == vec2<u32>(255u)) {
         return numerator / denominator;
     }
-    let mantissas = bitcast<vec2<f32>>((bits & vec2<u32>(0x807fffffu)) | vec2<u32>(0x3f800000u));
+    let mantissas = bitcast<vec2<f32>>((bits & vec2<u32>(0x7fffffu)) | vec2<u32>(0x3f800000u));
     let estimate = rounded(mantissas.x / mantissas.y);
-    let product = rounded(estimate * mantissas.y);
-    let a = upper_half(estimate);
-    let b = upper_half(mantissas.y);
-    let a_rest = estimate - a;
-    let b_rest = mantissas.y - b;
-    let lost = (((rounded(a * b) - product) + rounded(a * b_rest)) + rounded(a_rest * b)) + rounded(a_rest * b_rest);
-    let remainder = (mantissas.x - product) - lost;
-    let quotient = estimate + remainder / mantissas.y;
+    let correction = rounded(remainder_of(mantissas.x, estimate, mantissas.y) / mantissas.y);
+    var quotient = bitcast<u32>(rounded(estimate + correction));
+    let left = remainder_of(mantissas.x, bitcast<f32>(quotient), mantissas.y);
+    // Steps are 2^-24 below 1, and 2^-23 from there on.
+    let half_a_step = rounded(mantissas.y * power_of_two(select(-25, -24, quotient >= 0x3f800000u)));
+    if left > half_a_step {
+        quotient += 1u;
+    } else if left < -half_a_step {
+        quotient -= 1u;
+    }
+    let sign = (bits.x ^ bits.y) & 0x80000000u;
     // In two steps, neither of which overflows.
     let exponent = i32(exponents.x) - i32(exponents.y);
     let half = exponent / 2;
-    return rounded(quotient * power_of_two(half)) * power_of_two(exponent - half);
+    return rounded(bitcast<f32>(quotient | sign) * power_of_two(half)) * power_of_two(exponent - half);
 }
 
 // x and y in pixels, depth from 0 (near) to 1 (far), w. A compiler may take it that no float is infinite, so

@@ -1,6 +1,7 @@
 // A triangle by the original's coverage rule.
 
 const DEPTH_STEPS: f32 = 262144.0;
+const TWO_TO_MINUS_30: f32 = 9.313225746154785e-10;
 
 struct Triangle {
     // The first vertex, and from there to the second and third.
@@ -37,15 +38,21 @@ fn barycentrics_at(triangle: Triangle, pixel: vec2<u32>) -> vec3<f32> {
     let gamma_area = rounded(d.x * triangle.ab.y) - rounded(triangle.ab.x * d.y);
     let beta = rounded(beta_area * triangle.inverse_area);
     let gamma = rounded(gamma_area * triangle.inverse_area);
-    // The original subtracts in double precision: here what rounding takes from each sum is subtracted as well
-    // (Knuth's and Dekker's two-sum).
-    let sum = rounded(beta + gamma);
-    let from_gamma = rounded(sum - beta);
+    return vec3<f32>(remainder(beta, gamma), beta, gamma);
+}
+
+// What two barycentrics leave of 1. The original subtracts in double precision; here what rounding takes from each sum
+// is subtracted as well (Knuth's and Dekker's two-sum). Only beside a midpoint may a weight below 2^-49 be missed.
+fn remainder(beta: f32, gamma: f32) -> f32 {
+    // In double precision 1 - beta is a multiple of 2^-53.
+    let exact_beta = select(beta, rounded(rounded(beta + TWO_TO_MINUS_30) - TWO_TO_MINUS_30), beta < TWO_TO_MINUS_30);
+    let sum = rounded(exact_beta + gamma);
+    let from_gamma = rounded(sum - exact_beta);
     let from_beta = rounded(sum - from_gamma);
-    let sum_lost = (beta - from_beta) + (gamma - from_gamma);
+    let sum_lost = rounded(exact_beta - from_beta) + rounded(gamma - from_gamma);
     let rest = rounded(1.0 - sum);
-    let rest_lost = rounded(1.0 - rest) - sum;
-    return vec3<f32>(rest + (rest_lost - sum_lost), beta, gamma);
+    let rest_lost = rounded(rounded(1.0 - rest) - sum);
+    return rest + rounded(rest_lost - sum_lost);
 }
 
 // From 0 (near) to 1 (far).

@@ -1,4 +1,4 @@
-//! Everything that can be wrong with the input.
+//! Everything that can be wrong with the input, and with a GPU.
 
 use crate::DepthKey;
 
@@ -44,12 +44,12 @@ pub enum RasterError {
         /// The number of faces given.
         found: usize,
     },
-    /// An image-like buffer has another number of values than the image has pixels.
+    /// A buffer has another number of values than there are pixels, or vertices.
     #[error("{buffer}: expected {expected} values, found {found}")]
     BufferLength {
         /// Which buffer.
         buffer: &'static str,
-        /// The number of pixels.
+        /// How many there should be.
         expected: usize,
         /// The number of values.
         found: usize,
@@ -59,6 +59,14 @@ pub enum RasterError {
     NoGpu {
         /// What the system says.
         reason: String,
+    },
+    /// A mesh, or a mesh's attributes, belong to another device or another mesh.
+    #[error("the {resource} were uploaded for another {owner}")]
+    Foreign {
+        /// What does not belong.
+        resource: &'static str,
+        /// What it should belong to.
+        owner: &'static str,
     },
     /// The GPU lacks what a depth key needs.
     #[error("the GPU has no 64-bit atomic minimum, which the depth key {depth_key:?} needs")]

@@ -71,8 +71,7 @@ pub struct RasterOptions {
 pub enum Coverage {
     /// The original's rule: a pixel whose centre has three barycentrics of 0 to 1, in float32. Pixels on an
     /// edge belong to both faces, the nearer or lower one shows; a face behind the camera is drawn where the
-    /// division by its negative w puts it. GPUs round float32 in their own ways, so a few pixels on edges
-    /// may differ between devices.
+    /// division by its negative w puts it. GPUs give the same bits, but for subnormal numbers.
     #[default]
     Reference,
     /// Vertices are snapped to 1/256 of a pixel and coverage is decided in integers, with the top-left rule:

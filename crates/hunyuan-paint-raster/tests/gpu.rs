@@ -184,11 +184,13 @@ fn bands_and_chunks_do_not_show() -> Outcome {
                 let prior = DepthPrior { depth: &depth, occlusion_truncation: 1e-4 };
                 let view =
                     View { depth_prior: Some(prior), ..View::new(&scene.positions, Size::new(331, 200)) };
-                let options = fixed(depth_key);
-                let whole = draw(&device, scene, view, options)?;
-                let parts = draw(&small, scene, view, options)?;
-                assert_same(&parts, &whole, scene.name);
-                assert_same(&parts, &rasterize(&view, &scene.faces, options)?, scene.name);
+                for coverage in [Coverage::FixedPoint, Coverage::Reference] {
+                    let options = RasterOptions { coverage, ..fixed(depth_key) };
+                    let whole = draw(&device, scene, view, options)?;
+                    let parts = draw(&small, scene, view, options)?;
+                    assert_same(&parts, &whole, scene.name);
+                    assert_same(&parts, &rasterize(&view, &scene.faces, options)?, scene.name);
+                }
             }
         }
     }
@@ -224,7 +226,8 @@ fn who_draws_a_face_does_not_show() -> Outcome {
 #[test]
 fn attributes_mask_and_depth_range_of_a_batch() -> Outcome {
     let Some(device) = gpu()? else { return Ok(()) };
-    for limit in [u64::MAX, 40_000] {
+    // 9,000 bytes hold neither the vertices nor the faces of the sheet at once.
+    for limit in [u64::MAX, 40_000, 9_000] {
         let device = device.clone().with_binding_limit(limit);
         let scene = sheet(25, 6);
         let attributes: Vec<[f32; 6]> =
@@ -289,6 +292,46 @@ fn the_automatic_key_is_an_exact_one() -> Outcome {
     Ok(())
 }
 
+/// More workgroups than one dimension of a dispatch has.
+#[test]
+fn wide_images_wrap_their_dispatches() -> Outcome {
+    let Some(device) = gpu()? else { return Ok(()) };
+    let scene = sheet(3, 1);
+    for size in [Size::new(Size::LIMIT, 1), Size::new(Size::LIMIT, 1040)] {
+        let options = fixed(DepthKey::TwoPass32);
+        let view = View::new(&scene.positions, size);
+        let mesh = block_on(GpuMesh::new(&device, &scene.faces, scene.positions.len()))?;
+        let mut rasterizer = block_on(GpuRasterizer::new(&device, options))?;
+        let drawn = block_on(rasterizer.draw(&mesh, &[GpuDraw { mask: true, ..GpuDraw::new(view) }]))?;
+        let cpu = rasterize(&view, &scene.faces, options)?;
+        assert_same(&block_on(drawn[0].visibility())?, &cpu, "wide");
+        assert_eq!(block_on(drawn[0].mask())?, texture::mask(&cpu));
+    }
+    Ok(())
+}
+
+#[test]
+fn the_device_tells_the_time() -> Outcome {
+    let Some(device) = gpu()? else { return Ok(()) };
+    let scene = sheet(3, 1);
+    let mesh = block_on(GpuMesh::new(&device, &scene.faces, scene.positions.len()))?;
+    let mut rasterizer = block_on(GpuRasterizer::new(&device, RasterOptions::default()))?;
+    assert!(block_on(rasterizer.draw(&mesh, &[]))?.is_empty());
+    let draw = GpuDraw::new(View::new(&scene.positions, Size::square(8)));
+    if !device.has_timestamps() {
+        assert!(block_on(rasterizer.time(&mesh, &draw, 1)).is_err());
+        return Ok(());
+    }
+    for repetitions in [0, 1, 1100] {
+        let times = block_on(rasterizer.time(&mesh, &draw, repetitions))?;
+        assert_eq!(times.len(), repetitions as usize);
+    }
+    let stages: Vec<Stage> =
+        block_on(rasterizer.time_stages(&mesh, &draw))?.into_iter().map(|(stage, _)| stage).collect();
+    assert_eq!((stages.first(), stages.last()), (Some(&Stage::Project), Some(&Stage::Resolve)));
+    Ok(())
+}
+
 #[test]
 fn wrong_input_is_an_error() -> Outcome {
     let Some(device) = gpu()? else { return Ok(()) };
@@ -312,6 +355,17 @@ fn wrong_input_is_an_error() -> Outcome {
 
     let attributes = block_on(GpuAttributes::new(&device, &mesh, &[[1.0_f32]; 5]));
     assert!(matches!(attributes, Err(RasterError::BufferLength { buffer: "attributes", .. })));
+
+    let other_mesh = block_on(GpuMesh::new(&device, &scene.faces, vertex_count))?;
+    let others = block_on(GpuAttributes::new(&device, &other_mesh, &vec![[1.0_f32]; vertex_count]))?;
+    let view = View::new(&scene.positions, Size::square(4));
+    let draw = GpuDraw { attributes: Some(&others), ..GpuDraw::new(view) };
+    let foreign = RasterError::Foreign { resource: "attributes", owner: "mesh" };
+    assert_eq!(block_on(rasterizer.draw(&mesh, &[draw])).err(), Some(foreign));
+    let other_device = block_on(GpuDevice::request())?;
+    let elsewhere = block_on(GpuMesh::new(&other_device, &scene.faces, vertex_count))?;
+    let foreign = RasterError::Foreign { resource: "faces", owner: "device" };
+    assert_eq!(block_on(rasterizer.draw(&elsewhere, &[GpuDraw::new(view)])).err(), Some(foreign));
 
     let tiny = device.clone().with_binding_limit(1000);
     let mut rasterizer = block_on(GpuRasterizer::new(&tiny, RasterOptions::default()))?;
@@ -382,7 +436,20 @@ fn float_operations_are_exact() -> Outcome {
         let magnitude = random.between(1.0, 2.0) * random.between(-12.0, 13.0).floor().exp2();
         if random.next() < 0.5 { magnitude } else { -magnitude }
     };
-    let numbers: Vec<[f32; 4]> = (0..COUNT).map(|_| [number(), number(), number(), 0.0]).collect();
+    let mut numbers: Vec<[f32; 4]> = (0..COUNT).map(|_| [number(), number(), number(), 0.0]).collect();
+    // Quotients as close to the middle between two numbers as there are: x = (n · y ± 1) / 2²⁴ with y odd, and n the
+    // inverse of y that makes it whole.
+    for [x, y, ..] in numbers.iter_mut().take(COUNT / 2) {
+        let odd = u64::from(y.to_bits() & 0x7F_FFFF) | 0x80_0001;
+        let inverse = (0..5)
+            .fold(odd, |inverse, _| inverse.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(inverse))));
+        let above = x.to_bits() % 2 == 0;
+        let modulus = 1 << 24;
+        let n = if above { inverse % modulus } else { modulus - inverse % modulus } + modulus;
+        let product = n * odd;
+        let whole = if above { product - 1 } else { product + 1 } >> 24;
+        [*x, *y] = [whole as f32, odd as f32];
+    }
     let bytes: Vec<u8> = numbers.iter().flatten().flat_map(|v| v.to_le_bytes()).collect();
     let buffer = |size: usize, usage| {
         gpu.create_buffer(&wgpu::BufferDescriptor {

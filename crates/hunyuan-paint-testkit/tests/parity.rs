@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use hunyuan_paint_testkit::runner::{RunnerDevice, run_case};
+use hunyuan_paint::ComputeDevice;
+use hunyuan_paint_testkit::{
+    case::CaseError,
+    report::Line,
+    runner::{RunnerDevice, run_case},
+};
 
 fn cases() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("cases")
@@ -56,6 +61,28 @@ parity_cases! {
     unet2d_conv_projection
     unet2p5d
     unipc_pbr_15
+}
+
+/// The GPU passes within the limits of the CPU.
+#[test]
+fn rasterize_cases_on_the_gpu() -> Result<(), CaseError> {
+    let device = match RunnerDevice::new(ComputeDevice::Wgpu) {
+        Ok(device) => device,
+        Err(error) if std::env::var_os("HUNYUAN_PAINT_REQUIRE_GPU").is_none_or(|value| value != "1") => {
+            eprintln!("SKIPPED: {error}");
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    for name in NAMES.iter().filter(|name| name.starts_with("raster_")) {
+        let lines = run_case(&cases().join(name), &device);
+        assert!(!lines.is_empty() && lines.iter().all(Line::passed), "{name}: {lines:#?}");
+        for line in lines {
+            let differing = line.to_string();
+            assert!(differing.contains("differing=0.0"), "{differing}");
+        }
+    }
+    Ok(())
 }
 
 #[test]

@@ -133,7 +133,9 @@ pub(crate) fn depth_of(coverage: Coverage, ordered: u32) -> f32 {
 #[cfg(feature = "gpu")]
 pub(crate) fn depth_threshold(coverage: Coverage, depth: f32) -> u32 {
     match coverage {
-        Coverage::Reference => Reference::depth_from(depth).to_bits(),
+        // Comparisons with what is not finite are left to each device.
+        Coverage::Reference if depth.is_nan() => f32::MIN.to_bits(),
+        Coverage::Reference => Reference::depth_from(depth.clamp(f32::MIN, f32::MAX)).to_bits(),
         Coverage::FixedPoint => FixedPoint::depth_from(depth) as u32,
     }
 }

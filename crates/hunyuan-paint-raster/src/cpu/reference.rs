@@ -1,9 +1,7 @@
 //! The original's coverage rule, float32 to the last operation.
 //!
 //! The weights of the second and third vertex are ratios of signed areas; the first is what remains of 1. The
-//! order of operations is the original's, float32 but for that remainder, which the original takes in double
-//! precision: here what rounding takes from its two sums is subtracted as well (Knuth's and Dekker's two-sum),
-//! as on GPUs, which have no doubles.
+//! order of operations is the original's, float32 but for that remainder.
 
 use std::{array::from_fn, ops::Range};
 
@@ -73,6 +71,13 @@ impl Triangle {
     }
 }
 
+/// Where the centres of pixels lie along an axis, from that one on. Exact, as images are far smaller than 2²³.
+#[inline(always)]
+fn pixel_centers(first: u32) -> [f32; LANES] {
+    let first = first as f32;
+    from_fn(|i| first + (i as f32 + 0.5))
+}
+
 /// Makes the sum of the weights 1.
 #[inline(always)]
 fn normalise([alpha, beta, gamma]: [f32; 3]) -> [f32; 3] {
@@ -80,15 +85,10 @@ fn normalise([alpha, beta, gamma]: [f32; 3]) -> [f32; 3] {
     [alpha * scale, beta * scale, gamma * scale]
 }
 
-/// What two barycentrics leave of 1. Its sign is right; it is below 0 if either of them is above 1.
+/// What two barycentrics leave of 1. It is below 0 if either of them is above 1.
 #[inline(always)]
 fn remainder(beta: f32, gamma: f32) -> f32 {
-    let sum = beta + gamma;
-    let from_gamma = sum - beta;
-    let sum_lost = (beta - (sum - from_gamma)) + (gamma - from_gamma);
-    let rest = 1.0 - sum;
-    let rest_lost = (1.0 - rest) - sum;
-    rest + (rest_lost - sum_lost)
+    (1.0 - f64::from(beta) - f64::from(gamma)) as f32
 }
 
 impl CoverageRule for Reference {
@@ -128,9 +128,13 @@ impl CoverageRule for Reference {
         let weights_at = triangle.along_row::<LANES>(row as f32 + 0.5);
         #[inline(always)]
         move |column| {
-            let [beta, gamma] = weights_at(from_fn(|i| (column as usize + i) as f32 + 0.5));
+            let [beta, gamma] = weights_at(pixel_centers(column));
+            let inside = bits(from_fn(|i| (beta[i] >= 0.0) & (gamma[i] >= 0.0)));
+            if inside == 0 {
+                return None;
+            }
             let alpha: [f32; LANES] = from_fn(|i| remainder(beta[i], gamma[i]));
-            let covered = bits(from_fn(|i| (beta[i] >= 0.0) & (gamma[i] >= 0.0) & (alpha[i] >= 0.0)));
+            let covered = inside & bits(alpha.map(|alpha| alpha >= 0.0));
             (covered != 0).then(|| Fragments {
                 covered,
                 depth: from_fn(|i| triangle.depth([alpha[i], beta[i], gamma[i]])),
@@ -157,7 +161,7 @@ impl CoverageRule for Reference {
         let with_perspective = triangle.vertices.map(|v| v.w) != [1.0; 3];
         #[inline(always)]
         move |column, _| {
-            let [beta, gamma] = weights_at(from_fn(|i| (column as usize + i) as f32 + 0.5));
+            let [beta, gamma] = weights_at(pixel_centers(column));
             let on_image: [[f32; 3]; LANES] = from_fn(|i| [remainder(beta[i], gamma[i]), beta[i], gamma[i]]);
             // The bits of floats of one sign are in order.
             let depth = on_image.map(|weights| triangle.depth(weights).max(0.0).to_bits());
@@ -178,8 +182,10 @@ impl CoverageRule for Reference {
 fn pixel_range(coordinates: [f32; 3], pixel_count: u32) -> Range<u32> {
     let [a, b, c] = coordinates;
     let (min, max) = (a.min(b.min(c)), a.max(b.max(c)));
-    // These casts saturate, and turn NaN into 0.
-    let end = ((max + 1.0).ceil() as u32).min(pixel_count);
+    // These casts saturate, and turn NaN into 0. Rounding up is slow where the processor may lack it.
+    let end = max + 1.0;
+    let whole = end as u32;
+    let end = whole.saturating_add(u32::from((whole as f32) < end)).min(pixel_count);
     (min as u32).min(end)..end
 }
 

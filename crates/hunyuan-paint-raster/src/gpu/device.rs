@@ -1,7 +1,11 @@
 //! The device, and what can go wrong with it.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use futures_channel::oneshot;
-use wgpu::util::{BufferInitDescriptor, DeviceExt};
 
 use crate::{DepthKey, RasterError};
 
@@ -19,6 +23,8 @@ pub struct GpuDevice {
     device: wgpu::Device,
     queue: wgpu::Queue,
     binding_limit: u64,
+    /// Whether the device is known to be lost; it also tells devices apart.
+    lost: Arc<AtomicBool>,
 }
 
 impl GpuDevice {
@@ -46,19 +52,23 @@ impl GpuDevice {
             ..Default::default()
         };
         let (device, queue) = adapter.request_device(&descriptor).await.map_err(|error| no_gpu(&error))?;
-        Ok(Self::from_wgpu(device, queue))
+        let opened = Self::from_wgpu(device, queue);
+        let lost = Arc::clone(&opened.lost);
+        opened.device.set_device_lost_callback(move |_, _| lost.store(true, Ordering::Relaxed));
+        Ok(opened)
     }
 
     /// Uses a device that is already open. [`DepthKey::Packed64`] needs it to have been opened with
-    /// `SHADER_INT64` and `SHADER_INT64_ATOMIC_MIN_MAX`, timing with `TIMESTAMP_QUERY`, and all with at least 7
+    /// `SHADER_INT64` and `SHADER_INT64_ATOMIC_MIN_MAX`, timing with `TIMESTAMP_QUERY`, and all with at least 6
     /// storage buffers a stage.
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Self {
         let limits = device.limits();
-        let binding_limit = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
-        Self { device, queue, binding_limit }
+        // Indices within a buffer have 32 bits.
+        let most = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(i32::MAX as u64);
+        Self { device, queue, binding_limit: most, lost: Arc::default() }
     }
 
-    /// Makes no buffer larger than that: larger images are drawn in bands, larger meshes in chunks. Without this
+    /// Makes no buffer of pixels, vertices or faces larger than that: larger images are drawn in bands, larger meshes in chunks. Without this
     /// it is what the device can bind.
     #[must_use]
     pub fn with_binding_limit(mut self, bytes: u64) -> Self {
@@ -103,12 +113,25 @@ impl GpuDevice {
         &self.queue
     }
 
+    /// Whether both are clones of one device.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.lost, &other.lost)
+    }
+
+    fn check_lost(&self, operation: &'static str) -> Result<(), RasterError> {
+        match self.lost.load(Ordering::Relaxed) {
+            true => Err(RasterError::Gpu { operation, reason: "the device is lost".into() }),
+            false => Ok(()),
+        }
+    }
+
     /// Does something with the device, and returns what the device has to say against it.
     pub(super) async fn checked<T>(
         &self,
         operation: &'static str,
         work: impl FnOnce() -> Result<T, RasterError>,
     ) -> Result<T, RasterError> {
+        self.check_lost(operation)?;
         let (result, outcomes) = {
             let filters =
                 [wgpu::ErrorFilter::Internal, wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::OutOfMemory];
@@ -119,10 +142,11 @@ impl GpuDevice {
         };
         let (memory, validation, internal) = outcomes;
         let outcomes = [memory.await, validation.await, internal.await];
-        match outcomes.into_iter().flatten().next() {
-            Some(error) => Err(RasterError::Gpu { operation, reason: error.to_string() }),
-            None => result,
+        if let Some(error) = outcomes.into_iter().flatten().next() {
+            return Err(RasterError::Gpu { operation, reason: error.to_string() });
         }
+        self.check_lost(operation)?;
+        result
     }
 
     /// A buffer of zeros that shaders can read and write.
@@ -142,15 +166,16 @@ impl GpuDevice {
         })
     }
 
-    /// A buffer with contents.
+    /// A buffer with contents, in whole words.
     pub(super) fn upload(
         &self,
         label: &'static str,
         contents: &[u8],
         usage: wgpu::BufferUsages,
     ) -> wgpu::Buffer {
-        let contents = if contents.is_empty() { &[0; 16] } else { contents };
-        self.device.create_buffer_init(&BufferInitDescriptor { label: Some(label), contents, usage })
+        let buffer = self.buffer(label, contents.len() as u64, usage | wgpu::BufferUsages::COPY_DST);
+        self.queue.write_buffer(&buffer, 0, contents);
+        buffer
     }
 
     /// Appends the first `bytes` of a buffer to `target`.
@@ -160,6 +185,7 @@ impl GpuDevice {
         bytes: u64,
         target: &mut Vec<u8>,
     ) -> Result<(), RasterError> {
+        target.reserve(bytes as usize);
         let piece_bytes = bytes.min(READ_BYTES);
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self.checked("allocating", || Ok(self.buffer("read back", piece_bytes, usage))).await?;

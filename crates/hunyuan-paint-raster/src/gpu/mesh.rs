@@ -1,5 +1,7 @@
 //! Faces and vertex attributes on the GPU, cut into chunks that the device can bind.
 
+use std::sync::Arc;
+
 use glam::Vec4;
 
 use super::device::GpuDevice;
@@ -20,6 +22,9 @@ pub struct GpuMesh {
     pub(super) counters: wgpu::Buffer,
     vertex_count: usize,
     face_count: usize,
+    device: GpuDevice,
+    /// Tells meshes apart.
+    identity: Arc<()>,
 }
 
 /// Some of a mesh's faces.
@@ -72,7 +77,8 @@ impl GpuMesh {
                         .collect()
                 };
                 let counters = device.storage("counters", chunks.len() as u64 * 8);
-                Ok(Self { chunks, counters, vertex_count, face_count: faces.len() })
+                let (face_count, device) = (faces.len(), device.clone());
+                Ok(Self { chunks, counters, vertex_count, face_count, device, identity: Arc::default() })
             })
             .await
     }
@@ -85,6 +91,13 @@ impl GpuMesh {
     /// The number of faces.
     pub fn face_count(&self) -> usize {
         self.face_count
+    }
+
+    pub(super) fn check_device(&self, device: &GpuDevice) -> Result<(), RasterError> {
+        match self.device.is(device) {
+            true => Ok(()),
+            false => Err(RasterError::Foreign { resource: "faces", owner: "device" }),
+        }
     }
 
     pub(super) fn check_vertex_values(&self, buffer: &'static str, found: usize) -> Result<(), RasterError> {
@@ -141,7 +154,7 @@ impl Chunk {
 #[derive(Debug)]
 pub struct GpuAttributes {
     channel_count: usize,
-    vertex_count: usize,
+    mesh: Arc<()>,
     /// For each chunk, groups of up to [`GROUP_CHANNELS`] numbers a vertex.
     pub(super) chunks: Vec<Vec<AttributeGroup>>,
 }
@@ -157,12 +170,13 @@ impl GpuAttributes {
     /// Uploads `N` numbers for each of the mesh's vertices.
     ///
     /// # Errors
-    /// If there are not as many as the mesh has vertices, or the device has no room.
+    /// If there are not as many as the mesh has vertices, the mesh is on another device, or this one has no room.
     pub async fn new<const N: usize>(
         device: &GpuDevice,
         mesh: &GpuMesh,
         attributes: &[[f32; N]],
     ) -> Result<Self, RasterError> {
+        mesh.check_device(device)?;
         mesh.check_vertex_values("attributes", attributes.len())?;
         device
             .checked("uploading attributes", || {
@@ -185,7 +199,7 @@ impl GpuAttributes {
                 let groups =
                     |chunk| (0..N).step_by(GROUP_CHANNELS).map(|first| group(chunk, first)).collect();
                 let chunks = mesh.chunks.iter().map(groups).collect();
-                Ok(Self { channel_count: N, vertex_count: attributes.len(), chunks })
+                Ok(Self { channel_count: N, mesh: Arc::clone(&mesh.identity), chunks })
             })
             .await
     }
@@ -196,14 +210,9 @@ impl GpuAttributes {
     }
 
     pub(super) fn check(&self, mesh: &GpuMesh) -> Result<(), RasterError> {
-        mesh.check_vertex_values("attributes", self.vertex_count)?;
-        match mesh.chunks.len() {
-            expected if expected != self.chunks.len() => Err(RasterError::BufferLength {
-                buffer: "attribute chunks",
-                expected,
-                found: self.chunks.len(),
-            }),
-            _ => Ok(()),
+        match Arc::ptr_eq(&self.mesh, &mesh.identity) {
+            true => Ok(()),
+            false => Err(RasterError::Foreign { resource: "attributes", owner: "mesh" }),
         }
     }
 }

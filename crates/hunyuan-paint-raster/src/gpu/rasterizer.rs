@@ -20,6 +20,8 @@ const SMALL_PIXELS: u32 = 128;
 const MEDIUM_SIDE: u32 = 127;
 /// What edge functions of 32 bits allow.
 const MEDIUM_SIDE_LIMIT: u32 = 127;
+/// How many passes are timed at once: a set holds 4,096 timestamps.
+const PASSES_PER_QUERY_SET: usize = 1024;
 /// The side of a tile of the large faces, in pixels.
 const TILE: u32 = 32;
 
@@ -134,7 +136,7 @@ impl GpuRasterizer {
     /// Draws views of a mesh, in one submission. The results stay on the GPU.
     ///
     /// # Errors
-    /// If a view or its attributes do not fit the mesh, there are more faces than the depth key can tell
+    /// If a view or its attributes do not fit the mesh, the mesh is on another device, there are more faces than the depth key can tell
     /// apart, or the device has no room or is lost.
     pub async fn draw(&mut self, mesh: &GpuMesh, draws: &[GpuDraw<'_>]) -> Result<Vec<GpuView>, RasterError> {
         let device = self.device.clone();
@@ -166,8 +168,13 @@ impl GpuRasterizer {
         let mut dispatches = Vec::new();
         let device = self.device.clone();
         let _view = device.checked("drawing", || self.plan(mesh, draw, &mut dispatches)).await?;
-        let passes: Vec<&[Dispatch]> = iter::repeat_n(&dispatches[..], repetitions as usize).collect();
-        self.time_passes(&passes).await
+        let mut times = Vec::new();
+        while times.len() < repetitions as usize {
+            let count = PASSES_PER_QUERY_SET.min(repetitions as usize - times.len());
+            let passes: Vec<&[Dispatch]> = iter::repeat_n(&dispatches[..], count).collect();
+            times.extend(self.time_passes(&passes).await?);
+        }
+        Ok(times)
     }
 
     /// How long the device takes for each stage of one view, in order. Each is timed by itself, so that the sum
@@ -183,8 +190,11 @@ impl GpuRasterizer {
         let mut dispatches = Vec::new();
         let device = self.device.clone();
         let _view = device.checked("drawing", || self.plan(mesh, draw, &mut dispatches)).await?;
+        let mut times = Vec::new();
         let passes: Vec<&[Dispatch]> = dispatches.chunks(1).collect();
-        let times = self.time_passes(&passes).await?;
+        for passes in passes.chunks(PASSES_PER_QUERY_SET) {
+            times.extend(self.time_passes(passes).await?);
+        }
         Ok(dispatches.iter().map(|dispatch| dispatch.stage).zip(times).collect())
     }
 
@@ -259,6 +269,7 @@ impl GpuRasterizer {
     ) -> Result<GpuView, RasterError> {
         let view = &draw.view;
         view.check()?;
+        mesh.check_device(&self.device)?;
         self.depth_key.check(mesh.face_count())?;
         mesh.check_vertex_values("clip positions", view.clip_positions.len())?;
         if let Some(attributes) = draw.attributes {

@@ -23,6 +23,7 @@ pub struct GpuView {
 /// The rows of a drawn view that share buffers: all of them, unless a buffer would be larger than the device can
 /// bind.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct GpuBand {
     /// Which rows.
     pub rows: Range<u32>,
