@@ -68,7 +68,11 @@ fn fragment_at(triangle: Triangle, pixel: vec2<u32>, pixel_index: u32) -> u32 {
         return NO_FRAGMENT;
     }
     let depth = depth_at(triangle, weights);
-    if params.has_depth_prior != 0u && depth < bitcast<f32>(depth_prior[pixel_index]) {
+    var least_depth = 0.0;
+    if params.has_depth_prior != 0u {
+        least_depth = bitcast<f32>(depth_prior[pixel_index]);
+    }
+    if depth < least_depth {
         return NO_FRAGMENT;
     }
     let steps = depth * DEPTH_STEPS;

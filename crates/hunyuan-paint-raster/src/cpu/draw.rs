@@ -73,10 +73,9 @@ pub(super) fn draw<R: CoverageRule>(
                     let lane = covered.trailing_zeros() as usize;
                     covered &= covered - 1;
                     let (column, depth) = (first as usize + lane, depth[lane]);
-                    let hidden = |prior: DepthPrior<'_>| {
-                        depth < R::depth_from(prior.least_depth(row as usize * width + column))
-                    };
-                    if depth_prior.is_some_and(hidden) {
+                    let least =
+                        depth_prior.map_or(0.0, |prior| prior.least_depth(row as usize * width + column));
+                    if depth < R::depth_from(least) {
                         continue;
                     }
                     let Some(steps) = R::quantise(depth) else { continue };
