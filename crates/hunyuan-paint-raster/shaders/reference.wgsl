@@ -50,16 +50,20 @@ fn divide(numerator: f32, denominator: f32) -> f32 {
         return numerator / denominator;
     }
     let mantissas = bitcast<vec2<f32>>((bits & vec2<u32>(0x7fffffu)) | vec2<u32>(0x3f800000u));
-    let estimate = rounded(mantissas.x / mantissas.y);
-    let correction = rounded(remainder_of(mantissas.x, estimate, mantissas.y) / mantissas.y);
-    var quotient = bitcast<u32>(rounded(estimate + correction));
-    let left = remainder_of(mantissas.x, bitcast<f32>(quotient), mantissas.y);
-    // Steps are 2^-24 below 1, and 2^-23 from there on.
-    let half_a_step = rounded(mantissas.y * power_of_two(select(-25, -24, quotient >= 0x3f800000u)));
-    if left > half_a_step {
-        quotient += 1u;
-    } else if left < -half_a_step {
-        quotient -= 1u;
+    var quotient = bitcast<u32>(mantissas.x);
+    // Cameras without perspective have w = 1.
+    if mantissas.y != 1.0 {
+        let estimate = rounded(mantissas.x / mantissas.y);
+        let correction = rounded(remainder_of(mantissas.x, estimate, mantissas.y) / mantissas.y);
+        quotient = bitcast<u32>(rounded(estimate + correction));
+        let left = remainder_of(mantissas.x, bitcast<f32>(quotient), mantissas.y);
+        // Steps are 2^-24 below 1, and 2^-23 from there on.
+        let half_a_step = rounded(mantissas.y * power_of_two(select(-25, -24, quotient >= 0x3f800000u)));
+        if left > half_a_step {
+            quotient += 1u;
+        } else if left < -half_a_step {
+            quotient -= 1u;
+        }
     }
     let sign = (bits.x ^ bits.y) & 0x80000000u;
     // In two steps, neither of which overflows.
