@@ -67,17 +67,9 @@ fn draw(
 
 /// Fails with the first pixel that differs.
 fn assert_same(gpu: &VisibilityBuffer, cpu: &VisibilityBuffer, what: &str) {
-    if let Some(pixel) = (0..cpu.face_index.len())
-        .find(|&i| gpu.face_index[i] != cpu.face_index[i] || gpu.barycentrics[i] != cpu.barycentrics[i])
-    {
-        panic!(
-            "{what}: pixel {pixel} of {:?}: face {} {:?} on the GPU, face {} {:?} on the CPU",
-            cpu.size(),
-            gpu.face_index[pixel] as i32,
-            gpu.barycentrics[pixel],
-            cpu.face_index[pixel] as i32,
-            cpu.barycentrics[pixel],
-        );
+    let pixel = |buffer: &VisibilityBuffer, i| (buffer.face_index[i] as i32, buffer.barycentrics[i]);
+    for i in 0..cpu.face_index.len() {
+        assert_eq!(pixel(gpu, i), pixel(cpu, i), "{what}: pixel {i} of {:?}", cpu.size());
     }
     assert_eq!(gpu, cpu, "{what}");
 }

@@ -1,11 +1,12 @@
-//! The recorded cases in `cases/`, on the CPU.
+//! The recorded cases in `cases/`, on the CPU, and those of the rasteriser on a GPU.
+
+#![expect(clippy::print_stderr, reason = "a test that could not run has to say so")]
 
 use std::{collections::BTreeSet, path::Path};
 
 use hunyuan_paint::ComputeDevice;
 use hunyuan_paint_testkit::{
     case::CaseError,
-    report::Line,
     runner::{RunnerDevice, run_case},
 };
 
@@ -63,7 +64,7 @@ parity_cases! {
     unipc_pbr_15
 }
 
-/// The GPU passes within the limits of the CPU.
+/// The GPU gives the recorded bits.
 #[test]
 fn rasterize_cases_on_the_gpu() -> Result<(), CaseError> {
     let device = match RunnerDevice::new(ComputeDevice::Wgpu) {
@@ -76,10 +77,10 @@ fn rasterize_cases_on_the_gpu() -> Result<(), CaseError> {
     };
     for name in NAMES.iter().filter(|name| name.starts_with("raster_")) {
         let lines = run_case(&cases().join(name), &device);
-        assert!(!lines.is_empty() && lines.iter().all(Line::passed), "{name}: {lines:#?}");
+        assert!(!lines.is_empty(), "{name}: nothing was compared");
         for line in lines {
-            let differing = line.to_string();
-            assert!(differing.contains("differing=0.0"), "{differing}");
+            // The cases allow GPUs some differing pixels.
+            assert_eq!(line.value, 0.0, "{line}");
         }
     }
     Ok(())

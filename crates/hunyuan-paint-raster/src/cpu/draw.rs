@@ -8,7 +8,8 @@ use crate::{DepthKey, DepthPrior, Size};
 /// Some rows of the image.
 #[derive(Clone, Debug)]
 pub(super) struct Band {
-    pub(super) width: u32,
+    /// Of the whole image.
+    pub(super) size: Size,
     pub(super) rows: Range<u32>,
 }
 
@@ -49,16 +50,15 @@ pub(super) fn draw<R: CoverageRule>(
     vertices: &[R::Vertex],
     faces: impl Iterator<Item = (u32, [u32; 3])>,
     band: &Band,
-    size: Size,
     depth_prior: Option<DepthPrior<'_>>,
     key: KeyDepth,
     depth_buffer: &mut [u32],
     face_index: &mut [u32],
 ) {
-    let width = band.width as usize;
+    let width = band.size.width as usize;
     for (index, face) in faces {
         let corners = face.map(|i| vertices[i as usize]);
-        let Some(Bounds { columns, rows }) = R::bounds(corners, size) else { continue };
+        let Some(Bounds { columns, rows }) = R::bounds(corners, band.size) else { continue };
         let Some(triangle) = R::triangle(corners) else { continue };
         for row in rows.start.max(band.rows.start)..rows.end.min(band.rows.end) {
             let fragments_at = R::cover_row(&triangle, row);

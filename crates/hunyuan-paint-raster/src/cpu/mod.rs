@@ -88,7 +88,7 @@ fn rasterize_by<R: CoverageRule>(
         .enumerate()
         .map_init(Vec::new, |depth_buffer, (index, (face_index, barycentrics))| {
             let first_row = index as u32 * band_rows;
-            let band = Band { width, rows: first_row..(first_row + band_rows).min(height) };
+            let band = Band { size, rows: first_row..(first_row + band_rows).min(height) };
             let faces_here = shares.iter().flat_map(|bands| bands.get(index)).flatten();
             let faces_here = faces_here.map(|&face| (face, faces[face as usize]));
             face_index.fill(NO_FACE);
@@ -99,7 +99,7 @@ fn rasterize_by<R: CoverageRule>(
                 #[inline(always)]
                 || {
                     let prior = view.depth_prior;
-                    draw::draw::<R>(&vertices, faces_here, &band, size, prior, key, depth_buffer, face_index);
+                    draw::draw::<R>(&vertices, faces_here, &band, prior, key, depth_buffer, face_index);
                     resolve::resolve::<R>(&vertices, faces, &band, face_index, barycentrics)
                 },
             )

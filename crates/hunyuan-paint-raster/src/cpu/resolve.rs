@@ -16,7 +16,7 @@ pub(super) fn resolve<R: CoverageRule>(
     barycentrics: &mut [[f32; 3]],
 ) -> Option<[u32; 2]> {
     let mut depth_range: Option<[u32; 2]> = None;
-    let width = band.width as usize;
+    let width = band.size.width as usize;
     let rows = face_index.chunks(width).zip(barycentrics.chunks_mut(width)).zip(band.rows.start..);
     for ((face_index, barycentrics), row) in rows {
         // Neighbours mostly show the same face.
