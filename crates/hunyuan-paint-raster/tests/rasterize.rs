@@ -5,7 +5,8 @@ mod common;
 use common::{Random, Scene, soup};
 use glam::{DVec2, Vec4};
 use hunyuan_paint_raster::{
-    DepthPrior, NO_FACE, RasterError, RasterOptions, Size, View, VisibilityBuffer, interpolate,
+    Coverage, DepthKey, DepthPrior, NO_FACE, RasterError, RasterOptions, Size, View, Viewport,
+    VisibilityBuffer, interpolate,
 };
 use rayon::ThreadPoolBuilder;
 
@@ -24,38 +25,165 @@ fn sheet(depth: f32) -> [Vec4; 3] {
     [[-1.5, -1.5], [5.0, -1.5], [-1.5, 5.0]].map(|[x, y]| Vec4::new(x, y, depth, 1.0))
 }
 
+const FIXED_POINT: RasterOptions =
+    RasterOptions { coverage: Coverage::FixedPoint, viewport: Viewport::PixelCenters, depth_key: None };
+
+/// How far a vertex may be from where it should be, in pixels.
+fn snap(options: RasterOptions) -> f64 {
+    if options.coverage == Coverage::FixedPoint { 2.0_f64.powi(-8) } else { 1e-4 }
+}
+
 #[test]
 fn coverage_is_what_double_precision_finds() -> Result<(), RasterError> {
     let size = Size::new(83, 57);
-    let mut random = Random(1);
-    for _ in 0..200 {
-        let triangle = [1.0, 2.0, 3.0].map(|w| random.vertex(w));
-        let visibility = rasterize(&triangle, &[[0, 1, 2]], size, None)?;
-        let [a, b, c] = triangle.map(|clip| {
-            let ndc = clip.as_dvec4() / f64::from(clip.w);
-            let span = DVec2::new(f64::from(size.width - 1), f64::from(size.height - 1));
-            (DVec2::new(ndc.x, ndc.y) * 0.5 + 0.5) * span + 0.5
-        });
-        for (pixel, (&face, weights)) in
-            visibility.face_index.iter().zip(&visibility.barycentrics).enumerate()
-        {
-            let (x, y) = (pixel as u32 % size.width, pixel as u32 / size.width);
-            let p = DVec2::new(f64::from(x) + 0.5, f64::from(y) + 0.5);
+    for options in [RasterOptions::default(), FIXED_POINT] {
+        let mut random = Random(1);
+        for _ in 0..200 {
+            let triangle = [1.0, 2.0, 3.0].map(|w| random.vertex(w));
+            let view = View::new(&triangle, size);
+            let visibility = hunyuan_paint_raster::rasterize(&view, &[[0, 1, 2]], options)?;
+            let [a, b, c] = triangle.map(|clip| {
+                let ndc = clip.as_dvec4() / f64::from(clip.w);
+                let span = DVec2::new(f64::from(size.width - 1), f64::from(size.height - 1));
+                (DVec2::new(ndc.x, ndc.y) * 0.5 + 0.5) * span + 0.5
+            });
             let area = (b - a).perp_dot(c - a);
-            let expected = [(b, c), (c, a), (a, b)].map(|(from, to)| (to - from).perp_dot(p - from) / area);
-            let margin = expected.into_iter().fold(f64::INFINITY, f64::min);
-            if margin.abs() > 1e-3 {
-                assert_eq!(face == 0, margin > 0.0, "pixel ({x}, {y}) of {triangle:?}");
+            let edges = [(b, c), (c, a), (a, b)];
+            let least_height = edges.map(|(from, to)| area.abs() / (to - from).length());
+            let least_height = least_height.into_iter().fold(f64::INFINITY, f64::min);
+            if least_height < 0.5 {
+                continue;
             }
-            if face == 0 {
-                let scaled: Vec<f64> =
-                    expected.iter().zip(triangle).map(|(e, v)| e / f64::from(v.w)).collect();
-                let sum: f64 = scaled.iter().sum();
-                for (weight, expected) in weights.iter().zip(scaled) {
-                    assert!((f64::from(*weight) - expected / sum).abs() < 1e-3);
+            let margin = 2.0 * snap(options) / least_height;
+            for (pixel, (&face, weights)) in
+                visibility.face_index.iter().zip(&visibility.barycentrics).enumerate()
+            {
+                let (x, y) = (pixel as u32 % size.width, pixel as u32 / size.width);
+                let p = DVec2::new(f64::from(x) + 0.5, f64::from(y) + 0.5);
+                let expected = edges.map(|(from, to)| (to - from).perp_dot(p - from) / area);
+                let inside = expected.into_iter().fold(f64::INFINITY, f64::min);
+                if inside.abs() > margin {
+                    assert_eq!(face == 0, inside > 0.0, "pixel ({x}, {y}) of {triangle:?}");
+                }
+                if face == 0 {
+                    let scaled: Vec<f64> =
+                        expected.iter().zip(triangle).map(|(e, v)| e / f64::from(v.w)).collect();
+                    let sum: f64 = scaled.iter().sum();
+                    for (weight, expected) in weights.iter().zip(scaled) {
+                        assert!((f64::from(*weight) - expected / sum).abs() < 6.0 * margin + 1e-6);
+                    }
+                    assert!((weights.iter().sum::<f32>() - 1.0).abs() < 1e-6);
                 }
             }
         }
+    }
+    Ok(())
+}
+
+/// Each face of a sheet drawn by itself: with fixed-point coverage every pixel of the image belongs to one.
+#[test]
+fn fixed_point_is_watertight() -> Result<(), RasterError> {
+    for seed in 0..3 {
+        let Scene { positions, faces, .. } = common::sheet(14, seed);
+        for size in [Size::square(64), Size::new(15, 101)] {
+            let count = |options: RasterOptions| -> Result<Vec<u32>, RasterError> {
+                let mut covered = vec![0; size.pixel_count()];
+                for face in &faces {
+                    let view = View::new(&positions, size);
+                    let visibility = hunyuan_paint_raster::rasterize(&view, &[*face], options)?;
+                    for (count, face) in covered.iter_mut().zip(visibility.face_index) {
+                        *count += u32::from(face != NO_FACE);
+                    }
+                }
+                Ok(covered)
+            };
+            assert!(count(FIXED_POINT)?.iter().all(|&count| count == 1));
+            let at_edges = RasterOptions { viewport: Viewport::ImageEdges, ..FIXED_POINT };
+            assert!(count(at_edges)?.iter().all(|&count| count == 1));
+        }
+    }
+    // Vertices on pixel centres, where every edge goes through some.
+    let vertices: Vec<Vec4> = (0..25_u16)
+        .map(|i| Vec4::new(f32::from(i % 5) / 2.0 - 1.0, f32::from(i / 5) / 2.0 - 1.0, 0.0, 1.0))
+        .collect();
+    let faces: Vec<[u32; 3]> =
+        (0..20).filter(|i| i % 5 < 4).flat_map(|i| [[i, i + 1, i + 5], [i + 1, i + 6, i + 5]]).collect();
+    let mut covered = [0; 81];
+    for face in faces {
+        let view = View::new(&vertices, Size::square(9));
+        let visibility = hunyuan_paint_raster::rasterize(&view, &[face], FIXED_POINT)?;
+        for (count, face) in covered.iter_mut().zip(visibility.face_index) {
+            *count += u32::from(face != NO_FACE);
+        }
+    }
+    // The last column and row lie on right and bottom edges.
+    let expected: Vec<u32> = (0..81).map(|i| u32::from(i % 9 < 8 && i / 9 < 8)).collect();
+    assert_eq!(covered.to_vec(), expected);
+    Ok(())
+}
+
+#[test]
+fn fixed_point_leaves_out_what_reaches_too_far() -> Result<(), RasterError> {
+    let size = Size::square(4);
+    let draw = |vertex: Vec4| {
+        let positions = [vertex, Vec4::new(3.1, -1.0, 0.0, 1.0), Vec4::new(-1.0, 3.1, 0.0, 1.0)];
+        hunyuan_paint_raster::rasterize(&View::new(&positions, size), &[[0, 1, 2]], FIXED_POINT)
+    };
+    assert_eq!(draw(Vec4::new(-31.9, -31.9, 0.0, 1.0))?.face_index, [0; 16]);
+    let specials = [f32::NAN, f32::INFINITY, 32.0, 1e30];
+    for special in specials {
+        for vertex in [Vec4::new(-special, -1.0, 0.0, 1.0), Vec4::new(-1.0, -1.0, special, 1.0)] {
+            assert_eq!(draw(vertex)?.face_index, [NO_FACE; 16]);
+        }
+    }
+    for w in [0.0, -1.0, 1e-40, f32::NAN, f32::INFINITY] {
+        assert_eq!(draw(Vec4::new(-1.0, -1.0, 0.0, w))?.face_index, [NO_FACE; 16]);
+    }
+    Ok(())
+}
+
+#[test]
+fn the_viewport_may_end_at_the_image_edges() -> Result<(), RasterError> {
+    let corners = [[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]];
+    let positions = corners.map(|[x, y]| Vec4::new(x, y, 0.0, 1.0));
+    for coverage in [Coverage::Reference, Coverage::FixedPoint] {
+        let options = RasterOptions { coverage, viewport: Viewport::ImageEdges, depth_key: None };
+        let view = View::new(&positions, Size::new(5, 3));
+        let visibility = hunyuan_paint_raster::rasterize(&view, &[[0, 1, 2], [1, 3, 2]], options)?;
+        assert!(!visibility.face_index.contains(&NO_FACE));
+        // The first pixel's centre is half a pixel from the corner.
+        let [x, y] = interpolate(&corners, &[[0, 1, 2], [1, 3, 2]], &visibility)?[0];
+        assert!((x + 0.8).abs() < 1e-6 && (y + 2.0 / 3.0).abs() < 0.01, "{x}, {y}");
+    }
+    Ok(())
+}
+
+#[test]
+fn packed32_sees_depth_in_13_bits() -> Result<(), RasterError> {
+    let vertices: Vec<Vec4> = [0.11, 0.11 - 1e-4].into_iter().flat_map(sheet).collect();
+    let faces = [[0, 1, 2], [3, 4, 5]];
+    for (depth_key, nearest) in [(DepthKey::Packed32, 0), (DepthKey::Packed64, 1), (DepthKey::TwoPass32, 1)] {
+        for coverage in [Coverage::Reference, Coverage::FixedPoint] {
+            let options = RasterOptions { coverage, depth_key: Some(depth_key), ..Default::default() };
+            let view = View::new(&vertices, Size::square(2));
+            let visibility = hunyuan_paint_raster::rasterize(&view, &faces, options)?;
+            assert_eq!(visibility.face_index, [nearest; 4], "{options:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_depth_range_is_that_of_visible_pixels() -> Result<(), RasterError> {
+    let vertices: Vec<Vec4> = [-0.5, 0.5].into_iter().flat_map(sheet).collect();
+    for options in [RasterOptions::default(), FIXED_POINT] {
+        let range = |faces: &[[u32; 3]]| -> Result<_, RasterError> {
+            let view = View::new(&vertices, Size::square(3));
+            Ok(hunyuan_paint_raster::rasterize(&view, faces, options)?.depth_range)
+        };
+        let visible = range(&[[0, 1, 2], [3, 4, 5]])?;
+        assert!(visible.is_some_and(|range| range.iter().all(|z| (z + 0.5).abs() < 1e-5)), "{visible:?}");
+        assert_eq!(range(&[])?, None);
     }
     Ok(())
 }
@@ -117,15 +245,18 @@ fn attributes_follow_the_barycentrics() -> Result<(), RasterError> {
 
 #[test]
 fn the_number_of_threads_does_not_show() -> Result<(), Box<dyn std::error::Error>> {
-    let Scene { positions: vertices, faces, .. } = soup(300, 7);
-    let render = |threads| -> Result<VisibilityBuffer, Box<dyn std::error::Error>> {
-        let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
-        Ok(pool.install(|| rasterize(&vertices, &faces, Size::new(131, 203), None))?)
-    };
-    let one = render(1)?;
-    assert!(one.face_index.contains(&NO_FACE));
-    assert_eq!(one, render(2)?);
-    assert_eq!(one, render(7)?);
+    let Scene { positions, faces, .. } = soup(300, 7);
+    for options in [RasterOptions::default(), FIXED_POINT] {
+        let render = |threads| -> Result<VisibilityBuffer, Box<dyn std::error::Error>> {
+            let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
+            let view = View::new(&positions, Size::new(131, 203));
+            Ok(pool.install(|| hunyuan_paint_raster::rasterize(&view, &faces, options))?)
+        };
+        let one = render(1)?;
+        assert!(one.face_index.contains(&NO_FACE));
+        assert_eq!(one, render(2)?);
+        assert_eq!(one, render(7)?);
+    }
     Ok(())
 }
 

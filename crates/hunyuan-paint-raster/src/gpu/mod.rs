@@ -29,8 +29,10 @@
 
 mod device;
 mod mesh;
+mod params;
 mod rasterizer;
 mod shaders;
+mod timing;
 mod view;
 
 pub use device::GpuDevice;

@@ -1,10 +1,11 @@
 //! Which stages run, on what, in which order.
 
-use std::{iter, ops::Range, time::Duration};
+use std::{iter, ops::Range};
 
 use super::{
     device::GpuDevice,
-    mesh::{Chunk, GpuAttributes, GpuMesh},
+    mesh::{GpuAttributes, GpuMesh},
+    params::Params,
     shaders::Stage,
     view::{GpuBand, GpuView},
 };
@@ -20,8 +21,6 @@ const SMALL_PIXELS: u32 = 128;
 const MEDIUM_SIDE: u32 = 127;
 /// What edge functions of 32 bits allow.
 const MEDIUM_SIDE_LIMIT: u32 = 127;
-/// How many passes are timed at once: a set holds 4,096 timestamps.
-const PASSES_PER_QUERY_SET: usize = 1024;
 /// The side of a tile of the large faces, in pixels.
 const TILE: u32 = 32;
 
@@ -46,7 +45,7 @@ impl<'a> GpuDraw<'a> {
 /// The rasteriser on a GPU.
 #[derive(Debug)]
 pub struct GpuRasterizer {
-    device: GpuDevice,
+    pub(super) device: GpuDevice,
     options: RasterOptions,
     depth_key: DepthKey,
     shares: Shares,
@@ -72,8 +71,8 @@ impl Default for Shares {
 
 /// One dispatch of a stage.
 #[derive(Debug)]
-struct Dispatch {
-    stage: Stage,
+pub(super) struct Dispatch {
+    pub(super) stage: Stage,
     bind_group: wgpu::BindGroup,
     group_count: u32,
 }
@@ -155,91 +154,11 @@ impl GpuRasterizer {
             .await
     }
 
-    /// How long the device takes for one view, by its own clock: `repetitions` times for all stages together.
-    ///
-    /// # Errors
-    /// As [`draw`](Self::draw), and if the device has no clock.
-    pub async fn time(
-        &mut self,
-        mesh: &GpuMesh,
-        draw: &GpuDraw<'_>,
-        repetitions: u32,
-    ) -> Result<Vec<Duration>, RasterError> {
-        let mut dispatches = Vec::new();
-        let device = self.device.clone();
-        let _view = device.checked("drawing", || self.plan(mesh, draw, &mut dispatches)).await?;
-        let mut times = Vec::new();
-        while times.len() < repetitions as usize {
-            let count = PASSES_PER_QUERY_SET.min(repetitions as usize - times.len());
-            let passes: Vec<&[Dispatch]> = iter::repeat_n(&dispatches[..], count).collect();
-            times.extend(self.time_passes(&passes).await?);
-        }
-        Ok(times)
-    }
-
-    /// How long the device takes for each stage of one view, in order. Each is timed by itself, so that the sum
-    /// is more than [`time`](Self::time) tells.
-    ///
-    /// # Errors
-    /// As [`time`](Self::time).
-    pub async fn time_stages(
-        &mut self,
-        mesh: &GpuMesh,
-        draw: &GpuDraw<'_>,
-    ) -> Result<Vec<(Stage, Duration)>, RasterError> {
-        let mut dispatches = Vec::new();
-        let device = self.device.clone();
-        let _view = device.checked("drawing", || self.plan(mesh, draw, &mut dispatches)).await?;
-        let mut times = Vec::new();
-        let passes: Vec<&[Dispatch]> = dispatches.chunks(1).collect();
-        for passes in passes.chunks(PASSES_PER_QUERY_SET) {
-            times.extend(self.time_passes(passes).await?);
-        }
-        Ok(dispatches.iter().map(|dispatch| dispatch.stage).zip(times).collect())
-    }
-
-    async fn time_passes(&self, passes: &[&[Dispatch]]) -> Result<Vec<Duration>, RasterError> {
-        let device = &self.device;
-        let operation = "timing";
-        if !device.has_timestamps() {
-            return Err(RasterError::Gpu { operation, reason: "the device has no timestamp queries".into() });
-        }
-        let count = 2 * passes.len() as u32;
-        let bytes = u64::from(count) * 8;
-        let resolved = device
-            .checked(operation, || {
-                let queries = device.wgpu_device().create_query_set(&wgpu::QuerySetDescriptor {
-                    label: Some("timestamps"),
-                    ty: wgpu::QueryType::Timestamp,
-                    count,
-                });
-                let usage = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
-                let resolved = device.buffer("timestamps", bytes, usage);
-                let mut encoder = device.wgpu_device().create_command_encoder(&Default::default());
-                for (dispatches, pass) in passes.iter().zip(0..) {
-                    let timestamp_writes = wgpu::ComputePassTimestampWrites {
-                        query_set: &queries,
-                        beginning_of_pass_write_index: Some(2 * pass),
-                        end_of_pass_write_index: Some(2 * pass + 1),
-                    };
-                    let descriptor =
-                        wgpu::ComputePassDescriptor { label: None, timestamp_writes: Some(timestamp_writes) };
-                    self.record(&mut encoder.begin_compute_pass(&descriptor), dispatches)?;
-                }
-                encoder.resolve_query_set(&queries, 0..count, &resolved, 0);
-                device.wgpu_queue().submit([encoder.finish()]);
-                Ok(resolved)
-            })
-            .await?;
-        let mut read = Vec::new();
-        device.read(&resolved, bytes, &mut read).await?;
-        let ticks: Vec<[u64; 2]> = bytemuck::pod_collect_to_vec(&read);
-        let period = f64::from(device.wgpu_queue().get_timestamp_period());
-        let duration = |[start, end]: [u64; 2]| end.saturating_sub(start) as f64 * period * 1e-9;
-        Ok(ticks.into_iter().map(duration).map(Duration::from_secs_f64).collect())
-    }
-
-    fn record(&self, pass: &mut wgpu::ComputePass<'_>, dispatches: &[Dispatch]) -> Result<(), RasterError> {
+    pub(super) fn record(
+        &self,
+        pass: &mut wgpu::ComputePass<'_>,
+        dispatches: &[Dispatch],
+    ) -> Result<(), RasterError> {
         let limit = self.device.wgpu_device().limits().max_compute_workgroups_per_dimension;
         for Dispatch { stage, bind_group, group_count } in dispatches {
             // More workgroups than one dimension has go into a second one.
@@ -261,7 +180,7 @@ impl GpuRasterizer {
     }
 
     /// Makes a view's buffers, and appends what has to be dispatched to fill them.
-    fn plan(
+    pub(super) fn plan(
         &mut self,
         mesh: &GpuMesh,
         draw: &GpuDraw<'_>,
@@ -492,52 +411,5 @@ impl GpuRasterizer {
             Some(keys) if keys.size() >= bytes => keys.clone(),
             _ => self.keys.insert(self.device.storage("keys", bytes)).clone(),
         }
-    }
-}
-
-/// What a stage is told, as in `common.wgsl`.
-#[derive(Clone, Debug)]
-struct Params<'a> {
-    span: [u32; 2],
-    half_pixels: u32,
-    width: u32,
-    rows: Range<u32>,
-    chunk: Option<(u32, &'a Chunk)>,
-    second_pass: u32,
-    has_depth_prior: bool,
-    /// All channels, the first of this dispatch, and how many it has.
-    channels: [u32; 3],
-}
-
-impl Params<'_> {
-    fn words(&self, background_key: u32, shares: Shares) -> [u32; 20] {
-        let [chunk, vertex_count, first_face, face_count] = match self.chunk {
-            None => [0; 4],
-            Some((index, chunk)) => [index, chunk.vertex_count, chunk.first_face, chunk.face_count],
-        };
-        let [channel_count, first_channel, group_channels] = self.channels;
-        [
-            self.span[0],
-            self.span[1],
-            self.half_pixels,
-            self.width,
-            self.rows.start,
-            self.rows.len() as u32,
-            chunk,
-            vertex_count,
-            first_face,
-            face_count,
-            self.second_pass,
-            u32::from(self.has_depth_prior),
-            channel_count,
-            first_channel,
-            group_channels,
-            background_key,
-            shares.small_pixels,
-            shares.medium_side,
-            0,
-            // Uniforms have whole pairs of words.
-            0,
-        ]
     }
 }

@@ -80,7 +80,8 @@ pub fn sheet(cells: u32, seed: u64) -> Scene {
     let side = cells + 1;
     let vertex = |i| {
         let (x, y) = ((i % side) as f32 / cells as f32, (i / side) as f32 / cells as f32);
-        let shake = 0.4 / cells as f32;
+        // Less than would fold a face over.
+        let shake = 0.2 / cells as f32;
         let (x, y) = (x + random.between(-shake, shake), y + random.between(-shake, shake));
         let w = 1.0 + x + 0.5 * y;
         Vec4::new(2.2 * x - 1.1, 2.2 * y - 1.1, 0.3 * (9.0 * x).sin() + 0.2 * y, 1.0) * w
