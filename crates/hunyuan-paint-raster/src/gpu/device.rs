@@ -68,8 +68,8 @@ impl GpuDevice {
         Self { device, queue, binding_limit: most, lost: Arc::default() }
     }
 
-    /// Makes no buffer of pixels, vertices or faces larger than that: larger images are drawn in bands, larger meshes in chunks. Without this
-    /// it is what the device can bind.
+    /// Makes no buffer of pixels, vertices or faces larger than that: larger images are drawn in bands, larger
+    /// meshes in chunks. Without this it is what the device can bind, up to 2 GiB.
     #[must_use]
     pub fn with_binding_limit(mut self, bytes: u64) -> Self {
         self.binding_limit = self.binding_limit.min(bytes);

@@ -135,8 +135,8 @@ impl GpuRasterizer {
     /// Draws views of a mesh, in one submission. The results stay on the GPU.
     ///
     /// # Errors
-    /// If a view or its attributes do not fit the mesh, the mesh is on another device, there are more faces than the depth key can tell
-    /// apart, or the device has no room or is lost.
+    /// If a view or its attributes do not fit the mesh, the mesh is on another device, there are more faces than
+    /// the depth key can tell apart, or the device has no room or is lost.
     pub async fn draw(&mut self, mesh: &GpuMesh, draws: &[GpuDraw<'_>]) -> Result<Vec<GpuView>, RasterError> {
         let device = self.device.clone();
         device
