@@ -21,12 +21,7 @@ fn draw_medium(
             continue;
         }
         for (var i = lane % TEAM; i < size.x * size.y; i += TEAM) {
-            let pixel = bounds.xy + vec2<u32>(i % size.x, i / size.x);
-            let pixel_index = index_of(pixel);
-            let steps = fragment_at(triangle, pixel, pixel_index);
-            if steps != NO_FRAGMENT {
-                offer(pixel_index, key_depth(steps), params.first_face + face);
-            }
+            draw_pixel(triangle, bounds.xy + vec2<u32>(i % size.x, i / size.x), face);
         }
     }
 }

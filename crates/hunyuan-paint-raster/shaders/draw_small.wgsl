@@ -69,12 +69,7 @@ fn draw_small(
         }
         for (var row = bounds.y; row < bounds.w; row++) {
             for (var column = bounds.x; column < bounds.z; column++) {
-                let pixel = vec2<u32>(column, row);
-                let pixel_index = index_of(pixel);
-                let steps = fragment_at(triangle, pixel, pixel_index);
-                if steps != NO_FRAGMENT {
-                    offer(pixel_index, key_depth(steps), params.first_face + face);
-                }
+                draw_pixel(triangle, vec2<u32>(column, row), face);
             }
         }
     }

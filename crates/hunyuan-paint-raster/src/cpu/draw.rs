@@ -56,6 +56,7 @@ pub(super) fn draw<R: CoverageRule>(
     face_index: &mut [u32],
 ) {
     let width = band.size.width as usize;
+    let near = R::depth_from(0.0);
     for (index, face) in faces {
         let corners = face.map(|i| vertices[i as usize]);
         let Some(Bounds { columns, rows }) = R::bounds(corners, band.size) else { continue };
@@ -73,9 +74,10 @@ pub(super) fn draw<R: CoverageRule>(
                     let lane = covered.trailing_zeros() as usize;
                     covered &= covered - 1;
                     let (column, depth) = (first as usize + lane, depth[lane]);
-                    let least =
-                        depth_prior.map_or(0.0, |prior| prior.least_depth(row as usize * width + column));
-                    if depth < R::depth_from(least) {
+                    let least = depth_prior.map_or(near, |prior| {
+                        R::depth_from(prior.least_depth(row as usize * width + column))
+                    });
+                    if depth < least {
                         continue;
                     }
                     let Some(steps) = R::quantise(depth) else { continue };

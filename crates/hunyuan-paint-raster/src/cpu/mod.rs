@@ -24,11 +24,12 @@ use rayon::prelude::*;
 
 pub use interpolate::{interpolate, interpolate_at};
 
+pub(crate) use self::rule::Placement;
 use self::{
     draw::{Band, KeyDepth},
     fixed_point::FixedPoint,
     reference::Reference,
-    rule::{Bounds, CoverageRule, Placement},
+    rule::{Bounds, CoverageRule},
 };
 use crate::{
     Coverage, DepthKey, NO_FACE, RasterError, RasterOptions, Size, View, VisibilityBuffer, view::DEPTH_SCALE,

@@ -11,15 +11,15 @@ pub(super) const LANES: usize = 8;
 
 /// From NDC to the image.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Placement {
+pub(crate) struct Placement {
     /// The pixels between NDC −1 and 1, horizontally and vertically.
-    pub(super) span: [u32; 2],
+    pub(crate) span: [u32; 2],
     /// Where NDC −1 lies, in halves of a pixel from the image's edge.
-    pub(super) half_pixels: u32,
+    pub(crate) half_pixels: u32,
 }
 
 impl Placement {
-    pub(super) const fn new(viewport: Viewport, size: Size) -> Self {
+    pub(crate) const fn new(viewport: Viewport, size: Size) -> Self {
         let span = [viewport.span(size.width), viewport.span(size.height)];
         Self { span, half_pixels: viewport.half_pixels() }
     }

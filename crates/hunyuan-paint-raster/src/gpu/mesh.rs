@@ -1,6 +1,6 @@
 //! Faces and vertex attributes on the GPU, cut into chunks that the device can bind.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use glam::Vec4;
 
@@ -134,19 +134,18 @@ impl Chunk {
         }
     }
 
+    /// The values of the chunk's vertices, of one for each of the mesh's.
+    fn gather<'a, T: Copy>(&self, values: &'a [T]) -> Cow<'a, [T]> {
+        match &self.gather {
+            None => Cow::Borrowed(values),
+            Some(gather) => gather.iter().map(|&vertex| values[vertex as usize]).collect(),
+        }
+    }
+
     /// Uploads the chunk's vertices in clip space.
     pub(super) fn upload_positions(&self, device: &GpuDevice, clip_positions: &[Vec4]) -> wgpu::Buffer {
-        let upload = |positions: &[Vec4]| {
-            device.upload("clip positions", bytemuck::cast_slice(positions), wgpu::BufferUsages::STORAGE)
-        };
-        match &self.gather {
-            None => upload(clip_positions),
-            Some(gather) => {
-                let corners: Vec<Vec4> =
-                    gather.iter().map(|&vertex| clip_positions[vertex as usize]).collect();
-                upload(&corners)
-            }
-        }
+        let positions = self.gather(clip_positions);
+        device.upload("clip positions", bytemuck::cast_slice(&positions), wgpu::BufferUsages::STORAGE)
     }
 }
 
@@ -182,13 +181,8 @@ impl GpuAttributes {
             .checked("uploading attributes", || {
                 let group = |chunk: &Chunk, first: usize| {
                     let channels = first..N.min(first + GROUP_CHANNELS);
-                    let of_vertex = |vertex: usize| &attributes[vertex][channels.clone()];
-                    let values: Vec<f32> = match &chunk.gather {
-                        None => (0..attributes.len()).flat_map(of_vertex).copied().collect(),
-                        Some(gather) => {
-                            gather.iter().flat_map(|&vertex| of_vertex(vertex as usize)).copied().collect()
-                        }
-                    };
+                    let values: Vec<f32> =
+                        chunk.gather(attributes).iter().flat_map(|v| &v[channels.clone()]).copied().collect();
                     let bytes = bytemuck::cast_slice(&values);
                     AttributeGroup {
                         first_channel: first as u32,

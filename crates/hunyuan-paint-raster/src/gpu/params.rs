@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use super::{mesh::Chunk, rasterizer::Shares};
+use crate::cpu::Placement;
 
 /// What a stage is told, as in `common.wgsl`.
 #[derive(Clone, Debug)]
 pub(super) struct Params<'a> {
-    pub(super) span: [u32; 2],
-    pub(super) half_pixels: u32,
+    pub(super) placement: Placement,
     pub(super) width: u32,
     pub(super) rows: Range<u32>,
     pub(super) chunk: Option<(u32, &'a Chunk)>,
@@ -26,9 +26,9 @@ impl Params<'_> {
         };
         let [channel_count, first_channel, group_channels] = self.channels;
         [
-            self.span[0],
-            self.span[1],
-            self.half_pixels,
+            self.placement.span[0],
+            self.placement.span[1],
+            self.placement.half_pixels,
             self.width,
             self.rows.start,
             self.rows.len() as u32,
@@ -44,6 +44,7 @@ impl Params<'_> {
             background_key,
             shares.small_pixels,
             shares.medium_side,
+            // The zero that only the host knows.
             0,
             // Uniforms have whole pairs of words.
             0,

@@ -9,17 +9,16 @@ use super::{
     shaders::Stage,
     view::{GpuBand, GpuView},
 };
-use crate::{DepthKey, RasterError, RasterOptions, Size, View, cpu::depth_threshold};
+use crate::{
+    DepthKey, RasterError, RasterOptions, Size, View,
+    cpu::{Placement, depth_threshold},
+};
 
 /// Threads of a workgroup in the stages that give each pixel, vertex or face a thread.
 const GROUP_SIZE: u32 = 256;
 /// How many workgroups share the medium faces.
 const MEDIUM_GROUPS: u32 = 4096;
-/// Up to how many pixels a face's bounding box has for one thread to draw it.
-const SMALL_PIXELS: u32 = 128;
-/// Up to how long a face's bounding box is for 32 threads to draw it, in pixels.
-const MEDIUM_SIDE: u32 = 127;
-/// What edge functions of 32 bits allow.
+/// The longest side of a medium face that edge functions of 32 bits allow, in pixels.
 const MEDIUM_SIDE_LIMIT: u32 = 127;
 /// The side of a tile of the large faces, in pixels.
 const TILE: u32 = 32;
@@ -65,7 +64,7 @@ pub struct Shares {
 
 impl Default for Shares {
     fn default() -> Self {
-        Self { small_pixels: SMALL_PIXELS, medium_side: MEDIUM_SIDE }
+        Self { small_pixels: 128, medium_side: MEDIUM_SIDE_LIMIT }
     }
 }
 
@@ -73,6 +72,7 @@ impl Default for Shares {
 #[derive(Debug)]
 pub(super) struct Dispatch {
     pub(super) stage: Stage,
+    pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
     group_count: u32,
 }
@@ -147,28 +147,23 @@ impl GpuRasterizer {
                     views.push(self.plan(mesh, draw, &mut dispatches)?);
                 }
                 let mut encoder = device.wgpu_device().create_command_encoder(&Default::default());
-                self.record(&mut encoder.begin_compute_pass(&Default::default()), &dispatches)?;
+                self.record(&mut encoder.begin_compute_pass(&Default::default()), &dispatches);
                 device.wgpu_queue().submit([encoder.finish()]);
                 Ok(views)
             })
             .await
     }
 
-    pub(super) fn record(
-        &self,
-        pass: &mut wgpu::ComputePass<'_>,
-        dispatches: &[Dispatch],
-    ) -> Result<(), RasterError> {
+    pub(super) fn record(&self, pass: &mut wgpu::ComputePass<'_>, dispatches: &[Dispatch]) {
         let limit = self.device.wgpu_device().limits().max_compute_workgroups_per_dimension;
-        for Dispatch { stage, bind_group, group_count } in dispatches {
+        for Dispatch { pipeline, bind_group, group_count, .. } in dispatches {
             // More workgroups than one dimension has go into a second one.
             let columns = (*group_count).min(limit).max(1);
             let rows = group_count.div_ceil(columns);
-            pass.set_pipeline(self.pipeline(*stage)?);
+            pass.set_pipeline(pipeline);
             pass.set_bind_group(0, bind_group, &[]);
             pass.dispatch_workgroups(columns, rows, 1);
         }
-        Ok(())
     }
 
     fn pipeline(&self, stage: Stage) -> Result<&wgpu::ComputePipeline, RasterError> {
@@ -353,22 +348,20 @@ impl GpuRasterizer {
             .chain(bindings.iter().copied())
             .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
             .collect();
+        let pipeline = self.pipeline(stage)?.clone();
         let bind_group = self.device.wgpu_device().create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some(stage.name()),
-            layout: &self.pipeline(stage)?.get_bind_group_layout(0),
+            layout: &pipeline.get_bind_group_layout(0),
             entries: &entries,
         });
-        dispatches.push(Dispatch { stage, bind_group, group_count });
+        dispatches.push(Dispatch { stage, pipeline, bind_group, group_count });
         Ok(())
     }
 
     fn params(&self, view: &View<'_>, rows: Range<u32>) -> Params<'static> {
-        let Size { width, height } = view.size;
-        let viewport = self.options.viewport;
         Params {
-            span: [viewport.span(width), viewport.span(height)],
-            half_pixels: viewport.half_pixels(),
-            width,
+            placement: Placement::new(self.options.viewport, view.size),
+            width: view.size.width,
             rows,
             chunk: None,
             second_pass: 0,

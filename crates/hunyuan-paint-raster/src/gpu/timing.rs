@@ -82,7 +82,7 @@ impl GpuRasterizer {
                     };
                     let descriptor =
                         wgpu::ComputePassDescriptor { label: None, timestamp_writes: Some(timestamp_writes) };
-                    self.record(&mut encoder.begin_compute_pass(&descriptor), dispatches)?;
+                    self.record(&mut encoder.begin_compute_pass(&descriptor), dispatches);
                 }
                 encoder.resolve_query_set(&queries, 0..count, &resolved, 0);
                 device.wgpu_queue().submit([encoder.finish()]);
