@@ -9,7 +9,7 @@ use crate::{BakeError, BakeOptions, ProjectedView, check};
 const PAINTED_ENOUGH: f32 = 0.99;
 
 /// The least sum of trust that counts as painted.
-const TRUST_MIN: f32 = 1e-8;
+pub(crate) const TRUST_MIN: f32 = 1e-8;
 
 /// A texture in the making. Square, one value per texel, v down the rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,7 +109,7 @@ impl TrustMerge {
 }
 
 /// `base^exponent`, rounded to single precision once; the same on every machine, unlike `powi`.
-fn power(base: f32, exponent: u32) -> f32 {
+pub(crate) fn power(base: f32, exponent: u32) -> f32 {
     let (mut result, mut square, mut bits) = (1.0, f64::from(base), exponent);
     while bits > 0 {
         if bits & 1 == 1 {
