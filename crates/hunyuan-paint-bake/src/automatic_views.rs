@@ -52,8 +52,8 @@ impl AutomaticViews {
         options: &BakeOptions,
     ) -> Result<Vec<CameraView>, BakeError> {
         check::mesh(mesh)?;
-        options.check()?;
-        self.check()?;
+        options.validate()?;
+        self.validate()?;
         let mut views = first.to_vec();
         if views.len() >= self.count_max {
             return Ok(views);
@@ -64,12 +64,14 @@ impl AutomaticViews {
         for view in first {
             add(&mut is_seen, &seen_by(&view.camera)?);
         }
-        let mut candidates: Vec<(Camera, Vec<bool>)> =
-            trained_places().map(|camera| Ok((camera, seen_by(&camera)?))).collect::<Result<_, BakeError>>()?;
+        let mut candidates: Vec<(Camera, Vec<bool>)> = trained_places()
+            .map(|camera| Ok((camera, seen_by(&camera)?)))
+            .collect::<Result<_, BakeError>>()?;
 
         let least = f64::from(self.new_surface_min) * surface.area(|_| true);
         while views.len() < self.count_max {
-            let areas = candidates.iter().map(|(_, seen)| surface.area(|point| seen[point] && !is_seen[point]));
+            let areas =
+                candidates.iter().map(|(_, seen)| surface.area(|point| seen[point] && !is_seen[point]));
             // Of equal ones the first.
             let best = areas.enumerate().fold((0, 0.0), |best, new| if new.1 > best.1 { new } else { best });
             if best.1 <= least {
@@ -82,7 +84,11 @@ impl AutomaticViews {
         Ok(views)
     }
 
-    fn check(&self) -> Result<(), BakeError> {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// If one of the three is out of range.
+    pub fn validate(&self) -> Result<(), BakeError> {
         let Self { new_surface_min, count_max, weight } = *self;
         let out_of_range = |option, expected, found| Err(BakeError::Option { option, expected, found });
         if !(0.0..=1.0).contains(&new_surface_min) {

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::{
     BakeError, BakeOptions, check,
-    reliable_depth::{depth_edges, unreliable_pixels},
+    reliable_depth::{depth_edges, drop_unreliable},
     splat::{Sample, splat},
     view::View,
 };
@@ -46,7 +46,7 @@ pub fn back_project(
     options: &BakeOptions,
 ) -> Result<ProjectedView, BakeError> {
     check::mesh(mesh)?;
-    options.check()?;
+    options.validate()?;
     check::size("texture", texture_size, texture_size)?;
     let size = check::size("view", view.width(), view.height())?;
 
@@ -58,15 +58,15 @@ pub fn back_project(
         .collect();
 
     // 2. Which pixels can be relied on.
-    let z_view = seen.z_view(mesh);
+    let mut z_view = seen.z_view(mesh);
     let edges = depth_edges(&z_view, size);
-    let unreliable = unreliable_pixels(&z_view, &edges, size);
+    drop_unreliable(&mut z_view, &edges, size);
 
     // 3. Those pixels, scattered into the texture.
     let texel_scale = (texture_size - 1) as f32;
     let cosine_min = options.cosine_min();
-    let sample = |(((pixel, unreliable), edge), color): (((usize, &bool), &u8), &[u8; 3])| {
-        if *unreliable {
+    let sample = |(((pixel, z), edge), color): (((usize, &f32), &u8), &[u8; 3])| {
+        if z.is_nan() {
             return None;
         }
         let [u, v, nx, ny, nz] = interpolate_at(&attributes, &mesh.faces, &seen.visibility, pixel)?;
@@ -80,7 +80,7 @@ pub fn back_project(
     };
     let colors = view.as_chunks::<3>().0;
     let samples: Vec<Sample<5>> =
-        unreliable.par_iter().enumerate().zip(edges.as_raw()).zip(colors).filter_map(sample).collect();
+        z_view.par_iter().enumerate().zip(edges.as_raw()).zip(colors).filter_map(sample).collect();
 
     let texel_count = texture_size as usize * texture_size as usize;
     let mut texture = Vec::with_capacity(texel_count);

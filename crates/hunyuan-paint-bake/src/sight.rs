@@ -156,14 +156,10 @@ mod tests {
 
     #[test]
     fn the_nearest_pixel_is_inside_the_image() {
-        assert_eq!([-0.6, -0.5, 0.4, 0.5, 3.4, 3.5].map(|x| nearest(x, 4)), [
-            None,
-            Some(0),
-            Some(0),
-            Some(1),
-            Some(3),
-            None
-        ]);
+        assert_eq!(
+            [-0.6, -0.5, 0.4, 0.5, 3.4, 3.5].map(|x| nearest(x, 4)),
+            [None, Some(0), Some(0), Some(1), Some(3), None]
+        );
         assert_eq!([f32::NAN, f32::INFINITY, f32::NEG_INFINITY].map(|x| nearest(x, 4)), [None; 3]);
     }
 }

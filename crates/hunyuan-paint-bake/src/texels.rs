@@ -37,7 +37,8 @@ pub fn draw_charts(mesh: &PaintMesh, texture_size: u32) -> Result<VisibilityBuff
         }
         let (face, neighbor) = neighbor_face(&charts.face_index, texture_size, texel)?;
         let corners = mesh.faces[face as usize].map(|vertex| mesh.uvs[vertex as usize]);
-        let center = Vec2::new((texel % size) as f32 + 0.5, (texel / size) as f32 + 0.5) / texture_size as f32;
+        let center =
+            Vec2::new((texel % size) as f32 + 0.5, (texel / size) as f32 + 0.5) / texture_size as f32;
         Some((texel, face, extrapolate(corners, center).unwrap_or(charts.barycentrics[neighbor])))
     };
     let found: Vec<(usize, u32, [f32; 3])> =
@@ -86,7 +87,8 @@ pub(crate) fn point_attributes(mesh: &PaintMesh) -> Vec<[f32; 6]> {
 
 /// The side of a square with as much surface as a texel has in the mean; paint-space units.
 pub(crate) fn mean_texel_side(mesh: &PaintMesh, charts: &VisibilityBuffer) -> f64 {
-    let texel_count = charts.face_index.par_iter().filter(|&&face| (face as usize) < mesh.faces.len()).count();
+    let texel_count =
+        charts.face_index.par_iter().filter(|&&face| (face as usize) < mesh.faces.len()).count();
     let area = |face: &[u32; 3]| {
         let [a, b, c] = face.map(|vertex| mesh.positions[vertex as usize].as_dvec3());
         (b - a).cross(c - a).length() / 2.0

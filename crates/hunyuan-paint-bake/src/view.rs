@@ -34,8 +34,7 @@ impl View {
     /// View-space z at each pixel; NaN on the background.
     pub(crate) fn z_view(&self, mesh: &PaintMesh) -> Vec<f32> {
         let z: Vec<[f32; 1]> = self.positions_view.iter().map(|position| [position.z]).collect();
-        let z_at =
-            |pixel| interpolate_at(&z, &mesh.faces, &self.visibility, pixel).map_or(f32::NAN, |[z]| z);
+        let z_at = |pixel| interpolate_at(&z, &mesh.faces, &self.visibility, pixel).map_or(f32::NAN, |[z]| z);
         (0..self.visibility.face_index.len()).into_par_iter().with_min_len(1 << 14).map(z_at).collect()
     }
 }

@@ -19,7 +19,9 @@ fn cuboid() -> Result<PaintMesh, Box<dyn std::error::Error>> {
             corner[(axis + 1) % 3] = (u * 2.0 - 1.0) * sign;
             corner[(axis + 2) % 3] = v * 2.0 - 1.0;
             mesh.positions.push(corner.into());
-            uvs.push([(side % 3) as f32 / 3.0 + 0.02 + u * 0.29, (side / 3) as f32 / 2.0 + 0.02 + v * 0.29].into());
+            uvs.push(
+                [(side % 3) as f32 / 3.0 + 0.02 + u * 0.29, (side / 3) as f32 / 2.0 + 0.02 + v * 0.29].into(),
+            );
         }
         mesh.faces.extend([[first, first + 1, first + 2], [first, first + 2, first + 3]]);
     }

@@ -52,9 +52,8 @@ impl Charts {
             for pair in edges.windows(2) {
                 let [a, b] = [pair[0], pair[1]];
                 let same_texels = || {
-                    (0..2).all(|end| {
-                        texture_place[a.ends[end] as usize] == texture_place[b.ends[end] as usize]
-                    })
+                    (0..2)
+                        .all(|end| texture_place[a.ends[end] as usize] == texture_place[b.ends[end] as usize])
                 };
                 if a.other_place == b.other_place && a.face != b.face && !same_texels() {
                     seams.push(Seam { faces: [a.face, b.face], ends: [a.ends, b.ends] });
@@ -125,9 +124,9 @@ impl EdgesByPlace {
             (first, Edge { other_place: other, face, ends })
         };
         let edges = || {
-            (0..).zip(&mesh.faces).flat_map(move |(face, &[a, b, c])| {
-                [[a, b], [b, c], [c, a]].map(|ends| edge(face, ends))
-            })
+            (0..)
+                .zip(&mesh.faces)
+                .flat_map(move |(face, &[a, b, c])| [[a, b], [b, c], [c, a]].map(|ends| edge(face, ends)))
         };
         let mut counts = vec![0_u32; place.len()];
         for (first, _) in edges() {

@@ -303,7 +303,8 @@ impl Graph {
         });
 
         // 2. Steps along directions that do not undo each other.
-        let preconditioned = |node: usize, residual: &[Color]| residual[node].map(|r| r * inverse_diagonal[node]);
+        let preconditioned =
+            |node: usize, residual: &[Color]| residual[node].map(|r| r * inverse_diagonal[node]);
         let mut direction: Vec<Color> = self.each_node(|node| preconditioned(node, &residual));
         let mut error = self.sum(|node| multiply(residual[node], direction[node]));
         for _ in 0..iteration_count {
@@ -404,8 +405,7 @@ mod tests {
         let mut graph = Graph::default();
         for node in 0..length {
             let neighbors = [node.checked_sub(1), Some(node + 1).filter(|&next| next < length)];
-            let links: Vec<Link> =
-                neighbors.into_iter().flatten().map(Link::new).collect();
+            let links: Vec<Link> = neighbors.into_iter().flatten().map(Link::new).collect();
             let mut anchor = Anchor::default();
             if node == 0 {
                 anchor.add([0.0, 255.0, 50.0], [-1.0, 0.0, 0.0]);

@@ -29,13 +29,9 @@ pub(super) struct SurfaceGraph {
 }
 
 impl SurfaceGraph {
-    pub(super) fn new(
-        mesh: &PaintMesh,
-        charts: &VisibilityBuffer,
-        image: &RgbImage,
-        painted: &[u8],
-    ) -> Self {
-        let is_blank = |texel: &u32| charts.face_index[*texel as usize] != NO_FACE && painted[*texel as usize] == 0;
+    pub(super) fn new(mesh: &PaintMesh, charts: &VisibilityBuffer, image: &RgbImage, painted: &[u8]) -> Self {
+        let is_blank =
+            |texel: &u32| charts.face_index[*texel as usize] != NO_FACE && painted[*texel as usize] == 0;
         let texels: Vec<u32> = (0..painted.len() as u32).into_par_iter().filter(is_blank).collect();
         if texels.is_empty() {
             return Self { texels, graph: Graph::default() };
@@ -46,7 +42,8 @@ impl SurfaceGraph {
         let Charts { chart_of_face, seams } = Charts::new(mesh);
         // In units of a texel's side.
         let scale = (1.0 / mean_texel_side(mesh, charts)) as f32;
-        let places: Vec<Place> = mesh.positions.iter().map(|position| (position * scale).to_array()).collect();
+        let places: Vec<Place> =
+            mesh.positions.iter().map(|position| (position * scale).to_array()).collect();
         let lookup =
             Lookup { mesh, places: &places, charts, chart_of_face: &chart_of_face, node_of: &node_of };
         let across = lookup.across_seams(&seams);
@@ -66,7 +63,9 @@ impl SurfaceGraph {
                     to => links.push(Link::new(to)),
                 };
                 lookup.beside(texel).for_each(&mut meet);
-                while let Some(((_, neighbor), rest)) = across.split_first().filter(|((of, _), _)| *of == node) {
+                while let Some(((_, neighbor), rest)) =
+                    across.split_first().filter(|((of, _), _)| *of == node)
+                {
                     meet(*neighbor);
                     across = rest;
                 }
@@ -74,8 +73,7 @@ impl SurfaceGraph {
             }
             graph
         };
-        let shares: Vec<Graph> =
-            texels.par_chunks(NODES_PER_SHARE).enumerate().map(share_graph).collect();
+        let shares: Vec<Graph> = texels.par_chunks(NODES_PER_SHARE).enumerate().map(share_graph).collect();
         let mut graph = Graph::default();
         shares.iter().for_each(|share| graph.append(share));
         Self { texels, graph }
@@ -103,7 +101,10 @@ impl Lookup<'_> {
     /// The texels of the same chart that share a side with one.
     fn beside(&self, texel: u32) -> impl Iterator<Item = u32> {
         let chart = self.chart_of(texel);
-        neighbors(self.charts.width, texel).take(4).flatten().filter(move |&near| self.chart_of(near) == chart)
+        neighbors(self.charts.width, texel)
+            .take(4)
+            .flatten()
+            .filter(move |&near| self.chart_of(near) == chart)
     }
 
     /// For nodes beside a seam the texels on its other side, sorted.
