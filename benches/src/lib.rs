@@ -3,7 +3,7 @@
 use std::{error::Error, path::Path};
 
 use glam::{Mat3, Vec2, Vec3, Vec4};
-use hunyuan_paint::mesh::{Camera, Mesh, PaintMesh, read_mesh};
+use hunyuan_paint_mesh::{Camera, Mesh, PaintMesh, read_mesh};
 
 /// A sphere with bumps, of `2 · rings · segments` triangles but for the poles: smooth, with some occlusion.
 pub fn bumpy_sphere(rings: u32, segments: u32) -> Mesh {
