@@ -1,5 +1,6 @@
 //! Inputs shared by the benches, and how well baking gets back what is known ([`quality`]).
 
+pub mod fit;
 pub mod quality;
 
 use std::{error::Error, path::Path};
