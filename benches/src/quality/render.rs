@@ -120,3 +120,54 @@ pub(super) fn tight(camera: &Camera) -> Camera {
     };
     Camera { projection, ..*camera }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quality::shapes::cuboid;
+
+    #[test]
+    fn objects_are_seen_upright_and_not_mirrored() -> Result<(), Box<dyn std::error::Error>> {
+        let mut mesh = cuboid();
+        mesh.uvs = Some(vec![Vec2::ZERO; mesh.positions.len()]);
+        let mesh = PaintMesh::new(&mesh)?;
+        // Paint space has the object's x and y as −x and −z.
+        let is_right = |place: Place| [f32::from(u8::from(place.position.x < 0.0)) * 255.0; 3];
+        let is_up = |place: Place| [f32::from(u8::from(place.position.z < 0.0)) * 255.0; 3];
+        let frame = Frame::view(64, 256, 2);
+        // From the front, +x is on the right; from the back, on the left. +y is at the top.
+        for (azimuth, [left, right]) in [(0.0, [0, 255]), (180.0, [255, 0])] {
+            let camera = Camera::orthographic(azimuth, 0.0);
+            let picture = Picture::new(&mesh, &camera, &frame, is_right)?.on_white();
+            assert_eq!([20, 44].map(|x| picture.get_pixel(x, 32).0[0]), [left, right]);
+            let picture = Picture::new(&mesh, &camera, &frame, is_up)?.on_white();
+            assert_eq!([2, 24, 40].map(|y| picture.get_pixel(32, y).0[0]), [255, 255, 0]);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_view_is_a_smaller_copy_of_the_render() -> Result<(), Box<dyn std::error::Error>> {
+        let mut mesh = cuboid();
+        mesh.uvs = Some(vec![Vec2::ZERO; mesh.positions.len()]);
+        let mesh = PaintMesh::new(&mesh)?;
+        let camera = Camera::orthographic(30.0, 20.0);
+        let color_at = |place: Place| (place.position * 200.0 + 128.0).to_array();
+        // One place in each pixel of the render, −1 and 1 at the centres of the outer ones.
+        let picture = Picture::new(&mesh, &camera, &Frame::view(64, 64, 1), color_at)?;
+        let maps = hunyuan_paint_bake::render_condition_maps(&mesh, &camera, 64)?;
+        let mut compared = 0;
+        for (pixel, color) in picture.colors.iter().enumerate() {
+            let map = maps.position.as_chunks::<3>().0[pixel];
+            if picture.coverage[pixel] == 1.0 && map != [255; 3] {
+                for (color, byte) in color.iter().zip(map) {
+                    let position = (0.5 - (f32::from(byte) + 0.5) / 255.0) * PaintMesh::DIAMETER;
+                    assert!(((color - 128.0) / 200.0 - position).abs() < 0.004, "{color} {byte}");
+                }
+                compared += 1;
+            }
+        }
+        assert!(compared > 500, "{compared}");
+        Ok(())
+    }
+}

@@ -68,3 +68,33 @@ impl Sight {
 pub(super) fn outward_normal([a, b, c]: [Vec3; 3]) -> Vec3 {
     (c - a).cross(b - a).normalize_or_zero()
 }
+
+#[cfg(test)]
+mod tests {
+    use glam::Vec2;
+
+    use super::*;
+
+    #[test]
+    fn what_is_behind_or_turned_away_is_not_seen() -> Result<(), RasterError> {
+        // Two plates across y, on which the front camera stands; the far one reaches farther to +x.
+        let plate = |y: f32, x: f32| [(-0.3, -0.3), (x, -0.3), (-0.3, 0.5)].map(|(x, z)| Vec3::new(x, y, z));
+        let mesh = PaintMesh {
+            positions: [plate(0.2, 0.0), plate(0.1, 0.5)].concat(),
+            faces: vec![[0, 1, 2], [3, 4, 5]],
+            uvs: vec![Vec2::ZERO; 6],
+        };
+        let front = Sight::new(&mesh, &Camera::orthographic(0.0, 0.0))?;
+        let near = Vec3::new(-0.2, 0.2, -0.2);
+        assert!(front.sees(near, Vec3::Y));
+        assert!(!front.sees(near.with_y(0.1), Vec3::Y));
+        assert!(front.sees(Vec3::new(0.2, 0.1, -0.2), Vec3::Y));
+        assert!(!front.sees(near, Vec3::NEG_Y));
+        let at = |degrees: f32| Vec3::new(0.0, degrees.to_radians().cos(), degrees.to_radians().sin());
+        assert_eq!(
+            [70.0, 74.0, 76.0, 89.0].map(|angle| front.sees(near, at(angle))),
+            [true, true, false, false]
+        );
+        Ok(())
+    }
+}
