@@ -38,7 +38,7 @@ pub fn table(rows: &[Row]) -> String {
         let psnr = psnr.map(|psnr| psnr.map_or("–".to_owned(), |psnr| format!("{psnr:.1}"))).join(" | ");
         let steps = steps.iter().map(|step| format!("{step:.1}")).collect::<Vec<_>>().join(" ");
         // Writing to a string cannot fail.
-        let _ = writeln!(table, "| {mesh} | {mode} | {:.0}% | {psnr} | {steps} |", share * 100.0);
+        let _ = writeln!(table, "| {mesh} | {mode} | {:.1}% | {psnr} | {steps} |", share * 100.0);
     };
     let mut modes: Vec<&str> = Vec::new();
     for Row { mesh, mode, seen_share, figures } in rows {
