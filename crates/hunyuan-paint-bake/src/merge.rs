@@ -109,6 +109,7 @@ impl TrustMerge {
 }
 
 /// `base^exponent`, rounded to single precision once; the same on every machine, unlike `powi`.
+#[inline]
 pub(crate) fn power(base: f32, exponent: u32) -> f32 {
     let (mut result, mut square, mut bits) = (1.0, f64::from(base), exponent);
     while bits > 0 {

@@ -24,7 +24,7 @@ pub(crate) struct SurfacePoint {
 
 impl SurfacePoint {
     /// `None` if the normal has no direction.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new([x, y, z, nx, ny, nz]: [f32; 6]) -> Option<Self> {
         let normal_squared = nx * nx + ny * ny + nz * nz;
         (normal_squared >= NORMAL_SQUARED_MIN).then_some(Self {
@@ -73,7 +73,7 @@ impl<'a> Sight<'a> {
     }
 
     /// Where the view shows a point, and how squarely; `None` if it does not.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn see(&self, point: &SurfacePoint) -> Option<Seen> {
         let SurfacePoint { position, normal, normal_squared } = *point;
 
@@ -112,13 +112,13 @@ pub(crate) fn pixel_side(camera: &Camera, size: Size) -> f64 {
 }
 
 /// A row of a matrix times a point.
-#[inline]
+#[inline(always)]
 fn at(row: Vec4, point: Vec3) -> f32 {
     row.x * point.x + row.y * point.y + row.z * point.z + row.w
 }
 
 /// The pixel whose centre is nearest, along an axis; `None` outside the image.
-#[inline]
+#[inline(always)]
 fn nearest(coordinate: f32, pixel_count: u32) -> Option<usize> {
     let shifted = coordinate + 0.5;
     // Casts truncate, and coordinates that are not numbers fail the comparison.

@@ -5,7 +5,7 @@ use hunyuan_paint_mesh::{PaintMesh, vertex_normals};
 use hunyuan_paint_raster::{NO_FACE, Size, View, VisibilityBuffer, rasterize, texture};
 use rayon::prelude::*;
 
-use crate::{BakeError, check};
+use crate::{BakeError, check, dilate::BitMask};
 
 /// Barycentrics beyond this say nothing: the face is that many times smaller than the texel is far.
 const EXTRAPOLATION_MAX: f32 = 64.0;
@@ -31,18 +31,25 @@ pub fn draw_charts(mesh: &PaintMesh, texture_size: u32) -> Result<VisibilityBuff
     let mut charts = rasterize(&view, &mesh.faces, texture::OPTIONS)?;
 
     let size = texture_size as usize;
-    let beside = |texel: usize| {
-        if charts.face_index[texel] != NO_FACE {
-            return None;
-        }
+    let extended = |texel: usize| {
         let (face, neighbor) = neighbor_face(&charts.face_index, texture_size, texel)?;
         let corners = mesh.faces[face as usize].map(|vertex| mesh.uvs[vertex as usize]);
         let center =
             Vec2::new((texel % size) as f32 + 0.5, (texel / size) as f32 + 0.5) / texture_size as f32;
         Some((texel, face, extrapolate(corners, center).unwrap_or(charts.barycentrics[neighbor])))
     };
-    let found: Vec<(usize, u32, [f32; 3])> =
-        (0..charts.face_index.len()).into_par_iter().with_min_len(size).filter_map(beside).collect();
+    let near = BitMask::new(size, size, |texel| charts.face_index[texel] != NO_FACE).dilate(1);
+    let in_row = |row: usize| {
+        let mut found = Vec::new();
+        near.for_each_in_row(row, |column| {
+            let texel = row * size + column;
+            if charts.face_index[texel] == NO_FACE {
+                found.extend(extended(texel));
+            }
+        });
+        found
+    };
+    let found: Vec<(usize, u32, [f32; 3])> = (0..size).into_par_iter().flat_map_iter(in_row).collect();
     for (texel, face, barycentrics) in found {
         charts.face_index[texel] = face;
         charts.barycentrics[texel] = barycentrics;
