@@ -94,13 +94,7 @@ pub fn bake(
     progress: &mut dyn FnMut(BakeProgress) -> ControlFlow<()>,
 ) -> Result<BakedTexture, BakeError> {
     let view_count = views.len();
-    if view_count == 0 {
-        return Err(BakeError::NoViews);
-    }
-    for (view, BakeView { weight, image, .. }) in views.iter().enumerate() {
-        check::weight(view, *weight)?;
-        check::size("view", image.width(), image.height())?;
-    }
+    check::views(views)?;
     let mut report = |stage| match progress(stage) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(BakeError::Cancelled),

@@ -1,5 +1,6 @@
 //! The maps that tell the diffusion model what the object looks like.
 
+use glam::Vec3;
 use hunyuan_paint_mesh::{Camera, PaintMesh, vertex_normals};
 use hunyuan_paint_raster::interpolate_at;
 use image::RgbImage;
@@ -34,13 +35,7 @@ pub fn render_condition_maps(
     let size = check::size("condition map", resolution, resolution)?;
     let view = View::new(mesh, camera, size)?;
 
-    let normals = vertex_normals(&mesh.positions, &mesh.faces);
-    let attributes: Vec<[f32; 6]> = (mesh.positions.iter().zip(&normals))
-        .map(|(position, normal)| {
-            let [x, y, z] = position.to_array().map(|p| 0.5 - p / PaintMesh::DIAMETER);
-            [x, y, z, normal.x, normal.y, normal.z]
-        })
-        .collect();
+    let attributes = condition_attributes(mesh);
     let mut normal = RgbImage::new(resolution, resolution);
     let mut position = RgbImage::new(resolution, resolution);
     let pixels = normal.as_chunks_mut().0.par_iter_mut().zip(position.as_chunks_mut().0.par_iter_mut());
@@ -53,6 +48,16 @@ pub fn render_condition_maps(
         };
     });
     Ok(ConditionMaps { normal, position, depth: normalize_depth(&view.z_view(mesh)) })
+}
+
+/// For each vertex the colour of its position, and its normal.
+pub(crate) fn condition_attributes(mesh: &PaintMesh) -> Vec<[f32; 6]> {
+    let normals = vertex_normals(&mesh.positions, &mesh.faces);
+    let attributes = |(position, normal): (&Vec3, &Vec3)| {
+        let [x, y, z] = position.to_array().map(|p| 0.5 - p / PaintMesh::DIAMETER);
+        [x, y, z, normal.x, normal.y, normal.z]
+    };
+    mesh.positions.iter().zip(&normals).map(attributes).collect()
 }
 
 /// 0…1 as a byte, towards zero.

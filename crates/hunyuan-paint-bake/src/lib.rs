@@ -7,6 +7,8 @@ mod condition_maps;
 mod dilate;
 mod error;
 mod fill;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 mod merge;
 mod preview;
 mod splat;

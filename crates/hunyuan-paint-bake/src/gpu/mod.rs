@@ -1,0 +1,57 @@
+//! Condition maps and baking on a GPU, through wgpu: Vulkan, Metal, DX12, WebGPU. The results are those of the CPU, to
+//! the bit.
+//!
+//! [`GpuBaker`] has the same stages as the CPU, one WGSL file each in `shaders/`. They read the rasteriser's buffers,
+//! and nothing comes back before the result. Two things stay on the host, as they are little work and have to be
+//! exact: what belongs to a vertex (its place in clip space, its normal), and the resize's kernel.
+//!
+//! ```no_run
+//! use hunyuan_paint_bake::{BakeError, BakeOptions, BakeView, PaintedTexture, gpu::GpuBaker};
+//! use hunyuan_paint_mesh::PaintMesh;
+//! use hunyuan_paint_raster::gpu::GpuDevice;
+//!
+//! async fn paint(mesh: &PaintMesh, views: &[BakeView<'_>]) -> Result<PaintedTexture, BakeError> {
+//!     let device = GpuDevice::request().await?;
+//!     let mut baker = GpuBaker::new(&device).await?;
+//!     baker.project_and_merge(mesh, views, 2048, &BakeOptions::default()).await
+//! }
+//! ```
+//!
+//! Views and textures have to fit the device's buffers as a whole
+//! ([`GpuDevice::binding_limit`](hunyuan_paint_raster::gpu::GpuDevice::binding_limit)):
+//! [`TooLargeForGpu`](crate::BakeError::TooLargeForGpu) says where one does not.
+
+mod condition_maps;
+mod reliable_depth;
+mod resize;
+mod splat;
+mod stages;
+mod work;
+
+use hunyuan_paint_raster::{
+    RasterOptions,
+    gpu::{GpuDevice, GpuRasterizer},
+};
+
+use self::work::Work;
+pub use self::{condition_maps::ConditionImages, stages::Stage};
+use crate::BakeError;
+
+/// The baker on a GPU. It keeps its buffers from one call to the next, as large as the largest view and texture so far.
+#[derive(Debug)]
+pub struct GpuBaker {
+    device: GpuDevice,
+    views: GpuRasterizer,
+    work: Work,
+}
+
+impl GpuBaker {
+    /// Compiles the shaders.
+    ///
+    /// # Errors
+    /// If the device refuses a shader or is lost.
+    pub async fn new(device: &GpuDevice) -> Result<Self, BakeError> {
+        let views = GpuRasterizer::new(device, RasterOptions::default()).await?;
+        Ok(Self { device: device.clone(), views, work: Work::new(device).await? })
+    }
+}
