@@ -4,6 +4,9 @@
 // The bits of a depth that a pixel has not: they are no number's.
 const NO_DEPTH: u32 = 0x7fc00000u;
 
+// The same for a coordinate of a texel that shows nothing.
+const NO_POINT: u32 = 0x7fc00000u;
+
 fn is_finite_number(number: f32) -> bool {
     return (bitcast<u32>(number) & 0x7f800000u) != 0x7f800000u;
 }

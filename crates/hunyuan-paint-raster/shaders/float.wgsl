@@ -12,6 +12,10 @@ fn rounded_2(numbers: vec2<f32>) -> vec2<f32> {
     return bitcast<vec2<f32>>(bitcast<vec2<u32>>(numbers) ^ vec2<u32>(params.zero));
 }
 
+fn rounded_3(numbers: vec3<f32>) -> vec3<f32> {
+    return bitcast<vec3<f32>>(bitcast<vec3<u32>>(numbers) ^ vec3<u32>(params.zero));
+}
+
 // The upper 12 bits of the mantissa.
 fn upper_half(number: f32) -> f32 {
     return bitcast<f32>(bitcast<u32>(number) & 0xfffff000u);

@@ -36,11 +36,19 @@ pub enum Stage {
     Merge,
     /// The mean of all views.
     Finish,
+    /// The point of the surface that each texel shows.
+    TexelPoints,
+    /// Bytes of an image as words.
+    Unpack,
+    /// What each texel sees of itself in a view.
+    Gather,
+    /// The texture's bytes.
+    Paint,
 }
 
 impl Stage {
     /// All stages.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::ConditionMaps,
         Self::ResizeRows,
         Self::ResizeColumns,
@@ -56,6 +64,10 @@ impl Stage {
         Self::Mean,
         Self::Merge,
         Self::Finish,
+        Self::TexelPoints,
+        Self::Unpack,
+        Self::Gather,
+        Self::Paint,
     ];
 
     /// The name of the stage, of its file and of its entry point.
@@ -76,6 +88,10 @@ impl Stage {
             Self::Mean => "mean",
             Self::Merge => "merge",
             Self::Finish => "finish",
+            Self::TexelPoints => "texel_points",
+            Self::Unpack => "unpack",
+            Self::Gather => "gather",
+            Self::Paint => "paint",
         }
     }
 
@@ -101,6 +117,10 @@ impl Stage {
             Self::Mean => vec![wide, trust, include_str!("../../shaders/mean.wgsl")],
             Self::Merge => vec![include_str!("../../shaders/merge.wgsl")],
             Self::Finish => vec![trust, include_str!("../../shaders/finish.wgsl")],
+            Self::TexelPoints => vec![include_str!("../../shaders/texel_points.wgsl")],
+            Self::Unpack => vec![include_str!("../../shaders/unpack.wgsl")],
+            Self::Gather => vec![trust, include_str!("../../shaders/gather.wgsl")],
+            Self::Paint => vec![trust, include_str!("../../shaders/paint.wgsl")],
         };
         let shared = [SHARED_WGSL, FLOAT_WGSL, include_str!("../../shaders/common.wgsl")];
         shared.into_iter().chain(parts).collect::<Vec<_>>().join("\n")
