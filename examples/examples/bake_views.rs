@@ -10,7 +10,7 @@ use hunyuan_paint::{
     bake::BakeOptions,
     image::read_image,
     mesh::{UvMode, read_mesh},
-    stages::{bake_views, prepare_surface},
+    stages::{PaintedViews, bake_views, prepare_surface},
 };
 use hunyuan_paint_examples::{
     contact_sheet::contact_sheet,
@@ -66,7 +66,8 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let mut update = |progress: &hunyuan_paint::Progress<'_>| bars.update(progress);
     let surface = prepare_surface(&mesh, *uv, *texture_size, &mut update)?;
     let options = BakeOptions::default();
-    let textured = bake_views(&surface, &views, &images, *render_size, *texture_size, &options, &mut update)?;
+    let painted = PaintedViews { views: &views, images: &images, depths: &[] };
+    let textured = bake_views(&surface, &painted, *render_size, *texture_size, &options, &mut update)?;
 
     std::fs::create_dir_all(output).map_err(|error| format!("{}: {error}", output.display()))?;
     textured.write_glb(output.join("textured.glb"))?;

@@ -1,25 +1,17 @@
 //! From a view of the object to a texture.
 
 use glam::Vec3;
-use hunyuan_paint_image::canny;
 use hunyuan_paint_mesh::{Camera, PaintMesh, vertex_normals};
-use hunyuan_paint_raster::{Size, interpolate_at};
-use image::{GrayImage, RgbImage};
+use hunyuan_paint_raster::interpolate_at;
+use image::RgbImage;
 use rayon::prelude::*;
 
 use crate::{
     BakeError, BakeOptions, check,
-    condition_maps::to_byte,
-    dilate::dilate,
+    reliable_depth::{depth_edges, unreliable_pixels},
     splat::{COSINE_ONE, Mean, Sample, splat, weight_bits},
-    view::{View, normalize_depth},
+    view::View,
 };
-
-/// Canny's thresholds for steps in the depth map.
-pub(crate) const DEPTH_EDGE_THRESHOLDS: [u16; 2] = [30, 80];
-
-/// A view this many pixels wide loses one pixel beside each depth edge and outline; a larger one more.
-const PIXELS_PER_MARGIN: u32 = 256;
 
 /// What one view knows of the texture. Square, one value per texel, v down the rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,26 +83,6 @@ pub fn back_project(
     let texels = splat(&samples, texture_size as usize, weight_bits);
     let (texture, cosine) = texels.par_iter().map(|&Mean { color, cosine }| (color, cosine)).unzip();
     Ok(ProjectedView { texture, cosine, boundary: vec![0.0; texels.len()], texture_size })
-}
-
-/// Edges in the depth map: 255 on them, 0 elsewhere.
-fn depth_edges(z_view: &[Option<f32>], size: Size) -> GrayImage {
-    let mut depth = GrayImage::new(size.width, size.height);
-    depth.par_iter_mut().zip(normalize_depth(z_view)).for_each(|(byte, depth)| *byte = to_byte(depth));
-    let [low, high] = DEPTH_EDGE_THRESHOLDS;
-    canny(&depth, low, high)
-}
-
-/// Background and depth edges, with a margin around both.
-fn unreliable_pixels(z_view: &[Option<f32>], edges: &GrayImage, size: Size) -> Vec<bool> {
-    let unreliable: Vec<bool> =
-        z_view.par_iter().zip(edges.as_raw()).map(|(z, edge)| z.is_none() || *edge != 0).collect();
-    dilate(&unreliable, size.width as usize, margin(size) as usize)
-}
-
-/// How many pixels beside an edge are left out.
-pub(crate) fn margin(size: Size) -> u32 {
-    size.width.max(size.height) / PIXELS_PER_MARGIN
 }
 
 /// Cosine of the angle between a view-space normal of any length and (0, 0, −1), the axis that the camera

@@ -1,11 +1,39 @@
 //! All stages in a row.
 
-use std::ops::ControlFlow;
+use std::{borrow::Cow, ops::ControlFlow};
 
 use hunyuan_paint_mesh::{Camera, PaintMesh};
+use hunyuan_paint_raster::VisibilityBuffer;
 use image::{GrayImage, RgbImage};
+use rayon::prelude::*;
 
-use crate::{BakeError, TrustMerge, back_project, check, fill_gaps, fill_vertices};
+use crate::{
+    BakeError, PaintedTexture, ReliableDepth, TrustMerge, back_project, check, draw_charts, fill_gaps,
+    fill_gutter, fill_surface, fill_vertices, gather,
+};
+
+/// How colours get from the views into the texture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Transfer {
+    /// Each texel looks up the views that see its point of the surface. Texels lie where viewers look for them, at
+    /// u = (column + 0.5) / size, and a chart's outermost texels have what lies beyond the seam.
+    #[default]
+    Gather,
+    /// The original's: each pixel of a view is scattered over the four texels around its UV, which lie at
+    /// u = column / (size − 1). Viewers then show the texture shifted by up to half a texel, and texels between
+    /// the pixels' places stay blank.
+    Splat,
+}
+
+/// How texels that no view has painted get their colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Fill {
+    /// Colours diffuse over the surface, across seams; then each chart's border is carried into the space around it.
+    #[default]
+    Surface,
+    /// The original's: [`fill_vertices`], then [`fill_gaps`].
+    Reference,
+}
 
 /// How views become a texture.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,18 +42,32 @@ pub struct BakeOptions {
     pub view_angle_max_degrees: f32,
     /// A view is trusted at a texel by the cosine of the view angle to this power; at least 1.
     pub cosine_exponent: u32,
+    /// From the views to the texels that they see.
+    pub transfer: Transfer,
+    /// From these texels to the others.
+    pub fill: Fill,
 }
 
 impl Default for BakeOptions {
-    /// The original's: 75° and 4.
+    /// The original's angle and exponent, 75° and 4; this library's own transfer and fill.
     fn default() -> Self {
-        Self { view_angle_max_degrees: 75.0, cosine_exponent: 4 }
+        Self {
+            view_angle_max_degrees: 75.0,
+            cosine_exponent: 4,
+            transfer: Transfer::Gather,
+            fill: Fill::Surface,
+        }
     }
 }
 
 impl BakeOptions {
+    /// The original's way throughout.
+    pub fn reference() -> Self {
+        Self { transfer: Transfer::Splat, fill: Fill::Reference, ..Self::default() }
+    }
+
     pub(crate) fn check(&self) -> Result<(), BakeError> {
-        let Self { view_angle_max_degrees, cosine_exponent } = *self;
+        let Self { view_angle_max_degrees, cosine_exponent, .. } = *self;
         if !(0.0..=90.0).contains(&view_angle_max_degrees) {
             let (option, expected) = ("view_angle_max_degrees", "0 to 90");
             return Err(BakeError::Option { option, expected, found: view_angle_max_degrees });
@@ -48,25 +90,37 @@ pub struct BakeView<'a> {
     pub camera: Camera,
     /// How much it counts against other views; at least 0.
     pub weight: f32,
-    /// What was taken, at the size at which it is projected; the background does not matter.
+    /// What was taken; the background does not matter. [`Transfer::Splat`] projects it at its own size.
     pub image: &'a RgbImage,
+    /// Where the view can be relied on, for [`Transfer::Gather`]. It may have another size than the image; finer
+    /// is better. `None` draws it at the image's size.
+    pub depth: Option<&'a ReliableDepth>,
+}
+
+impl<'a> BakeView<'a> {
+    /// A view whose depth is not known yet.
+    pub const fn new(camera: Camera, weight: f32, image: &'a RgbImage) -> Self {
+        Self { camera, weight, image, depth: None }
+    }
 }
 
 /// What [`bake`] is about to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BakeProgress {
-    /// Projects a view into the texture.
+    /// Looks at a view.
     View {
         /// The view, counted from 0.
         view: usize,
         /// How many there are.
         view_count: usize,
     },
-    /// Spreads colours along the mesh.
-    FillVertices,
-    /// Fills the rest of the texture.
-    FillGaps,
+    /// Colours the texels from the views ([`Transfer::Gather`]).
+    Gather,
+    /// Fills what no view sees.
+    FillSurface,
+    /// Fills the space between the charts.
+    FillGutter,
 }
 
 /// A finished texture.
@@ -78,9 +132,10 @@ pub struct BakedTexture {
     pub painted: GrayImage,
 }
 
-/// Makes a texture from views of the object: projects each, merges them by trust, and fills what none sees.
+/// Makes a texture from views of the object: brings their colours into the texture, weighted by trust, and fills
+/// what none sees.
 ///
-/// Views that come first go first: see [`TrustMerge::add`]. The result does not depend on the number of threads.
+/// With [`Transfer::Splat`], views that come first go first: see [`TrustMerge::add`]. The result does not depend on the number of threads.
 /// `progress` is called before each stage and may end it all.
 ///
 /// # Errors
@@ -93,27 +148,121 @@ pub fn bake(
     options: &BakeOptions,
     progress: &mut dyn FnMut(BakeProgress) -> ControlFlow<()>,
 ) -> Result<BakedTexture, BakeError> {
-    let view_count = views.len();
     check::views(views)?;
-    let mut report = |stage| match progress(stage) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(BakeError::Cancelled),
-    };
+    let stages = Stages { mesh, views, texture_size, options, progress };
+    stages.run()
+}
 
-    let mut merge = TrustMerge::new(texture_size, options)?;
-    for (view, BakeView { camera, weight, image }) in views.iter().enumerate() {
-        report(BakeProgress::View { view, view_count })?;
-        merge.add(&back_project(mesh, camera, image, texture_size, options)?, *weight)?;
+/// A bake under way.
+struct Stages<'a> {
+    mesh: &'a PaintMesh,
+    views: &'a [BakeView<'a>],
+    texture_size: u32,
+    options: &'a BakeOptions,
+    progress: &'a mut dyn FnMut(BakeProgress) -> ControlFlow<()>,
+}
+
+impl<'a> Stages<'a> {
+    fn run(mut self) -> Result<BakedTexture, BakeError> {
+        match (self.options.transfer, self.options.fill) {
+            (Transfer::Splat, Fill::Reference) => {
+                let texture = self.splat()?;
+                self.fill_reference(texture)
+            }
+            (Transfer::Splat, Fill::Surface) => {
+                let texture = self.splat()?;
+                let charts = draw_charts(self.mesh, self.texture_size)?;
+                self.fill_surface(&charts, texture.into())
+            }
+            (Transfer::Gather, fill) => {
+                let depths = self.depths()?;
+                self.report(BakeProgress::Gather)?;
+                let charts = draw_charts(self.mesh, self.texture_size)?;
+                let texture = gather(self.mesh, &charts, self.views, &depths, self.options)?;
+                self.check_painted(texture.painted.iter().any(|&painted| painted != 0))?;
+                match fill {
+                    Fill::Surface => self.fill_surface(&charts, texture),
+                    Fill::Reference => self.fill_reference(texture.into()),
+                }
+            }
+        }
     }
-    let mut texture = merge.finish();
-    if !texture.painted.contains(&true) {
-        return Err(BakeError::NothingPainted { view_count });
+
+    fn report(&mut self, stage: BakeProgress) -> Result<(), BakeError> {
+        match (self.progress)(stage) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(BakeError::Cancelled),
+        }
     }
-    let painted = texture.mask();
 
-    report(BakeProgress::FillVertices)?;
-    fill_vertices(mesh, &mut texture)?;
+    fn check_painted(&self, is_anything_painted: bool) -> Result<(), BakeError> {
+        let view_count = self.views.len();
+        if is_anything_painted { Ok(()) } else { Err(BakeError::NothingPainted { view_count }) }
+    }
 
-    report(BakeProgress::FillGaps)?;
-    Ok(BakedTexture { image: fill_gaps(&texture)?, painted })
+    fn depths(&mut self) -> Result<Vec<Cow<'a, ReliableDepth>>, BakeError> {
+        let view_count = self.views.len();
+        let mut depths = Vec::with_capacity(view_count);
+        for (view, BakeView { camera, image, depth, .. }) in self.views.iter().enumerate() {
+            self.report(BakeProgress::View { view, view_count })?;
+            depths.push(match depth {
+                Some(depth) => Cow::Borrowed(*depth),
+                None => Cow::Owned(ReliableDepth::render(self.mesh, camera, image.width(), image.height())?),
+            });
+        }
+        Ok(depths)
+    }
+
+    fn splat(&mut self) -> Result<PaintedTexture, BakeError> {
+        let view_count = self.views.len();
+        let mut merge = TrustMerge::new(self.texture_size, self.options)?;
+        for (view, BakeView { camera, weight, image, .. }) in self.views.iter().enumerate() {
+            self.report(BakeProgress::View { view, view_count })?;
+            merge.add(&back_project(self.mesh, camera, image, self.texture_size, self.options)?, *weight)?;
+        }
+        let texture = merge.finish();
+        self.check_painted(texture.painted.contains(&true))?;
+        Ok(texture)
+    }
+
+    fn fill_surface(
+        &mut self,
+        charts: &VisibilityBuffer,
+        mut texture: BakedTexture,
+    ) -> Result<BakedTexture, BakeError> {
+        self.report(BakeProgress::FillSurface)?;
+        fill_surface(self.mesh, charts, &mut texture)?;
+        self.report(BakeProgress::FillGutter)?;
+        fill_gutter(charts, &mut texture.image)?;
+        Ok(texture)
+    }
+
+    fn fill_reference(&mut self, mut texture: PaintedTexture) -> Result<BakedTexture, BakeError> {
+        let painted = texture.mask();
+        self.report(BakeProgress::FillSurface)?;
+        fill_vertices(self.mesh, &mut texture)?;
+        self.report(BakeProgress::FillGutter)?;
+        Ok(BakedTexture { image: fill_gaps(&texture)?, painted })
+    }
+}
+
+impl From<PaintedTexture> for BakedTexture {
+    /// Rounds to the nearest byte.
+    fn from(texture: PaintedTexture) -> Self {
+        let mut image = RgbImage::new(texture.texture_size, texture.texture_size);
+        let pixels = image.as_chunks_mut::<3>().0.par_iter_mut().zip(&texture.colors);
+        pixels.for_each(|(pixel, color)| *pixel = color.map(|channel| (channel * 255.0 + 0.5) as u8));
+        Self { image, painted: texture.mask() }
+    }
+}
+
+impl From<BakedTexture> for PaintedTexture {
+    fn from(texture: BakedTexture) -> Self {
+        let colors = texture.image.as_chunks::<3>().0;
+        Self {
+            colors: colors.par_iter().map(|color| color.map(|byte| f32::from(byte) / 255.0)).collect(),
+            painted: texture.painted.iter().map(|&painted| painted != 0).collect(),
+            texture_size: texture.image.width(),
+        }
+    }
 }

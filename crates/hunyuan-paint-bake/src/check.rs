@@ -1,7 +1,7 @@
 //! Whether the input makes sense, asked once at each public door.
 
 use hunyuan_paint_mesh::PaintMesh;
-use hunyuan_paint_raster::Size;
+use hunyuan_paint_raster::{Size, VisibilityBuffer};
 
 use crate::{BakeError, BakeView};
 
@@ -35,6 +35,26 @@ pub(crate) fn size(what: &'static str, width: u32, height: u32) -> Result<Size, 
         Ok(Size::new(width, height))
     } else {
         Err(BakeError::Size { what, width, height, limit: Size::LIMIT })
+    }
+}
+
+/// A texture's charts are square.
+pub(crate) fn charts(charts: &VisibilityBuffer) -> Result<(), BakeError> {
+    let texel_count = size("charts", charts.width, charts.height)?.pixel_count();
+    if charts.width != charts.height {
+        return Err(BakeError::TextureSize { what: "charts", expected: charts.width, found: charts.height });
+    }
+    length("charts", texel_count, charts.face_index.len())?;
+    length("charts", texel_count, charts.barycentrics.len())
+}
+
+/// An image that is as large as its charts.
+pub(crate) fn texture(charts: &VisibilityBuffer, image: (u32, u32)) -> Result<(), BakeError> {
+    self::charts(charts)?;
+    let wrong = [image.0, image.1].into_iter().find(|&side| side != charts.width);
+    match wrong {
+        None => Ok(()),
+        Some(found) => Err(BakeError::TextureSize { what: "texture", expected: charts.width, found }),
     }
 }
 

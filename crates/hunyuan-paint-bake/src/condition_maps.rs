@@ -7,19 +7,66 @@ use image::RgbImage;
 use rayon::prelude::*;
 
 use crate::{
-    BakeError, check,
-    view::{View, normalize_depth},
+    BakeError, ReliableDepth, check,
+    view::{View, depth_bounds, normalize_depth},
 };
 
-/// Normal, position and depth of what a camera sees; square, rows from the top.
+/// Normal and position of what a camera sees; square, rows from the top.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConditionMaps {
     /// Smooth normals in paint space, −1…1 as 0…255; white background.
     pub normal: RgbImage,
     /// Positions in paint space, `0.5 − p / 1.15` as 0…255; white background.
     pub position: RgbImage,
-    /// One value per pixel: 1 at the nearest visible point, 0 at the farthest and on the background.
-    pub depth: Vec<f32>,
+}
+
+/// A mesh, ready to be shown to any number of cameras.
+#[derive(Clone, Debug)]
+pub struct ViewRenderer<'a> {
+    mesh: &'a PaintMesh,
+    /// The colours of the position map and the normals, for each vertex.
+    attributes: Vec<[f32; 6]>,
+}
+
+impl<'a> ViewRenderer<'a> {
+    /// Computes what all views have in common.
+    ///
+    /// # Errors
+    /// If the mesh is empty or inconsistent.
+    pub fn new(mesh: &'a PaintMesh) -> Result<Self, BakeError> {
+        check::mesh(mesh)?;
+        Ok(Self { mesh, attributes: condition_attributes(mesh) })
+    }
+
+    /// Renders what the diffusion model is told about a view, and where the view can be relied on when it comes
+    /// back; `resolution` pixels a side.
+    ///
+    /// # Errors
+    /// If the resolution is not 1 to [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT).
+    pub fn render(
+        &self,
+        camera: &Camera,
+        resolution: u32,
+    ) -> Result<(ConditionMaps, ReliableDepth), BakeError> {
+        let view = View::new(self.mesh, camera, check::size("condition map", resolution, resolution)?)?;
+        Ok((self.condition_maps(&view, resolution), ReliableDepth::of(&view, self.mesh)))
+    }
+
+    fn condition_maps(&self, view: &View, resolution: u32) -> ConditionMaps {
+        let mut normal = RgbImage::new(resolution, resolution);
+        let mut position = RgbImage::new(resolution, resolution);
+        let pixels = normal.as_chunks_mut().0.par_iter_mut().zip(position.as_chunks_mut().0.par_iter_mut());
+        let faces = &self.mesh.faces;
+        pixels.enumerate().with_min_len(1 << 14).for_each(|(pixel, (normal, position))| {
+            (*normal, *position) = match interpolate_at(&self.attributes, faces, &view.visibility, pixel) {
+                Some([x, y, z, nx, ny, nz]) => {
+                    ([nx, ny, nz].map(|n| to_byte((n + 1.0) * 0.5)), [x, y, z].map(to_byte))
+                }
+                None => ([255; 3], [255; 3]),
+            };
+        });
+        ConditionMaps { normal, position }
+    }
 }
 
 /// Renders what the diffusion model is told about a view, `resolution` pixels a side.
@@ -31,23 +78,23 @@ pub fn render_condition_maps(
     camera: &Camera,
     resolution: u32,
 ) -> Result<ConditionMaps, BakeError> {
-    check::mesh(mesh)?;
-    let size = check::size("condition map", resolution, resolution)?;
-    let view = View::new(mesh, camera, size)?;
+    let renderer = ViewRenderer::new(mesh)?;
+    let view = View::new(mesh, camera, check::size("condition map", resolution, resolution)?)?;
+    Ok(renderer.condition_maps(&view, resolution))
+}
 
-    let attributes = condition_attributes(mesh);
-    let mut normal = RgbImage::new(resolution, resolution);
-    let mut position = RgbImage::new(resolution, resolution);
-    let pixels = normal.as_chunks_mut().0.par_iter_mut().zip(position.as_chunks_mut().0.par_iter_mut());
-    pixels.enumerate().for_each(|(pixel, (normal, position))| {
-        (*normal, *position) = match interpolate_at(&attributes, &mesh.faces, &view.visibility, pixel) {
-            Some([x, y, z, nx, ny, nz]) => {
-                ([nx, ny, nz].map(|n| to_byte((n + 1.0) * 0.5)), [x, y, z].map(to_byte))
-            }
-            None => ([255; 3], [255; 3]),
-        };
-    });
-    Ok(ConditionMaps { normal, position, depth: normalize_depth(&view.z_view(mesh)) })
+/// Renders how near the mesh is, `resolution` pixels a side, row by row: 1 at the nearest visible point, 0 at the
+/// farthest and on the background.
+///
+/// # Errors
+/// If the mesh is empty or inconsistent, or the resolution is not 1 to [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT).
+pub fn render_depth_map(mesh: &PaintMesh, camera: &Camera, resolution: u32) -> Result<Vec<f32>, BakeError> {
+    check::mesh(mesh)?;
+    let size = check::size("depth map", resolution, resolution)?;
+    let mut depth = View::new(mesh, camera, size)?.z_view(mesh);
+    let bounds = depth_bounds(&depth);
+    depth.par_iter_mut().for_each(|z| *z = normalize_depth(*z, bounds));
+    Ok(depth)
 }
 
 /// For each vertex the colour of its position, and its normal.

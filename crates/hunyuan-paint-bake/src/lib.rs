@@ -7,17 +7,23 @@ mod condition_maps;
 mod dilate;
 mod error;
 mod fill;
+mod gather;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 mod merge;
 mod preview;
+mod reliable_depth;
 mod splat;
+mod texels;
 mod view;
 
 pub use back_project::{ProjectedView, back_project};
-pub use bake::{BakeOptions, BakeProgress, BakeView, BakedTexture, bake};
-pub use condition_maps::{ConditionMaps, render_condition_maps};
+pub use bake::{BakeOptions, BakeProgress, BakeView, BakedTexture, Fill, Transfer, bake};
+pub use condition_maps::{ConditionMaps, ViewRenderer, render_condition_maps, render_depth_map};
 pub use error::BakeError;
-pub use fill::{fill_gaps, fill_vertices};
+pub use fill::{fill_gaps, fill_gutter, fill_surface, fill_vertices};
+pub use gather::gather;
 pub use merge::{PaintedTexture, TrustMerge};
 pub use preview::render_textured;
+pub use reliable_depth::ReliableDepth;
+pub use texels::draw_charts;

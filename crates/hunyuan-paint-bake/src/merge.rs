@@ -9,7 +9,7 @@ use crate::{BakeError, BakeOptions, ProjectedView, check};
 const SEEN_PER_NEW: usize = 100;
 
 /// The least sum of trust that counts as painted.
-const TRUST_MIN: f32 = 1e-8;
+pub(crate) const TRUST_MIN: f32 = 1e-8;
 
 /// Trust below that, 2^-60, is none: numbers so small that devices may take them for zero never come up.
 const TRUST_FLOOR: f32 = 8.673_617_4e-19;
@@ -113,7 +113,7 @@ impl TrustMerge {
 
 /// `base^exponent` by squaring, each product rounded to single precision: the same on every device, unlike `powi`.
 /// `exponent` is at least 1.
-fn power(base: f32, exponent: u32) -> f32 {
+pub(crate) fn power(base: f32, exponent: u32) -> f32 {
     let (mut result, mut square, mut bits) = (1.0, base, exponent);
     loop {
         if bits & 1 == 1 {
@@ -128,7 +128,7 @@ fn power(base: f32, exponent: u32) -> f32 {
 }
 
 /// The product of two numbers, or 0 if it is below [`TRUST_FLOOR`].
-fn floored_product(a: f32, b: f32) -> f32 {
+pub(crate) fn floored_product(a: f32, b: f32) -> f32 {
     let product = a * b;
     if product < TRUST_FLOOR { 0.0 } else { product }
 }

@@ -25,14 +25,15 @@ impl View {
         Ok(Self { positions_view, visibility })
     }
 
-    /// View-space z at each pixel that shows a face. (It is not finite where a perspective camera stands inside the
-    /// mesh: there the pixel counts as background.)
-    pub(crate) fn z_view(&self, mesh: &PaintMesh) -> Vec<Option<f32>> {
+    /// View-space z at each pixel; NaN on the background, and where it is not finite, as with a perspective camera
+    /// inside the mesh.
+    pub(crate) fn z_view(&self, mesh: &PaintMesh) -> Vec<f32> {
         let z: Vec<[f32; 1]> = self.positions_view.iter().map(|position| [position.z]).collect();
-        let z_at = |pixel| {
-            interpolate_at(&z, &mesh.faces, &self.visibility, pixel).map(|[z]| z).filter(|z| z.is_finite())
+        let z_at = |pixel| match interpolate_at(&z, &mesh.faces, &self.visibility, pixel) {
+            Some([z]) if z.is_finite() => z,
+            _ => f32::NAN,
         };
-        (0..self.visibility.face_index.len()).into_par_iter().map(z_at).collect()
+        (0..self.visibility.face_index.len()).into_par_iter().with_min_len(1 << 14).map(z_at).collect()
     }
 }
 
@@ -57,15 +58,22 @@ fn transform(matrix: &Mat4, vector: Vec4) -> Vec4 {
     Vec4::new(row(0), row(1), row(2), row(3))
 }
 
-/// View-space z at each pixel, mapped to 0 (farthest) … 1 (nearest) over the pixels that show a face; 0 on the
-/// background, and everywhere if all is equally far.
-pub(crate) fn normalize_depth(z_view: &[Option<f32>]) -> Vec<f32> {
-    let (min, max) = (z_view.par_iter().flatten())
-        .map(|&z| (z, z))
-        .reduce(|| (f32::INFINITY, f32::NEG_INFINITY), |a, b| (a.0.min(b.0), a.1.max(b.1)));
+/// The least and the greatest view-space z of the pixels that show a face.
+pub(crate) fn depth_bounds(z_view: &[f32]) -> [f32; 2] {
+    // NaN is neither the lesser nor the greater.
+    let bounds_of = |z_view: &[f32]| {
+        z_view.iter().fold([f32::INFINITY, f32::NEG_INFINITY], |[min, max], &z| [min.min(z), max.max(z)])
+    };
+    (z_view.par_chunks(1 << 14).map(bounds_of))
+        .reduce(|| [f32::INFINITY, f32::NEG_INFINITY], |a, b| [a[0].min(b[0]), a[1].max(b[1])])
+}
+
+/// View-space z mapped to 0 (farthest) … 1 (nearest) over the pixels that show a face; 0 on the background, and
+/// everywhere if all is equally far.
+#[inline]
+pub(crate) fn normalize_depth(z: f32, [min, max]: [f32; 2]) -> f32 {
     let range = max - min;
-    let normalize = |z: &Option<f32>| z.filter(|_| range != 0.0).map_or(0.0, |z| (z - min) / range);
-    z_view.par_iter().map(normalize).collect()
+    if z.is_nan() || range == 0.0 { 0.0 } else { (z - min) / range }
 }
 
 #[cfg(test)]
@@ -74,10 +82,13 @@ mod tests {
 
     #[test]
     fn depth_spans_the_visible_range() {
-        let depth = normalize_depth(&[Some(-2.0), None, Some(-1.0), Some(-1.5)]);
-        assert_eq!(depth, [0.0, 0.0, 1.0, 0.5]);
-        assert_eq!(normalize_depth(&[Some(-2.0), None, Some(-2.0)]), [0.0; 3]);
-        assert_eq!(normalize_depth(&[None; 3]), [0.0; 3]);
+        let normalize = |z_view: &[f32]| {
+            let bounds = depth_bounds(z_view);
+            z_view.iter().map(|&z| normalize_depth(z, bounds)).collect::<Vec<_>>()
+        };
+        assert_eq!(normalize(&[-2.0, f32::NAN, -1.0, -1.5]), [0.0, 0.0, 1.0, 0.5]);
+        assert_eq!(normalize(&[-2.0, f32::NAN, -2.0]), [0.0; 3]);
+        assert_eq!(normalize(&[f32::NAN; 3]), [0.0; 3]);
     }
 
     #[test]

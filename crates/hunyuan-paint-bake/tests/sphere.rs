@@ -5,7 +5,7 @@ use std::{f32::consts::PI, ops::ControlFlow};
 use glam::{Vec2, Vec3};
 use hunyuan_paint_bake::{
     BakeError, BakeOptions, BakeProgress, BakeView, BakedTexture, bake, render_condition_maps,
-    render_textured,
+    render_depth_map, render_textured,
 };
 use hunyuan_paint_mesh::{Camera, Mesh, MeshError, PaintMesh, Projection};
 use image::{Rgb, RgbImage};
@@ -58,7 +58,7 @@ fn bake_positions(mesh: &PaintMesh) -> Result<BakedTexture, BakeError> {
         .map(|(camera, weight)| Ok((camera, weight, render_condition_maps(mesh, &camera, 300)?.position)));
     let maps = maps.into_iter().collect::<Result<Vec<_>, BakeError>>()?;
     let views: Vec<BakeView<'_>> =
-        maps.iter().map(|&(camera, weight, ref image)| BakeView { camera, weight, image }).collect();
+        maps.iter().map(|&(camera, weight, ref image)| BakeView::new(camera, weight, image)).collect();
     bake(mesh, &views, TEXTURE_SIZE, &BakeOptions::default(), &mut |_| ControlFlow::Continue(()))
 }
 
@@ -113,15 +113,17 @@ fn the_number_of_threads_does_not_show() -> TestResult {
 
 #[test]
 fn condition_maps_show_the_front() -> TestResult {
-    let maps = render_condition_maps(&sphere()?, &Camera::orthographic(0.0, 0.0), 65)?;
+    let (mesh, camera) = (sphere()?, Camera::orthographic(0.0, 0.0));
+    let maps = render_condition_maps(&mesh, &camera, 65)?;
+    let depth = render_depth_map(&mesh, &camera, 65)?;
     let center = 32 * 65 + 32;
     // The camera at azimuth 0 stands at +y of paint space; normals there are inwards, positions negated.
     assert!(maps.normal.get_pixel(32, 32).0[1] < 5);
     assert!(maps.position.get_pixel(32, 32).0[1] < 5);
-    assert!(maps.depth[center] > 0.99);
+    assert!(depth[center] > 0.99);
     assert_eq!(maps.normal.get_pixel(0, 0), &Rgb([255; 3]));
     assert_eq!(maps.position.get_pixel(0, 0), &Rgb([255; 3]));
-    assert_eq!(maps.depth[0], 0.0);
+    assert_eq!(depth[0], 0.0);
     Ok(())
 }
 
@@ -129,16 +131,18 @@ fn condition_maps_show_the_front() -> TestResult {
 fn progress_is_told_and_can_cancel() -> TestResult {
     let mesh = sphere()?;
     let image = RgbImage::from_pixel(64, 64, Rgb([9, 99, 199]));
-    let view = BakeView { camera: Camera::orthographic(0.0, 0.0), weight: 1.0, image: &image };
+    let view = BakeView::new(Camera::orthographic(0.0, 0.0), 1.0, &image);
     let mut stages = Vec::new();
     let mut note = |stage| {
         stages.push(stage);
-        if stage == BakeProgress::FillGaps { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if stage == BakeProgress::FillGutter { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let result = bake(&mesh, &[view, view], 32, &BakeOptions::default(), &mut note);
     assert!(matches!(result, Err(BakeError::Cancelled)));
     let view = |view| BakeProgress::View { view, view_count: 2 };
-    assert_eq!(stages, [view(0), view(1), BakeProgress::FillVertices, BakeProgress::FillGaps]);
+    let [gather, surface, gutter] =
+        [BakeProgress::Gather, BakeProgress::FillSurface, BakeProgress::FillGutter];
+    assert_eq!(stages, [view(0), view(1), gather, surface, gutter]);
     Ok(())
 }
 
@@ -146,7 +150,7 @@ fn progress_is_told_and_can_cancel() -> TestResult {
 fn wrong_input_is_an_error() -> TestResult {
     let mesh = sphere()?;
     let image = RgbImage::new(8, 8);
-    let view = BakeView { camera: Camera::orthographic(0.0, 0.0), weight: 1.0, image: &image };
+    let view = BakeView::new(Camera::orthographic(0.0, 0.0), 1.0, &image);
     let options = BakeOptions::default();
     let run = |mesh: &PaintMesh, views: &[BakeView<'_>], texture_size, options: &BakeOptions| {
         bake(mesh, views, texture_size, options, &mut |_| ControlFlow::Continue(())).map(|_| ())
@@ -194,7 +198,7 @@ fn any_camera_and_the_smallest_sizes_are_safe() -> TestResult {
         for distance in [0.0, 0.3, 1.45, -1.0, 1e30, f32::INFINITY] {
             for projection in [Projection::ORTHOGRAPHIC, Projection::PERSPECTIVE] {
                 let camera = Camera { distance, projection, ..Camera::orthographic(20.0, 10.0) };
-                let view = BakeView { camera, weight: 1.0, image: &image };
+                let view = BakeView::new(camera, 1.0, &image);
                 for texture_size in [1, 2, 17] {
                     let options = BakeOptions::default();
                     match bake(&mesh, &[view], texture_size, &options, &mut |_| ControlFlow::Continue(())) {

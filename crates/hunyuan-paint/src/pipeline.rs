@@ -16,7 +16,7 @@ use hunyuan_paint_scheduler::random::GeneratorKind;
 use crate::{
     PaintError, PaintOptions, Painting, Progress, ProgressCallback, Stage, Variant,
     progress::{ignore_progress, report},
-    stages::{Conditions, bake_views, prepare_surface, render_conditions},
+    stages::{Conditions, PaintedViews, bake_views, prepare_surface, render_conditions},
 };
 
 /// The folder of the delight model in the published layout.
@@ -110,8 +110,9 @@ impl PaintPipeline {
         let conditions = render_conditions(&surface, views, *render_size, view_size, on_progress)?;
         let references = self.prepare_references(images, options, on_progress)?;
         let painted = self.paint_views(&references, &conditions, options, on_progress)?;
+        let to_bake = PaintedViews { views, images: &painted, depths: &conditions.depths };
         let textured =
-            bake_views(&surface, views, &painted, *render_size, *texture_size, &options.bake, on_progress)?;
+            bake_views(&surface, &to_bake, *render_size, *texture_size, &options.bake, on_progress)?;
         Ok(Painting { textured, references, conditions, views: painted })
     }
 

@@ -4,7 +4,7 @@
 use std::{ops::ControlFlow, sync::Mutex};
 
 use ::image::RgbImage;
-use hunyuan_paint_bake::{BakeOptions, BakeProgress, BakeView, bake, render_condition_maps};
+use hunyuan_paint_bake::{BakeOptions, BakeProgress, BakeView, ReliableDepth, Transfer, ViewRenderer, bake};
 use hunyuan_paint_image::resize_bicubic_rgb;
 use hunyuan_paint_mesh::{
     CameraView, Mesh, PaintMesh, UnwrapOptions, UnwrapProgress, UnwrapStage, UvMode, UvSource, prepare_uvs,
@@ -65,12 +65,14 @@ fn unwrapped_fraction(progress: UnwrapProgress) -> f32 {
 }
 
 /// What the cameras see of the geometry: the conditions of the paint model.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Conditions {
     /// One for each camera; see [`ConditionMaps`](hunyuan_paint_bake::ConditionMaps).
     pub normal_maps: Vec<RgbImage>,
     /// Likewise.
     pub position_maps: Vec<RgbImage>,
+    /// For each camera where its view can be relied on once it is painted.
+    pub depths: Vec<ReliableDepth>,
 }
 
 /// Renders normal and position maps, `render_size` pixels a side, and scales them to `view_size`.
@@ -87,52 +89,82 @@ pub fn render_conditions(
     check_size("render_size", render_size)?;
     check_size("view_size", view_size)?;
     validate_views(views)?;
-    let mut conditions = Conditions { normal_maps: Vec::new(), position_maps: Vec::new() };
+    let mut conditions =
+        Conditions { normal_maps: Vec::new(), position_maps: Vec::new(), depths: Vec::new() };
+    let renderer = ViewRenderer::new(&surface.paint_mesh)?;
     for (i, view) in views.iter().enumerate() {
         report(on_progress, &Progress::new(Stage::Conditions, i as f32 / views.len() as f32))?;
-        let maps = render_condition_maps(&surface.paint_mesh, &view.camera, render_size)?;
+        let (maps, depth) = renderer.render(&view.camera, render_size)?;
         conditions.normal_maps.push(resize_bicubic_rgb(&maps.normal, view_size, view_size)?);
         conditions.position_maps.push(resize_bicubic_rgb(&maps.position, view_size, view_size)?);
+        conditions.depths.push(depth);
     }
     let preview = || Ok(conditions.normal_maps.clone());
     report(on_progress, &Progress::new(Stage::Conditions, 1.0).with_preview(&preview))?;
     Ok(conditions)
 }
 
-/// Makes a texture of views: `images` show the surface from the cameras of `views`, at any size; they are
-/// scaled to `render_size` before they are projected.
+/// Painted views, on their way into the texture.
+#[derive(Clone, Copy, Debug)]
+pub struct PaintedViews<'a> {
+    /// The cameras and their weights.
+    pub views: &'a [CameraView],
+    /// What each camera sees, of any size.
+    pub images: &'a [RgbImage],
+    /// Where each view can be relied on, if that is known from [`render_conditions`]; empty otherwise.
+    pub depths: &'a [ReliableDepth],
+}
+
+/// Makes a texture of painted views. What a view can be relied on for is found out, or with [`Transfer::Splat`] the
+/// images are projected, at `render_size` pixels a side.
 ///
 /// # Errors
 /// If a size or the camera list is not allowed, there is not one image for each camera, no view sees
 /// anything, or the callback cancels.
 pub fn bake_views(
     surface: &Surface,
-    views: &[CameraView],
-    images: &[RgbImage],
+    painted: &PaintedViews<'_>,
     render_size: u32,
     texture_size: u32,
     options: &BakeOptions,
     on_progress: &mut ProgressCallback<'_>,
 ) -> Result<TexturedMesh, PaintError> {
+    let PaintedViews { views, images, depths } = *painted;
     check_size("render_size", render_size)?;
     check_size("texture_size", texture_size)?;
     validate_views(views)?;
-    if images.len() != views.len() {
-        return Err(PaintError::option(
-            "images",
-            format!("one for each of {} views", views.len()),
-            images.len(),
-        ));
+    let one_each = |option, found| match views.len() {
+        expected if expected == found => Ok(()),
+        expected => Err(PaintError::option(option, format!("one for each of {expected} views"), found)),
+    };
+    one_each("images", images.len())?;
+    if !depths.is_empty() {
+        one_each("depths", depths.len())?;
     }
     report(on_progress, &Progress::new(Stage::Bake, 0.0))?;
-    let images: Vec<RgbImage> = images
-        .iter()
-        .map(|image| resize_bicubic_rgb(image, render_size, render_size))
-        .collect::<Result<_, _>>()?;
-    let bake_views: Vec<BakeView<'_>> = views
-        .iter()
-        .zip(&images)
-        .map(|(view, image)| BakeView { camera: view.camera, weight: view.weight, image })
+    let mut scaled = Vec::new();
+    let mut drawn = Vec::new();
+    match options.transfer {
+        Transfer::Splat => {
+            for image in images {
+                scaled.push(resize_bicubic_rgb(image, render_size, render_size)?);
+            }
+        }
+        Transfer::Gather if depths.is_empty() => {
+            for view in views {
+                let mesh = &surface.paint_mesh;
+                drawn.push(ReliableDepth::render(mesh, &view.camera, render_size, render_size)?);
+            }
+        }
+        Transfer::Gather => {}
+    }
+    let images = if scaled.is_empty() { images } else { &scaled };
+    let depths = if drawn.is_empty() { depths } else { &drawn };
+    let bake_views: Vec<BakeView<'_>> = (views.iter().zip(images).enumerate())
+        .map(|(i, (view, image))| BakeView {
+            depth: depths.get(i),
+            ..BakeView::new(view.camera, view.weight, image)
+        })
         .collect();
     let mut bake_progress = |progress| on_progress(&Progress::new(Stage::Bake, baked_fraction(progress)));
     let baked = bake(&surface.paint_mesh, &bake_views, texture_size, options, &mut bake_progress)?;
@@ -144,8 +176,9 @@ pub fn bake_views(
 fn baked_fraction(progress: BakeProgress) -> f32 {
     match progress {
         BakeProgress::View { view, view_count } => 0.6 * view as f32 / view_count as f32,
-        BakeProgress::FillVertices => 0.6,
-        BakeProgress::FillGaps => 0.7,
+        BakeProgress::Gather => 0.6,
+        BakeProgress::FillSurface => 0.7,
+        BakeProgress::FillGutter => 0.8,
         _ => 0.9,
     }
 }

@@ -8,7 +8,7 @@ use hunyuan_paint::{
     image::ReferenceImage,
     mesh::{CameraView, Mesh, UvMode, read_mesh},
     models::pipelines::MultiviewOptions,
-    stages::{bake_views, prepare_surface, render_conditions},
+    stages::{PaintedViews, bake_views, prepare_surface, render_conditions},
 };
 use image::{Rgba, RgbaImage};
 
@@ -191,7 +191,9 @@ fn the_result_of_a_stage_can_be_replaced() -> TestResult {
         ignore,
     )?;
     assert_eq!(views.len(), 6);
-    let textured = bake_views(&surface, &options.views, &vec![red; 6], 96, 128, &options.bake, ignore)?;
+    let images = vec![red; 6];
+    let painted = PaintedViews { views: &options.views, images: &images, depths: &conditions.depths };
+    let textured = bake_views(&surface, &painted, 96, 128, &options.bake, ignore)?;
     assert!(textured.texture.pixels().all(|pixel| pixel.0 == [255, 0, 0]));
     Ok(())
 }

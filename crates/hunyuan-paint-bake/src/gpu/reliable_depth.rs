@@ -10,9 +10,8 @@ use super::{
     work::{Drawn, Work},
 };
 use crate::{
-    BakeError,
-    back_project::{DEPTH_EDGE_THRESHOLDS, margin},
-    check,
+    BakeError, check,
+    reliable_depth::{DEPTH_EDGE_THRESHOLDS, margin},
 };
 
 /// Appends how view-space z of a drawn view is found where it is reliable. `channel` of `channel_count` attributes is z.

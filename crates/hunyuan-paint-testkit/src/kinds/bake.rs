@@ -2,6 +2,7 @@
 
 use hunyuan_paint_bake::{
     BakeOptions, TrustMerge, back_project, fill_gaps, fill_vertices, render_condition_maps,
+    render_depth_map,
 };
 use hunyuan_paint_mesh::{Camera, Mesh, PaintMesh};
 use image::RgbImage;
@@ -65,8 +66,9 @@ pub fn check_condition_maps(case: &Case, report: &mut Report) -> Result<(), Case
         let maps = render_condition_maps(&mesh, camera, resolution).map_err(CaseError::under_test)?;
         report.compare(case, &format!("out.normal_{view}"), &image_array(maps.normal))?;
         report.compare(case, &format!("out.position_{view}"), &image_array(maps.position))?;
+        let depth = render_depth_map(&mesh, camera, resolution).map_err(CaseError::under_test)?;
         let side = resolution as usize;
-        report.compare(case, &format!("out.depth_{view}"), &Array::f32(&[side, side, 1], maps.depth))?;
+        report.compare(case, &format!("out.depth_{view}"), &Array::f32(&[side, side, 1], depth))?;
     }
     Ok(())
 }
@@ -86,7 +88,7 @@ pub fn check_bake(case: &Case, report: &mut Report) -> Result<(), CaseError> {
     }
     let Parameters { cameras, view_weights, texture_size, bake_exponent } = case.parameters()?;
     let mesh = paint_mesh(case)?;
-    let options = BakeOptions { cosine_exponent: bake_exponent, ..BakeOptions::default() };
+    let options = BakeOptions { cosine_exponent: bake_exponent, ..BakeOptions::reference() };
     let side = texture_size as usize;
     let colors = |colors: &[[f32; 3]]| Array::f32(&[side, side, 3], colors.as_flattened().to_vec());
 

@@ -1,0 +1,53 @@
+//! Colours that diffuse over the surface.
+
+use hunyuan_paint_mesh::PaintMesh;
+use hunyuan_paint_raster::{VisibilityBuffer, interpolate_at};
+use rstar::{RTree, primitives::GeomWithData};
+
+use super::surface_graph::SurfaceGraph;
+use crate::{BakeError, BakedTexture, check};
+
+/// How many painted texels stand for all when the nearest is looked for.
+const SAMPLE_COUNT: usize = 1 << 15;
+
+/// Colours the blank texels of the charts: each becomes the mean of its neighbours on the surface, also across
+/// seams, with the painted ones as they are (the discrete Laplace equation). Parts of the surface that hang together
+/// with nothing painted take the colour that is nearest in space. `texture.painted` stays as it is.
+///
+/// # Errors
+/// If the mesh is empty or inconsistent, or texture and charts differ in size.
+pub fn fill_surface(
+    mesh: &PaintMesh,
+    charts: &VisibilityBuffer,
+    texture: &mut BakedTexture,
+) -> Result<(), BakeError> {
+    check::mesh(mesh)?;
+    check::texture(charts, texture.image.dimensions())?;
+    check::texture(charts, texture.painted.dimensions())?;
+    let SurfaceGraph { texels, graph } =
+        SurfaceGraph::new(mesh, charts, &texture.image, texture.painted.as_raw());
+    if texels.is_empty() {
+        return Ok(());
+    }
+    let positions: Vec<[f32; 3]> = mesh.positions.iter().map(|position| position.to_array()).collect();
+    let place_of = |texel: usize| interpolate_at(&positions, &mesh.faces, charts, texel);
+    let samples = std::cell::OnceCell::new();
+    let color_near = |node: usize| {
+        let tree: &RTree<_> = samples.get_or_init(|| {
+            let painted: Vec<usize> =
+                (0..texture.painted.len()).filter(|&texel| texture.painted.as_raw()[texel] != 0).collect();
+            let colors = texture.image.as_chunks::<3>().0;
+            let step = painted.len().div_ceil(SAMPLE_COUNT).max(1);
+            let sample = |&texel: &usize| Some(GeomWithData::new(place_of(texel)?, colors[texel]));
+            RTree::bulk_load(painted.iter().step_by(step).filter_map(sample).collect())
+        });
+        let nearest = place_of(texels[node] as usize).and_then(|place| tree.nearest_neighbor(place));
+        nearest.map_or([0.0; 3], |sample| sample.data.map(f32::from))
+    };
+    let colors = graph.solve(&color_near);
+    let image = texture.image.as_chunks_mut::<3>().0;
+    for (texel, color) in texels.iter().zip(colors) {
+        image[*texel as usize] = color.map(|channel| (channel + 0.5) as u8);
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! How far away a camera sees the surface, where that can be relied on.
+
+use hunyuan_paint_image::canny;
+use hunyuan_paint_mesh::{Camera, PaintMesh};
+use hunyuan_paint_raster::Size;
+use image::GrayImage;
+use rayon::prelude::*;
+
+use crate::{
+    BakeError, check,
+    condition_maps::to_byte,
+    dilate::dilate,
+    view::{View, depth_bounds, normalize_depth},
+};
+
+/// Canny's thresholds for steps in the depth map.
+pub(crate) const DEPTH_EDGE_THRESHOLDS: [u16; 2] = [30, 80];
+
+/// A view this many pixels wide loses one pixel beside each depth edge and outline; a larger one more.
+const PIXELS_PER_MARGIN: u32 = 256;
+
+/// View-space z of what a camera sees, at the pixels whose colours can be relied on: not near the object's
+/// outline, nor near an edge in the depth map. There an image may show another part of the object than the mesh
+/// does. (The margin is 1 pixel for every 256 of the longer side.)
+#[derive(Clone, Debug)]
+pub struct ReliableDepth {
+    /// One value per pixel, row by row, in paint-space units; the camera looks along −z. NaN where a pixel shows the
+    /// background or cannot be relied on.
+    pub z_view: Vec<f32>,
+    /// The size of the view.
+    pub size: Size,
+}
+
+impl ReliableDepth {
+    /// Draws the mesh as the camera sees it.
+    ///
+    /// # Errors
+    /// If the mesh is empty or inconsistent, or the view is not 1 to [`Size::LIMIT`] pixels a side.
+    pub fn render(mesh: &PaintMesh, camera: &Camera, width: u32, height: u32) -> Result<Self, BakeError> {
+        check::mesh(mesh)?;
+        let size = check::size("view", width, height)?;
+        Ok(Self::of(&View::new(mesh, camera, size)?, mesh))
+    }
+
+    pub(crate) fn of(view: &View, mesh: &PaintMesh) -> Self {
+        let size = view.visibility.size();
+        let mut z_view = view.z_view(mesh);
+        let edges = depth_edges(&z_view, size);
+        let unreliable = unreliable_pixels(&z_view, &edges, size);
+        z_view.par_iter_mut().zip(&unreliable).with_min_len(1 << 14).for_each(|(z, unreliable)| {
+            if *unreliable {
+                *z = f32::NAN;
+            }
+        });
+        Self { z_view, size }
+    }
+}
+
+/// Edges in the depth map: 255 on them, 0 elsewhere.
+pub(crate) fn depth_edges(z_view: &[f32], size: Size) -> GrayImage {
+    let bounds = depth_bounds(z_view);
+    let mut depth = GrayImage::new(size.width, size.height);
+    depth
+        .par_iter_mut()
+        .zip(z_view)
+        .with_min_len(1 << 14)
+        .for_each(|(byte, &z)| *byte = to_byte(normalize_depth(z, bounds)));
+    let [low, high] = DEPTH_EDGE_THRESHOLDS;
+    canny(&depth, low, high)
+}
+
+/// Background and depth edges, with a margin around both.
+pub(crate) fn unreliable_pixels(z_view: &[f32], edges: &GrayImage, size: Size) -> Vec<bool> {
+    let unreliable: Vec<bool> = (z_view.par_iter().zip(edges.as_raw()))
+        .with_min_len(1 << 14)
+        .map(|(z, edge)| z.is_nan() || *edge != 0)
+        .collect();
+    dilate(&unreliable, size.width as usize, margin(size) as usize)
+}
+
+/// How many pixels beside an edge are left out.
+pub(crate) fn margin(size: Size) -> u32 {
+    size.width.max(size.height) / PIXELS_PER_MARGIN
+}

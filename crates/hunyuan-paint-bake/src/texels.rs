@@ -1,0 +1,140 @@
+//! Which point of the surface each texel shows.
+
+use glam::{Vec2, Vec4};
+use hunyuan_paint_mesh::PaintMesh;
+use hunyuan_paint_raster::{NO_FACE, Size, View, VisibilityBuffer, rasterize, texture};
+use rayon::prelude::*;
+
+use crate::{BakeError, check};
+
+/// Barycentrics beyond this say nothing: the face is that many times smaller than the texel is far.
+const EXTRAPOLATION_MAX: f32 = 64.0;
+
+/// The eight texels around one, as columns and rows: those that share a side come first.
+const NEIGHBORS: [[i32; 2]; 8] = [[-1, 0], [1, 0], [0, -1], [0, 1], [-1, -1], [1, -1], [-1, 1], [1, 1]];
+
+/// Draws the charts into a texture: texel (column, row) is sampled at its centre,
+/// u = (column + 0.5) / size, v = (row + 0.5) / size of paint space, as viewers do it.
+///
+/// Texels that touch a chart without having their centre in it, on a side or a corner, get the face of that
+/// neighbour and the point of its plane beyond the face: there the surface goes on in another chart, and
+/// bilinear lookups near the seam meet what they would meet there. Their barycentrics have values below 0.
+///
+/// # Errors
+/// If the mesh is empty or inconsistent, or the texture is not 1 to [`Size::LIMIT`] texels a side.
+pub fn draw_charts(mesh: &PaintMesh, texture_size: u32) -> Result<VisibilityBuffer, BakeError> {
+    check::mesh(mesh)?;
+    check::size("texture", texture_size, texture_size)?;
+    let clip = |uv: &Vec2| Vec4::new(2.0 * uv.x - 1.0, 2.0 * uv.y - 1.0, 0.0, 1.0);
+    let clip_positions: Vec<Vec4> = mesh.uvs.iter().map(clip).collect();
+    let view = View::new(&clip_positions, Size::square(texture_size));
+    let mut charts = rasterize(&view, &mesh.faces, texture::OPTIONS)?;
+
+    let size = texture_size as usize;
+    let beside = |texel: usize| {
+        if charts.face_index[texel] != NO_FACE {
+            return None;
+        }
+        let (face, neighbor) = neighbor_face(&charts.face_index, texture_size, texel)?;
+        let corners = mesh.faces[face as usize].map(|vertex| mesh.uvs[vertex as usize]);
+        let center =
+            Vec2::new((texel % size) as f32 + 0.5, (texel / size) as f32 + 0.5) / texture_size as f32;
+        Some((texel, face, extrapolate(corners, center).unwrap_or(charts.barycentrics[neighbor])))
+    };
+    let found: Vec<(usize, u32, [f32; 3])> =
+        (0..charts.face_index.len()).into_par_iter().with_min_len(size).filter_map(beside).collect();
+    for (texel, face, barycentrics) in found {
+        charts.face_index[texel] = face;
+        charts.barycentrics[texel] = barycentrics;
+    }
+    Ok(charts)
+}
+
+/// The face of the first neighbour that has one, and that neighbour.
+fn neighbor_face(face_index: &[u32], texture_size: u32, texel: usize) -> Option<(u32, usize)> {
+    let near = neighbors(texture_size, texel as u32).flatten().map(|near| near as usize);
+    near.map(|near| (face_index[near], near)).find(|(face, _)| *face != NO_FACE)
+}
+
+/// The eight texels around one, those that share a side first; `None` where the texture ends.
+pub(crate) fn neighbors(texture_size: u32, texel: u32) -> impl Iterator<Item = Option<u32>> {
+    let size = texture_size as i32;
+    let (column, row) = ((texel % texture_size) as i32, (texel / texture_size) as i32);
+    NEIGHBORS.into_iter().map(move |[right, down]| {
+        let (x, y) = (column + right, row + down);
+        ((0..size).contains(&x) && (0..size).contains(&y)).then_some((y * size + x) as u32)
+    })
+}
+
+/// Barycentrics of a point of the plane of a face, in the texture; `None` for a face without an area, or one that
+/// is so small that rounding would decide.
+fn extrapolate([a, b, c]: [Vec2; 3], point: Vec2) -> Option<[f32; 3]> {
+    let (ab, ac, ap) = (b - a, c - a, point - a);
+    let area = ab.x * ac.y - ab.y * ac.x;
+    let beta = (ap.x * ac.y - ap.y * ac.x) / area;
+    let gamma = (ab.x * ap.y - ab.y * ap.x) / area;
+    let alpha = 1.0 - beta - gamma;
+    let weights = [alpha, beta, gamma];
+    weights.iter().all(|weight| weight.abs() <= EXTRAPOLATION_MAX).then_some(weights)
+}
+
+/// The side of a square with as much surface as a texel has in the mean; paint-space units.
+pub(crate) fn mean_texel_side(mesh: &PaintMesh, charts: &VisibilityBuffer) -> f64 {
+    let texel_count =
+        charts.face_index.par_iter().filter(|&&face| (face as usize) < mesh.faces.len()).count();
+    let area = |face: &[u32; 3]| {
+        let [a, b, c] = face.map(|vertex| mesh.positions[vertex as usize].as_dvec3());
+        (b - a).cross(c - a).length() / 2.0
+    };
+    // In order: the sum must not depend on the threads.
+    let area: f64 = mesh.faces.iter().map(area).sum();
+    (area / texel_count.max(1) as f64).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use glam::Vec3;
+
+    use super::*;
+
+    /// A right triangle over a quarter of the texture, whose positions are its UVs.
+    fn triangle() -> PaintMesh {
+        let uvs = [[0.25, 0.25], [0.75, 0.25], [0.25, 0.75]].map(Vec2::from);
+        PaintMesh {
+            positions: uvs.iter().map(|uv| Vec3::new(uv.x, uv.y, 0.0)).collect(),
+            faces: vec![[0, 1, 2]],
+            uvs: uvs.to_vec(),
+        }
+    }
+
+    #[test]
+    fn texels_show_the_point_at_their_centre_also_beside_the_chart() -> Result<(), BakeError> {
+        let mesh = triangle();
+        let charts = draw_charts(&mesh, 16)?;
+        let inside = |x: usize, y: usize| {
+            (4..12).contains(&x) && (4..12).contains(&y) && (x as f32 + y as f32 + 1.0) / 16.0 < 1.0
+        };
+        for y in 0..16_usize {
+            for x in 0..16_usize {
+                let texel = y * 16 + x;
+                let near = (x.saturating_sub(1)..=x + 1)
+                    .any(|x| (y.saturating_sub(1)..=y + 1).any(|y| inside(x, y)));
+                let drawn = charts.face_index[texel] == 0;
+                assert!(drawn == near || (x + y).abs_diff(15) <= 2, "texel ({x}, {y})");
+                if drawn {
+                    let [alpha, beta, gamma] = charts.barycentrics[texel];
+                    let at = mesh.uvs[0] * alpha + mesh.uvs[1] * beta + mesh.uvs[2] * gamma;
+                    assert!(at.distance(Vec2::new(x as f32 + 0.5, y as f32 + 0.5) / 16.0) < 1e-5);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn slivers_say_nothing_beyond_themselves() {
+        let sliver = [Vec2::ZERO, Vec2::new(1e-6, 0.0), Vec2::new(0.0, 1e-6)];
+        assert_eq!(extrapolate(sliver, Vec2::splat(0.1)), None);
+        assert_eq!(extrapolate([Vec2::ZERO; 3], Vec2::splat(0.1)), None);
+    }
+}
