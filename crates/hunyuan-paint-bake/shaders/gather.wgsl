@@ -139,11 +139,11 @@ fn gather(
     }
 
     // 3. Whether it is this point that the view shows, and not one before it.
-    let seen = depth[u32(row) * params.view_size.x + u32(column)];
-    if seen == NO_DEPTH {
+    let seen = bitcast<f32>(depth[u32(row) * params.view_size.x + u32(column)]);
+    if !is_finite_number(seen) {
         return;
     }
-    let gap = abs(add(at(params.z_view, position), -bitcast<f32>(seen)));
+    let gap = abs(add(at(params.z_view, position), -seen));
     if !(multiply(gap, cosine) <= multiply(params.tolerance, w)) {
         return;
     }

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::{
     BakeError, BakeOptions, BakeView, BakedTexture, ReliableDepth, check,
-    merge::{TRUST_MIN, power},
+    merge::{TRUST_MIN, floored_product, power},
     texels::mean_texel_side,
 };
 
@@ -53,9 +53,7 @@ pub fn gather(
         let ReliableDepth { size, z_view } = depth.borrow();
         check::length("depth", check::size("depth", size.width, size.height)?.pixel_count(), z_view.len())?;
     }
-    let normals = vertex_normals(&mesh.positions, &mesh.faces);
-    let attributes: Vec<[f32; 6]> =
-        (mesh.positions.iter().zip(&normals)).map(|(p, n)| [p.x, p.y, p.z, n.x, n.y, n.z]).collect();
+    let attributes = point_attributes(mesh);
     let texel_side = mean_texel_side(mesh, charts);
     let sources: Vec<Source<'_>> = (views.iter().zip(depths))
         .map(|(view, depth)| Source::new(view, depth.borrow(), texel_side, options))
@@ -73,39 +71,42 @@ pub fn gather(
     Ok(BakedTexture { image, painted })
 }
 
-/// A view, ready to be looked up.
-struct Source<'a> {
-    /// The first, second and last row of the matrix from paint space to clip space.
-    clip_rows: [Vec4; 3],
-    /// The third row of the matrix from paint space to view space.
-    z_row: Vec4,
-    /// Pixels between NDC −1 and 1.
-    span: [f32; 2],
-    /// How far apart along the surface's normal two points may be, where w is 1; paint-space units.
-    tolerance: f32,
-    cosine_squared_min: f32,
-    weight: f32,
-    exponent: u32,
-    depth: &'a ReliableDepth,
-    /// Red, green, blue, and a byte for alignment.
-    pixels: Vec<[u8; 4]>,
-    image_size: Size,
-    /// Pixels of the image for each of the view.
-    image_scale: [f32; 2],
+/// For each vertex its position and its normal.
+pub(crate) fn point_attributes(mesh: &PaintMesh) -> Vec<[f32; 6]> {
+    let normals = vertex_normals(&mesh.positions, &mesh.faces);
+    (mesh.positions.iter().zip(&normals)).map(|(p, n)| [p.x, p.y, p.z, n.x, n.y, n.z]).collect()
 }
 
-impl<'a> Source<'a> {
-    fn new(
-        view: &BakeView<'_>,
-        depth: &'a ReliableDepth,
-        texel_side: f64,
-        options: &BakeOptions,
-    ) -> Result<Self, BakeError> {
+/// How points of the surface are looked up in a view.
+#[derive(Clone, Debug)]
+pub(crate) struct Lookup {
+    /// The first, second and last row of the matrix from paint space to clip space.
+    pub(crate) clip_rows: [Vec4; 3],
+    /// The third row of the matrix from paint space to view space.
+    pub(crate) z_row: Vec4,
+    /// Pixels between NDC −1 and 1.
+    pub(crate) span: [f32; 2],
+    /// How far apart along the surface's normal two points may be, where w is 1; paint-space units.
+    pub(crate) tolerance: f32,
+    pub(crate) cosine_squared_min: f32,
+    pub(crate) weight: f32,
+    pub(crate) exponent: u32,
+    /// The size of the view, as its depth has it.
+    pub(crate) view_size: Size,
+    /// The size that the image has to be scaled to.
+    pub(crate) image_size: Size,
+    /// Pixels of that image for each of the view.
+    pub(crate) image_scale: [f32; 2],
+}
+
+impl Lookup {
+    /// `texel_side` is the side of a square with as much surface as a texel has in the mean; paint-space units.
+    pub(crate) fn new(view: &BakeView<'_>, view_size: Size, texel_side: f64, options: &BakeOptions) -> Self {
         let BakeView { camera, weight, image, .. } = *view;
         let view_from_world = camera.view_from_world().as_dmat4();
         let clip_from_view = camera.clip_from_view().as_dmat4();
         let clip_from_world: DMat4 = clip_from_view * view_from_world;
-        let Size { width, height } = depth.size;
+        let Size { width, height } = view_size;
         let span = [width - 1, height - 1];
         // How large a pixel is where w is 1, by the coarser of the two axes.
         let pixel_side = |axis: usize| 2.0 / (clip_from_view.col(axis)[axis] * f64::from(span[axis].max(1)));
@@ -121,14 +122,7 @@ impl<'a> Source<'a> {
             }
         };
         let image_size = Size::new(shrink(image.width(), width), shrink(image.height(), height));
-        let is_small_enough = image_size == Size::new(image.width(), image.height());
-        let pixels =
-            |image: &RgbImage| image.as_chunks::<3>().0.iter().map(|&[r, g, b]| [r, g, b, 0]).collect();
-        let pixels = match is_small_enough {
-            true => pixels(image),
-            false => pixels(&resize_bicubic_rgb(image, image_size.width, image_size.height)?),
-        };
-        Ok(Self {
+        Self {
             clip_rows: [0, 1, 3].map(|row| clip_from_world.row(row).as_vec4()),
             z_row: view_from_world.row(2).as_vec4(),
             span: span.map(|pixels| pixels as f32),
@@ -136,11 +130,37 @@ impl<'a> Source<'a> {
             cosine_squared_min: options.cosine_min() * options.cosine_min(),
             weight,
             exponent: options.cosine_exponent,
-            depth,
-            pixels,
+            view_size,
             image_size,
             image_scale: [image_size.width as f32 / width as f32, image_size.height as f32 / height as f32],
-        })
+        }
+    }
+}
+
+/// A view, ready to be looked up.
+struct Source<'a> {
+    lookup: Lookup,
+    z_view: &'a [f32],
+    /// Red, green, blue, and a byte for alignment.
+    pixels: Vec<[u8; 4]>,
+}
+
+impl<'a> Source<'a> {
+    fn new(
+        view: &BakeView<'_>,
+        depth: &'a ReliableDepth,
+        texel_side: f64,
+        options: &BakeOptions,
+    ) -> Result<Self, BakeError> {
+        let lookup = Lookup::new(view, depth.size, texel_side, options);
+        let Size { width, height } = lookup.image_size;
+        let pixels =
+            |image: &RgbImage| image.as_chunks::<3>().0.iter().map(|&[r, g, b]| [r, g, b, 0]).collect();
+        let pixels = match view.image.dimensions() == (width, height) {
+            true => pixels(view.image),
+            false => pixels(&resize_bicubic_rgb(view.image, width, height)?),
+        };
+        Ok(Self { lookup, z_view: &depth.z_view, pixels })
     }
 
     /// How far the view is to be trusted about a point, and the colour that it shows there; `None` if it does
@@ -148,40 +168,43 @@ impl<'a> Source<'a> {
     #[inline]
     fn look_up(&self, position: Vec3, normal: Vec3, normal_squared: f32) -> Option<(f32, [f32; 3])> {
         // 1. How squarely. Normals of paint space point inwards: away from the camera where it sees the face.
-        let [x, y, z, _] = self.z_row.to_array();
+        let [x, y, z, _] = self.lookup.z_row.to_array();
         let along = -(x * normal.x + y * normal.y + z * normal.z);
         let cosine_squared = along * along / normal_squared;
-        if !(along > 0.0 && cosine_squared >= self.cosine_squared_min) {
+        if !(along > 0.0 && cosine_squared >= self.lookup.cosine_squared_min) {
             return None;
         }
         let cosine = cosine_squared.sqrt();
 
         // 2. Where on the view.
-        let [clip_x, clip_y, clip_w] = self.clip_rows.map(|row| at(row, position));
-        if !(clip_w > 0.0) {
+        let [clip_x, clip_y, clip_w] = self.lookup.clip_rows.map(|row| at(row, position));
+        // Comparisons with what is not a number fail.
+        let is_in_front = clip_w > 0.0;
+        if !is_in_front {
             return None;
         }
-        let [view_x, view_y] =
-            [(clip_x, self.span[0]), (clip_y, self.span[1])].map(|(c, span)| (c / clip_w * 0.5 + 0.5) * span);
-        let pixel = nearest(view_x, self.depth.size.width)
-            .zip(nearest(view_y, self.depth.size.height))
-            .map(|(column, row)| row * self.depth.size.width as usize + column)?;
+        let [view_x, view_y] = [(clip_x, self.lookup.span[0]), (clip_y, self.lookup.span[1])]
+            .map(|(c, span)| (c / clip_w * 0.5 + 0.5) * span);
+        let pixel = nearest(view_x, self.lookup.view_size.width)
+            .zip(nearest(view_y, self.lookup.view_size.height))
+            .map(|(column, row)| row * self.lookup.view_size.width as usize + column)?;
 
         // 3. Whether it is this point that the view shows, and not one before it.
-        let gap = (at(self.z_row, position) - self.depth.z_view[pixel]).abs();
-        if !(gap * cosine <= self.tolerance * clip_w) {
+        let gap = (at(self.lookup.z_row, position) - self.z_view[pixel]).abs();
+        let is_shown = gap * cosine <= self.lookup.tolerance * clip_w;
+        if !is_shown {
             return None;
         }
-        let trust = self.weight * power(cosine, self.exponent);
+        let trust = floored_product(self.lookup.weight, power(cosine, self.lookup.exponent));
         Some((trust, self.sample(view_x, view_y)))
     }
 
     /// The image's colour at a point of the view, 0 to 255.
     #[inline]
     fn sample(&self, view_x: f32, view_y: f32) -> [f32; 3] {
-        let Size { width, height } = self.image_size;
-        let (columns, column_weights) = taps((view_x + 0.5) * self.image_scale[0] - 0.5, width);
-        let (rows, row_weights) = taps((view_y + 0.5) * self.image_scale[1] - 0.5, height);
+        let Size { width, height } = self.lookup.image_size;
+        let (columns, column_weights) = taps((view_x + 0.5) * self.lookup.image_scale[0] - 0.5, width);
+        let (rows, row_weights) = taps((view_y + 0.5) * self.lookup.image_scale[1] - 0.5, height);
         let mut sum = [0.0; 4];
         for (row, row_weight) in rows.into_iter().zip(row_weights) {
             let pixels = &self.pixels[row * width as usize..][..width as usize];
@@ -206,7 +229,8 @@ impl<'a> Source<'a> {
 fn mean_color(sources: &[Source<'_>], [x, y, z, nx, ny, nz]: [f32; 6]) -> Option<[u8; 3]> {
     let (position, normal) = (Vec3::new(x, y, z), Vec3::new(nx, ny, nz));
     let normal_squared = nx * nx + ny * ny + nz * nz;
-    if !(normal_squared >= NORMAL_SQUARED_MIN) {
+    let has_direction = normal_squared >= NORMAL_SQUARED_MIN;
+    if !has_direction {
         return None;
     }
     let mut sum = [0.0_f32; 3];

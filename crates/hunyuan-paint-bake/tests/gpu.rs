@@ -7,13 +7,12 @@ use std::{error::Error, f32::consts::PI};
 
 use glam::{Vec2, Vec3};
 use hunyuan_paint_bake::{
-    BakeError, BakeOptions, BakeView, PaintedTexture, TrustMerge, back_project,
-    gpu::{ConditionImages, GpuBaker},
-    render_condition_maps,
+    BakeError, BakeOptions, BakeView, ConditionMaps, PaintedTexture, ReliableDepth, TrustMerge, back_project,
+    draw_charts, gather, gpu::GpuBaker, render_condition_maps,
 };
 use hunyuan_paint_image::{canny, resize_bicubic_rgb};
 use hunyuan_paint_mesh::{Camera, Mesh, PaintMesh, Projection};
-use hunyuan_paint_raster::{RasterError, gpu::GpuDevice};
+use hunyuan_paint_raster::{NO_FACE, RasterError, Size, gpu::GpuDevice};
 use image::{GrayImage, RgbImage};
 use pollster::block_on;
 use rayon::ThreadPoolBuilder;
@@ -129,7 +128,7 @@ fn condition_maps_are_the_same_to_the_bit() -> Outcome {
             assert_eq!(found.len(), cameras.len());
             for (camera, found) in cameras.iter().zip(found) {
                 let maps = render_condition_maps(&mesh, camera, render_size)?;
-                let expected = ConditionImages {
+                let expected = ConditionMaps {
                     normal: resize_bicubic_rgb(&maps.normal, view_size, view_size)?,
                     position: resize_bicubic_rgb(&maps.position, view_size, view_size)?,
                 };
@@ -168,6 +167,106 @@ fn canny_finds_the_same_edges() -> Outcome {
     Ok(())
 }
 
+fn bits(numbers: &[f32]) -> Vec<u32> {
+    numbers.iter().map(|number| number.to_bits()).collect()
+}
+
+#[test]
+fn reliable_depth_is_the_same_to_the_bit() -> Outcome {
+    let Some(device) = gpu()? else { return Ok(()) };
+    let mut baker = block_on(GpuBaker::new(&device))?;
+    let mut reliable = 0;
+    for mesh in meshes()? {
+        for [width, height] in [[256, 256], [300, 170], [1, 1], [2, 33], [600, 5], [129, 514]] {
+            for camera in cameras() {
+                let expected = ReliableDepth::render(&mesh, &camera, width, height)?;
+                let found = block_on(baker.reliable_depth(&mesh, &camera, width, height))?;
+                assert_eq!(found.size, expected.size);
+                reliable += expected.z_view.iter().filter(|z| z.is_finite()).count();
+                assert!(bits(&found.z_view) == bits(&expected.z_view), "{width}x{height}, {camera:?}");
+            }
+        }
+    }
+    assert!(reliable > 100_000, "{reliable}");
+    Ok(())
+}
+
+#[test]
+fn charts_are_the_same_to_the_bit() -> Outcome {
+    let Some(device) = gpu()? else { return Ok(()) };
+    let mut baker = block_on(GpuBaker::new(&device))?;
+    for mesh in meshes()? {
+        for texture_size in [1, 2, 37, 128, 255] {
+            let expected = draw_charts(&mesh, texture_size)?;
+            let found = block_on(baker.draw_charts(&mesh, texture_size))?;
+            assert_eq!(found.face_index, expected.face_index);
+            let [found_weights, expected_weights] =
+                [&found, &expected].map(|charts| bits(charts.barycentrics.as_flattened()));
+            assert!(found_weights == expected_weights, "{texture_size}");
+            assert_eq!(found.depth_range, expected.depth_range);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn gathered_textures_are_the_same_to_the_bit() -> Outcome {
+    let Some(device) = gpu()? else { return Ok(()) };
+    let mut baker = block_on(GpuBaker::new(&device))?;
+    let mut random = Random(23);
+    for mesh in meshes()? {
+        for (sizes, depth_size, texture_size, cosine_exponent) in [
+            ([[256, 256], [256, 256]], None, 128, 4),
+            // Images that have to be scaled down, in either order; depth of another size.
+            ([[300, 200], [64, 256]], Some(Size::new(97, 150)), 61, 1),
+            ([[300, 70], [201, 198]], None, 33, 6),
+            ([[97, 130], [1, 1]], Some(Size::square(128)), 255, 3),
+            ([[64, 64], [50, 51]], None, 1, 4),
+        ] {
+            let images = sizes.map(|[width, height]| random.image(width, height));
+            let mut views: Vec<BakeView<'_>> = (cameras().into_iter())
+                .zip(images.iter().cycle())
+                .zip([1.0, 0.1, 0.5, 0.3].into_iter().cycle())
+                .map(|((camera, image), weight)| BakeView::new(camera, weight, image))
+                .collect();
+            // One that sees nothing, and one that brings its depth along.
+            let distance = f32::INFINITY;
+            views.push(BakeView { camera: Camera { distance, ..views[0].camera }, ..views[0] });
+            let depth = ReliableDepth::render(&mesh, &views[1].camera, 80, 90)?;
+            views[1].depth = Some(&depth);
+            let options = BakeOptions { cosine_exponent, ..BakeOptions::default() };
+            let found = block_on(baker.gather(&mesh, &views, depth_size, texture_size, &options))?;
+            for threads in [1, 2, 7] {
+                let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
+                let expected = pool.install(|| {
+                    let depths = views.iter().map(|view| match (view.depth, depth_size) {
+                        (Some(depth), _) => Ok(depth.clone()),
+                        (None, Some(Size { width, height })) => {
+                            ReliableDepth::render(&mesh, &view.camera, width, height)
+                        }
+                        (None, None) => {
+                            let (width, height) = view.image.dimensions();
+                            ReliableDepth::render(&mesh, &view.camera, width, height)
+                        }
+                    });
+                    let depths = depths.collect::<Result<Vec<_>, BakeError>>()?;
+                    gather(&mesh, &draw_charts(&mesh, texture_size)?, &views, &depths, &options)
+                })?;
+                let what = format!("{sizes:?} to {texture_size}");
+                let differ = found.painted.iter().zip(expected.painted.iter()).position(|(a, b)| a != b);
+                assert_eq!(differ, None, "painted: {what}");
+                let differ = found.image.pixels().zip(expected.image.pixels()).position(|(a, b)| a != b);
+                assert_eq!(differ, None, "image: {what}");
+            }
+            let painted = found.painted.iter().filter(|&&painted| painted != 0).count();
+            let drawn = draw_charts(&mesh, texture_size)?;
+            let drawn = drawn.face_index.iter().filter(|&&face| face != NO_FACE).count();
+            assert!(texture_size == 1 || painted * 20 > drawn, "{painted} of {drawn}");
+        }
+    }
+    Ok(())
+}
+
 fn on_the_cpu(
     mesh: &PaintMesh,
     views: &[BakeView<'_>],
@@ -175,7 +274,7 @@ fn on_the_cpu(
     options: &BakeOptions,
 ) -> Result<PaintedTexture, BakeError> {
     let mut merge = TrustMerge::new(texture_size, options)?;
-    for BakeView { camera, weight, image } in views {
+    for BakeView { camera, weight, image, .. } in views {
         merge.add(&back_project(mesh, camera, image, texture_size, options)?, *weight)?;
     }
     Ok(merge.finish())
@@ -201,7 +300,7 @@ fn splatted_textures_are_the_same_to_the_bit() -> Outcome {
             let views: Vec<BakeView<'_>> = cameras
                 .zip(images.iter().cycle())
                 .zip([1.0, 0.1, 0.5, 0.3].into_iter().cycle())
-                .map(|((&camera, image), weight)| BakeView { camera, weight, image })
+                .map(|((&camera, image), weight)| BakeView::new(camera, weight, image))
                 .collect();
             let options = BakeOptions { cosine_exponent, ..BakeOptions::default() };
             let found = block_on(baker.project_and_merge(&mesh, &views, texture_size, &options))?;
@@ -231,7 +330,7 @@ fn wrong_input_is_an_error() -> Outcome {
     let mut baker = block_on(GpuBaker::new(&device))?;
     let camera = Camera::orthographic(0.0, 0.0);
     let image = RgbImage::new(64, 64);
-    let view = BakeView { camera, weight: 1.0, image: &image };
+    let view = BakeView::new(camera, 1.0, &image);
     let options = BakeOptions::default();
     let maps = block_on(baker.condition_maps(&mesh, &[camera], 0, 4));
     assert!(matches!(maps, Err(BakeError::Size { what: "condition map", .. })));

@@ -9,17 +9,7 @@ use hunyuan_paint_raster::{
 use image::RgbImage;
 
 use super::{GpuBaker, resize, stages::Stage, work::Work};
-use crate::{BakeError, check, condition_maps::condition_attributes, view::project};
-
-/// Normals and positions of what a camera sees, scaled down; square, rows from the top. See
-/// [`ConditionMaps`](crate::ConditionMaps).
-#[derive(Clone, Debug, PartialEq)]
-pub struct ConditionImages {
-    /// Smooth normals in paint space, −1…1 as 0…255; white background.
-    pub normal: RgbImage,
-    /// Positions in paint space, `0.5 − p / 1.15` as 0…255; white background.
-    pub position: RgbImage,
-}
+use crate::{BakeError, ConditionMaps, check, condition_maps::condition_attributes, view::project};
 
 /// Bytes of a pixel of two images.
 const PIXEL_BYTES: u64 = 8;
@@ -41,7 +31,7 @@ impl GpuBaker {
         cameras: &[Camera],
         render_size: u32,
         view_size: u32,
-    ) -> Result<Vec<ConditionImages>, BakeError> {
+    ) -> Result<Vec<ConditionMaps>, BakeError> {
         check::mesh(mesh)?;
         let size = check::size("condition map", render_size, render_size)?;
         let view_pixels = check::size("scaled condition map", view_size, view_size)?.pixel_count();
@@ -100,7 +90,7 @@ fn plan(
     work.dispatch(
         Stage::ConditionMaps,
         &[pixel_count],
-        &[drawn.face_index, drawn.attributes, &maps],
+        &[&drawn.face_index, Work::attributes(drawn)?, &maps],
         pixel_count,
     )?;
     let kernel = resize::upload(work, ["taps", "weights"], kernel)?;
@@ -115,7 +105,7 @@ fn plan(
 }
 
 /// Words of normals and positions as images.
-fn unpack(words: &[u8], view_size: u32) -> ConditionImages {
+fn unpack(words: &[u8], view_size: u32) -> ConditionMaps {
     let image = |words: &[u8]| {
         let mut image = RgbImage::new(view_size, view_size);
         for (pixel, [r, g, b, _]) in image.as_chunks_mut::<3>().0.iter_mut().zip(words.as_chunks().0) {
@@ -124,5 +114,5 @@ fn unpack(words: &[u8], view_size: u32) -> ConditionImages {
         image
     };
     let (normal, position) = words.split_at(words.len() / 2);
-    ConditionImages { normal: image(normal), position: image(position) }
+    ConditionMaps { normal: image(normal), position: image(position) }
 }

@@ -6,14 +6,14 @@
 //! exact: what belongs to a vertex (its place in clip space, its normal), and the resize's kernel.
 //!
 //! ```no_run
-//! use hunyuan_paint_bake::{BakeError, BakeOptions, BakeView, PaintedTexture, gpu::GpuBaker};
+//! use hunyuan_paint_bake::{BakeError, BakeOptions, BakeView, BakedTexture, gpu::GpuBaker};
 //! use hunyuan_paint_mesh::PaintMesh;
 //! use hunyuan_paint_raster::gpu::GpuDevice;
 //!
-//! async fn paint(mesh: &PaintMesh, views: &[BakeView<'_>]) -> Result<PaintedTexture, BakeError> {
+//! async fn paint(mesh: &PaintMesh, views: &[BakeView<'_>]) -> Result<BakedTexture, BakeError> {
 //!     let device = GpuDevice::request().await?;
 //!     let mut baker = GpuBaker::new(&device).await?;
-//!     baker.project_and_merge(mesh, views, 2048, &BakeOptions::default()).await
+//!     baker.gather(mesh, views, None, 2048, &BakeOptions::default()).await
 //! }
 //! ```
 //!
@@ -22,6 +22,7 @@
 //! [`TooLargeForGpu`](crate::BakeError::TooLargeForGpu) says where one does not.
 
 mod condition_maps;
+mod gather;
 mod reliable_depth;
 mod resize;
 mod splat;
@@ -31,10 +32,11 @@ mod work;
 use hunyuan_paint_raster::{
     RasterOptions,
     gpu::{GpuDevice, GpuRasterizer},
+    texture,
 };
 
+pub use self::stages::Stage;
 use self::work::Work;
-pub use self::{condition_maps::ConditionImages, stages::Stage};
 use crate::BakeError;
 
 /// The baker on a GPU. It keeps its buffers from one call to the next, as large as the largest view and texture so far.
@@ -42,6 +44,7 @@ use crate::BakeError;
 pub struct GpuBaker {
     device: GpuDevice,
     views: GpuRasterizer,
+    charts: GpuRasterizer,
     work: Work,
 }
 
@@ -52,6 +55,7 @@ impl GpuBaker {
     /// If the device refuses a shader or is lost.
     pub async fn new(device: &GpuDevice) -> Result<Self, BakeError> {
         let views = GpuRasterizer::new(device, RasterOptions::default()).await?;
-        Ok(Self { device: device.clone(), views, work: Work::new(device).await? })
+        let charts = GpuRasterizer::new(device, texture::OPTIONS).await?;
+        Ok(Self { device: device.clone(), views, charts, work: Work::new(device).await? })
     }
 }

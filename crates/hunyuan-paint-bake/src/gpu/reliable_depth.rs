@@ -1,24 +1,25 @@
 //! Which pixels of a view can be relied on.
 
 use hunyuan_paint_image::ImageError;
-use hunyuan_paint_raster::{Size, gpu::wgpu};
+use hunyuan_paint_mesh::{Camera, PaintMesh};
+use hunyuan_paint_raster::{
+    Size, View,
+    gpu::{GpuAttributes, GpuBand, GpuDraw, GpuMesh, GpuView, wgpu},
+};
 use image::GrayImage;
 
-use super::{
-    GpuBaker,
-    stages::Stage,
-    work::{Drawn, Work},
-};
+use super::{GpuBaker, stages::Stage, work::Work};
 use crate::{
-    BakeError, check,
+    BakeError, ReliableDepth, check,
     reliable_depth::{DEPTH_EDGE_THRESHOLDS, margin},
+    view::project,
 };
 
 /// Appends how view-space z of a drawn view is found where it is reliable. `channel` of `channel_count` attributes is z.
 /// The result is a word for each pixel: the bits of z, or of NaN.
 pub(super) fn plan(
     work: &mut Work,
-    drawn: &Drawn<'_>,
+    drawn: &GpuBand,
     size: Size,
     channel_count: u32,
     channel: u32,
@@ -28,7 +29,7 @@ pub(super) fn plan(
     let range = work.buffer("depth range", 8)?;
     let bytes = work.buffer("bytes", 4 * u64::from(pixel_count))?;
     work.clear(&range);
-    let buffers = [drawn.face_index, drawn.attributes, &depth, &range];
+    let buffers = [&drawn.face_index, Work::attributes(drawn)?, &depth, &range];
     work.dispatch(Stage::VisibleDepth, &[pixel_count, channel_count, channel], &buffers, pixel_count)?;
     work.dispatch(Stage::DepthBytes, &[pixel_count], &[&depth, &range, &bytes], pixel_count)?;
 
@@ -64,6 +65,45 @@ fn plan_canny(
 }
 
 impl GpuBaker {
+    /// Finds where a camera's view can be relied on: what [`ReliableDepth::render`] does, to the bit.
+    ///
+    /// # Errors
+    /// If the mesh is empty or inconsistent, the view is not 1 to [`Size::LIMIT`] pixels a side or larger than the
+    /// device can bind, or it is lost or has no room.
+    pub async fn reliable_depth(
+        &mut self,
+        mesh: &PaintMesh,
+        camera: &Camera,
+        width: u32,
+        height: u32,
+    ) -> Result<ReliableDepth, BakeError> {
+        check::mesh(mesh)?;
+        let size = check::size("view", width, height)?;
+        let faces = GpuMesh::new(&self.device, &mesh.faces, mesh.positions.len()).await?;
+        let drawn = self.draw_depth(mesh, &faces, camera, size).await?;
+        let depth = self.submit(|work| plan(work, Work::whole(&drawn)?, size, 1, 0)).await?;
+        self.views.recycle(drawn);
+        let mut read = Vec::new();
+        self.device.read(&depth, 4 * size.pixel_count() as u64, &mut read).await?;
+        Ok(ReliableDepth { z_view: bytemuck::pod_collect_to_vec(&read), size })
+    }
+
+    /// Draws view-space z.
+    pub(super) async fn draw_depth(
+        &mut self,
+        mesh: &PaintMesh,
+        faces: &GpuMesh,
+        camera: &Camera,
+        size: Size,
+    ) -> Result<GpuView, BakeError> {
+        self.work.check_view(size, 1)?;
+        let (positions_view, clip_positions) = project(&mesh.positions, camera);
+        let z: Vec<[f32; 1]> = positions_view.iter().map(|position| [position.z]).collect();
+        let z = GpuAttributes::new(&self.device, faces, &z).await?;
+        let draw = GpuDraw { attributes: Some(&z), ..GpuDraw::new(View::new(&clip_positions, size)) };
+        Work::only(self.views.draw(faces, &[draw]).await?)
+    }
+
     /// Canny's edge detector, as [`canny`](hunyuan_paint_image::canny) has it: 255 on edges, 0 elsewhere.
     ///
     /// # Errors

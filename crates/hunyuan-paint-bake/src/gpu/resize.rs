@@ -1,7 +1,7 @@
 //! Pillow's bicubic resize of images of a word a pixel.
 
 use hunyuan_paint_image::ResizeKernel;
-use hunyuan_paint_raster::gpu::wgpu;
+use hunyuan_paint_raster::{Size, gpu::wgpu};
 
 use super::{stages::Stage, work::Work};
 use crate::BakeError;
@@ -25,6 +25,33 @@ pub(super) fn upload(
         taps: work.upload(what[0], bytemuck::cast_slice(&taps))?,
         weights: work.upload(what[1], bytemuck::cast_slice(kernel.weights()))?,
     })
+}
+
+/// Appends how an image is scaled, and gives where it then lies.
+pub(super) fn plan(
+    work: &mut Work,
+    source: &wgpu::Buffer,
+    from: Size,
+    to: Size,
+) -> Result<wgpu::Buffer, BakeError> {
+    let row_kernel = ResizeKernel::new(from.width, to.width);
+    let row_kernel = upload(work, ["taps of rows", "weights of rows"], &row_kernel)?;
+    let column_kernel = ResizeKernel::new(from.height, to.height);
+    let column_kernel = upload(work, ["taps of columns", "weights of columns"], &column_kernel)?;
+    let columns_first = ResizeKernel::columns_first((from.width, from.height), (to.width, to.height));
+    let between =
+        if columns_first { Size::new(from.width, to.height) } else { Size::new(to.width, from.height) };
+    let half_scaled = work.buffer("scaled in one direction", 4 * between.pixel_count() as u64)?;
+    let scaled = work.buffer("scaled", 4 * to.pixel_count() as u64)?;
+    let widths = [from.width, to.width];
+    if columns_first {
+        plan_columns(work, &column_kernel, from.width, to.height, [0, 0], source, &half_scaled)?;
+        plan_rows(work, &row_kernel, widths, to.height, &half_scaled, &scaled)?;
+    } else {
+        plan_rows(work, &row_kernel, widths, from.height, source, &half_scaled)?;
+        plan_columns(work, &column_kernel, to.width, to.height, [0, 0], &half_scaled, &scaled)?;
+    }
+    Ok(scaled)
 }
 
 /// Appends how each of so many rows is resampled from one width to another.

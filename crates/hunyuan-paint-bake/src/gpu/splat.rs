@@ -103,14 +103,14 @@ fn plan(
     let pixel_count = size.pixel_count() as u32;
     let texel_count = texture_size * texture_size;
     let drawn = Work::whole(drawn)?;
-    let depth = reliable_depth::plan(work, &drawn, size, CHANNELS, CHANNELS - 1)?;
+    let depth = reliable_depth::plan(work, drawn, size, CHANNELS, CHANNELS - 1)?;
 
     let image = work.upload("image", &view.image.as_raw()[..3 * pixel_count as usize])?;
     let sums = work.buffer("sums", u64::from(texel_count) * 4 * SUM_WORDS)?;
     work.clear(&sums);
     let params =
         [pixel_count, *texture_size, weight_bits(size.pixel_count()), options.cosine_min().to_bits()];
-    work.dispatch(Stage::Splat, &params, &[&depth, drawn.attributes, &image, &sums], pixel_count)?;
+    work.dispatch(Stage::Splat, &params, &[&depth, Work::attributes(drawn)?, &image, &sums], pixel_count)?;
 
     let means = work.buffer("means", u64::from(texel_count) * 16)?;
     let params = [texel_count, view.weight.to_bits(), options.cosine_exponent, index];

@@ -36,6 +36,8 @@ pub enum Stage {
     Merge,
     /// The mean of all views.
     Finish,
+    /// The face of each texel, also beside the charts.
+    Charts,
     /// The point of the surface that each texel shows.
     TexelPoints,
     /// Bytes of an image as words.
@@ -48,7 +50,7 @@ pub enum Stage {
 
 impl Stage {
     /// All stages.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::ConditionMaps,
         Self::ResizeRows,
         Self::ResizeColumns,
@@ -64,6 +66,7 @@ impl Stage {
         Self::Mean,
         Self::Merge,
         Self::Finish,
+        Self::Charts,
         Self::TexelPoints,
         Self::Unpack,
         Self::Gather,
@@ -88,6 +91,7 @@ impl Stage {
             Self::Mean => "mean",
             Self::Merge => "merge",
             Self::Finish => "finish",
+            Self::Charts => "charts",
             Self::TexelPoints => "texel_points",
             Self::Unpack => "unpack",
             Self::Gather => "gather",
@@ -117,6 +121,7 @@ impl Stage {
             Self::Mean => vec![wide, trust, include_str!("../../shaders/mean.wgsl")],
             Self::Merge => vec![include_str!("../../shaders/merge.wgsl")],
             Self::Finish => vec![trust, include_str!("../../shaders/finish.wgsl")],
+            Self::Charts => vec![include_str!("../../shaders/charts.wgsl")],
             Self::TexelPoints => vec![include_str!("../../shaders/texel_points.wgsl")],
             Self::Unpack => vec![include_str!("../../shaders/unpack.wgsl")],
             Self::Gather => vec![trust, include_str!("../../shaders/gather.wgsl")],

@@ -2,7 +2,7 @@
 
 use hunyuan_paint_raster::{
     RasterError, Size,
-    gpu::{GpuDevice, GpuView, wgpu},
+    gpu::{GpuBand, GpuDevice, GpuView, wgpu},
 };
 
 use super::stages::Stage;
@@ -26,12 +26,6 @@ pub(super) struct Work {
 enum Step {
     Clear(wgpu::Buffer),
     Dispatch { pipeline: wgpu::ComputePipeline, bind_group: wgpu::BindGroup, group_count: u32 },
-}
-
-/// A view's buffers.
-pub(super) struct Drawn<'a> {
-    pub(super) face_index: &'a wgpu::Buffer,
-    pub(super) attributes: &'a wgpu::Buffer,
 }
 
 impl Work {
@@ -83,16 +77,26 @@ impl Work {
     }
 
     /// A view's buffers, which are whole: see [`check_view`](Self::check_view).
-    pub(super) fn whole(view: &GpuView) -> Result<Drawn<'_>, BakeError> {
+    pub(super) fn whole(view: &GpuView) -> Result<&GpuBand, BakeError> {
         match view.bands() {
-            [band] if let Some(attributes) = &band.attributes => {
-                Ok(Drawn { face_index: &band.face_index, attributes })
-            }
+            [band] => Ok(band),
             bands => {
-                let reason = format!("{} bands of a view, or no attributes", bands.len());
+                let reason = format!("a view in {} bands", bands.len());
                 Err(RasterError::Gpu { operation: "baking", reason }.into())
             }
         }
+    }
+
+    /// The attributes of a view's pixels.
+    pub(super) fn attributes(band: &GpuBand) -> Result<&wgpu::Buffer, BakeError> {
+        let missing = || RasterError::Gpu { operation: "baking", reason: "a view without attributes".into() };
+        Ok(band.attributes.as_ref().ok_or_else(missing)?)
+    }
+
+    /// The one view that was drawn.
+    pub(super) fn only(views: Vec<GpuView>) -> Result<GpuView, BakeError> {
+        let missing = || RasterError::Gpu { operation: "baking", reason: "no view was drawn".into() };
+        Ok(views.into_iter().next().ok_or_else(missing)?)
     }
 
     /// Appends that a buffer becomes all zeros.
