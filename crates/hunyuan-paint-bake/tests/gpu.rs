@@ -215,13 +215,13 @@ fn gathered_textures_are_the_same_to_the_bit() -> Outcome {
     let mut baker = block_on(GpuBaker::new(&device))?;
     let mut random = Random(23);
     for mesh in meshes()? {
-        for (sizes, depth_size, texture_size, cosine_exponent) in [
-            ([[256, 256], [256, 256]], None, 128, 4),
+        for (sizes, depth_size, texture_size, view_angle_max_degrees, cosine_exponent) in [
+            ([[256, 256], [256, 256]], None, 128, 75.0, 4),
             // Images that have to be scaled down, in either order; depth of another size.
-            ([[300, 200], [64, 256]], Some(Size::new(97, 150)), 61, 1),
-            ([[300, 70], [201, 198]], None, 33, 6),
-            ([[97, 130], [1, 1]], Some(Size::square(128)), 255, 3),
-            ([[64, 64], [50, 51]], None, 1, 4),
+            ([[300, 200], [64, 256]], Some(Size::new(97, 150)), 61, 90.0, 1),
+            ([[300, 70], [201, 198]], None, 33, 75.0, 6),
+            ([[97, 130], [1, 1]], Some(Size::square(128)), 255, 50.0, 3),
+            ([[64, 64], [50, 51]], None, 1, 75.0, 4),
         ] {
             let images = sizes.map(|[width, height]| random.image(width, height));
             let mut views: Vec<BakeView<'_>> = (cameras().into_iter())
@@ -234,7 +234,7 @@ fn gathered_textures_are_the_same_to_the_bit() -> Outcome {
             views.push(BakeView { camera: Camera { distance, ..views[0].camera }, ..views[0] });
             let depth = ReliableDepth::render(&mesh, &views[1].camera, 80, 90)?;
             views[1].depth = Some(&depth);
-            let options = BakeOptions { cosine_exponent, ..BakeOptions::default() };
+            let options = BakeOptions { view_angle_max_degrees, cosine_exponent, ..BakeOptions::default() };
             let found = block_on(baker.gather(&mesh, &views, depth_size, texture_size, &options))?;
             for threads in [1, 2, 7] {
                 let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
@@ -286,12 +286,12 @@ fn splatted_textures_are_the_same_to_the_bit() -> Outcome {
     let mut baker = block_on(GpuBaker::new(&device))?;
     let mut random = Random(17);
     for mesh in meshes()? {
-        for (sizes, texture_size, cosine_exponent) in [
-            ([[256, 256], [256, 256]], 128, 4),
-            ([[200, 99], [300, 200]], 61, 1),
-            ([[97, 130], [1, 1]], 200, 7),
-            ([[64, 64], [50, 51]], 1, 4),
-            ([[64, 64], [50, 51]], 2, 4),
+        for (sizes, texture_size, view_angle_max_degrees, cosine_exponent) in [
+            ([[256, 256], [256, 256]], 128, 75.0, 4),
+            ([[200, 99], [300, 200]], 61, 90.0, 1),
+            ([[97, 130], [1, 1]], 200, 60.0, 7),
+            ([[64, 64], [50, 51]], 1, 75.0, 4),
+            ([[64, 64], [50, 51]], 2, 75.0, 300),
         ] {
             let images = sizes.map(|[width, height]| random.image(width, height));
             let cameras = cameras();
@@ -302,7 +302,7 @@ fn splatted_textures_are_the_same_to_the_bit() -> Outcome {
                 .zip([1.0, 0.1, 0.5, 0.3].into_iter().cycle())
                 .map(|((&camera, image), weight)| BakeView::new(camera, weight, image))
                 .collect();
-            let options = BakeOptions { cosine_exponent, ..BakeOptions::default() };
+            let options = BakeOptions { view_angle_max_degrees, cosine_exponent, ..BakeOptions::default() };
             let found = block_on(baker.project_and_merge(&mesh, &views, texture_size, &options))?;
             for threads in [1, 2, 7] {
                 let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;

@@ -7,6 +7,7 @@ use hunyuan_paint_raster::{
     gpu::{GpuAttributes, GpuDraw, GpuMesh, GpuView},
 };
 use image::RgbImage;
+use rayon::prelude::*;
 
 use super::{GpuBaker, resize, stages::Stage, work::Work};
 use crate::{BakeError, ConditionMaps, check, condition_maps::condition_attributes, view::project};
@@ -62,9 +63,8 @@ impl GpuBaker {
             let scaled = self.work.buffer(SCALED, bytes)?;
             let mut read = Vec::new();
             self.device.read(&scaled, bytes, &mut read).await?;
-            for view in read.chunks_exact(view_bytes as usize) {
-                images.push(unpack(view, view_size));
-            }
+            let views = read.par_chunks_exact(view_bytes as usize);
+            images.par_extend(views.map(|view| unpack(view, view_size)));
         }
         Ok(images)
     }

@@ -1,5 +1,7 @@
 //! Texels that look up their colours in the views.
 
+use std::mem;
+
 use hunyuan_paint_mesh::PaintMesh;
 use hunyuan_paint_raster::{
     Size, View, VisibilityBuffer,
@@ -113,18 +115,23 @@ impl GpuBaker {
                 Ok(texels)
             })
             .await?;
-        let mut read = Vec::new();
-        self.device.read(&texels, u64::from(texel_count) * 4, &mut read).await?;
         let mut texture = BakedTexture {
             image: RgbImage::new(texture_size, texture_size),
             painted: GrayImage::new(texture_size, texture_size),
         };
-        let pixels = texture.image.as_chunks_mut::<3>().0.par_iter_mut().zip(texture.painted.par_iter_mut());
-        pixels.zip(read.as_chunks::<4>().0).with_min_len(1 << 14).for_each(
-            |((color, painted), &[r, g, b, a])| {
-                (*color, *painted) = ([r, g, b], a);
-            },
-        );
+        let mut colors = texture.image.as_chunks_mut::<3>().0;
+        let mut painted: &mut [u8] = &mut texture.painted;
+        self.device
+            .read_with(&texels, u64::from(texel_count) * 4, |words| {
+                let words = words.as_chunks::<4>().0;
+                let (colors_here, colors_left) = mem::take(&mut colors).split_at_mut(words.len());
+                let (painted_here, painted_left) = mem::take(&mut painted).split_at_mut(words.len());
+                (colors, painted) = (colors_left, painted_left);
+                (words.par_iter().zip(colors_here).zip(painted_here))
+                    .with_min_len(1 << 14)
+                    .for_each(|((&[r, g, b, a], color), painted)| (*color, *painted) = ([r, g, b], a));
+            })
+            .await?;
         Ok(texture)
     }
 

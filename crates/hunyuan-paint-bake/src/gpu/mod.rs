@@ -49,7 +49,7 @@ pub struct GpuBaker {
 }
 
 impl GpuBaker {
-    /// Compiles the shaders.
+    /// Compiles the shaders. The device has to have at least 7 storage buffers a stage; WebGPU promises 8.
     ///
     /// # Errors
     /// If the device refuses a shader or is lost.

@@ -78,14 +78,18 @@ impl GpuBaker {
             |work: &mut Work| work.dispatch(Stage::Finish, &[texel_count], &[&target.totals], texel_count);
         self.submit(finish).await?;
 
-        let mut read = Vec::new();
-        self.device.read(&target.totals, texel_bytes, &mut read).await?;
-        let (colors, painted) = (read.as_chunks::<16>().0.iter())
-            .map(|&texel| {
-                let [r, g, b, painted]: [f32; 4] = bytemuck::cast(texel);
-                ([r, g, b], painted != 0.0)
+        let mut colors = Vec::with_capacity(texel_count as usize);
+        let mut painted = Vec::with_capacity(texel_count as usize);
+        self.device
+            .read_with(&target.totals, texel_bytes, |texels| {
+                let texels = texels.as_chunks::<16>().0.iter().map(|&texel| bytemuck::cast(texel));
+                let texels = texels.map(|[r, g, b, is_painted]: [f32; 4]| ([r, g, b], is_painted != 0.0));
+                texels.for_each(|(color, is_painted)| {
+                    colors.push(color);
+                    painted.push(is_painted);
+                });
             })
-            .unzip();
+            .await?;
         Ok(PaintedTexture { colors, painted, texture_size })
     }
 }

@@ -246,6 +246,19 @@ impl GpuDevice {
         target: &mut Vec<u8>,
     ) -> Result<(), RasterError> {
         target.reserve(bytes as usize);
+        self.read_with(buffer, bytes, |piece| target.extend_from_slice(piece)).await
+    }
+
+    /// The same without a copy: `take` is given one piece after the other, of 64 MiB but for the last one.
+    ///
+    /// # Errors
+    /// If the device is lost, or has no room.
+    pub async fn read_with(
+        &self,
+        buffer: &wgpu::Buffer,
+        bytes: u64,
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<(), RasterError> {
         let piece_bytes = bytes.min(READ_BYTES);
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self.checked("allocating", || Ok(self.buffer("read back", piece_bytes, usage))).await?;
@@ -275,7 +288,7 @@ impl GpuDevice {
                 Err(error) => return Err(failed(error.to_string())),
             }
             let view = staging.get_mapped_range(0..size).map_err(|error| failed(error.to_string()))?;
-            target.extend_from_slice(&view);
+            take(&view);
             drop(view);
             staging.unmap();
             offset += size;

@@ -1,8 +1,7 @@
 //! `condition_maps` and `bake`: from a mesh to what the model sees, and from views to a texture.
 
 use hunyuan_paint_bake::{
-    BakeOptions, TrustMerge, back_project, fill_gaps, fill_vertices, render_condition_maps,
-    render_depth_map,
+    BakeOptions, TrustMerge, back_project, fill_gaps, fill_vertices, render_condition_maps, render_depth_map,
 };
 use hunyuan_paint_mesh::{Camera, Mesh, PaintMesh};
 use image::RgbImage;
