@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod automatic_views;
 mod back_project;
 mod bake;
 mod check;
@@ -13,10 +14,12 @@ pub mod gpu;
 mod merge;
 mod preview;
 mod reliable_depth;
+mod sight;
 mod splat;
 mod texels;
 mod view;
 
+pub use automatic_views::AutomaticViews;
 pub use back_project::{ProjectedView, back_project};
 pub use bake::{BakeOptions, BakeProgress, BakeView, BakedTexture, Fill, Transfer, bake};
 pub use condition_maps::{ConditionMaps, ViewRenderer, render_condition_maps, render_depth_map};

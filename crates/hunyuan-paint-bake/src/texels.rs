@@ -1,7 +1,7 @@
 //! Which point of the surface each texel shows.
 
 use glam::{Vec2, Vec4};
-use hunyuan_paint_mesh::PaintMesh;
+use hunyuan_paint_mesh::{PaintMesh, vertex_normals};
 use hunyuan_paint_raster::{NO_FACE, Size, View, VisibilityBuffer, rasterize, texture};
 use rayon::prelude::*;
 
@@ -83,6 +83,13 @@ fn extrapolate([a, b, c]: [Vec2; 3], point: Vec2) -> Option<[f32; 3]> {
     let alpha = 1.0 - beta - gamma;
     let weights = [alpha, beta, gamma];
     weights.iter().all(|weight| weight.abs() <= EXTRAPOLATION_MAX).then_some(weights)
+}
+
+/// Position and normal of each vertex: with them [`interpolate_at`](hunyuan_paint_raster::interpolate_at) gives the
+/// point of the surface that a texel shows.
+pub(crate) fn point_attributes(mesh: &PaintMesh) -> Vec<[f32; 6]> {
+    let normals = vertex_normals(&mesh.positions, &mesh.faces);
+    (mesh.positions.iter().zip(&normals)).map(|(p, n)| [p.x, p.y, p.z, n.x, n.y, n.z]).collect()
 }
 
 /// The side of a square with as much surface as a texel has in the mean; paint-space units.

@@ -69,6 +69,16 @@ pub fn view_index(azimuth_degrees: f32, elevation_degrees: f32) -> usize {
     (ring.first_view + place) as usize
 }
 
+/// Cameras at the places of the trained views, the level ones first. There are fewer than views: those straight
+/// above and below differ only by how the image is turned, and have the turn of [`DEFAULT_VIEWS`].
+pub fn trained_places() -> impl Iterator<Item = Camera> {
+    let around = (0..12).map(|step| 30.0 * step as f32);
+    let circles = [0.0, 20.0, -20.0].into_iter().flat_map(move |elevation| {
+        around.clone().map(move |azimuth| Camera::orthographic(azimuth, elevation))
+    });
+    circles.chain([Camera::orthographic(0.0, 90.0), Camera::orthographic(180.0, -90.0)])
+}
+
 /// Reads a list of cameras from JSON: `[{"azimuth": 0, "elevation": 0, "weight": 1.0}, …]`.
 ///
 /// Angles are in degrees, as in [`Camera`]; a weight that is not given is 1.
@@ -143,6 +153,15 @@ mod tests {
             }
         }
         assert!(seen.iter().all(|&count| count > 0));
+    }
+
+    #[test]
+    fn trained_places_are_trained_views_and_differ() {
+        let mut ids: Vec<usize> =
+            trained_places().map(|c| view_index(c.azimuth_degrees, c.elevation_degrees)).collect();
+        ids.sort_unstable();
+        let expected: Vec<usize> = (0..36).chain([37, 43]).collect();
+        assert_eq!(ids, expected);
     }
 
     #[test]

@@ -13,8 +13,9 @@ use rayon::prelude::*;
 use super::{GpuBaker, reliable_depth, resize, stages::Stage, work::Work};
 use crate::{
     BakeError, BakeOptions, BakeView, BakedTexture, check,
-    gather::{Lookup, point_attributes},
-    texels::{chart_positions, texel_side},
+    gather::{image_scale, lookup_size},
+    sight::Aim,
+    texels::{chart_positions, point_attributes, texel_side},
 };
 
 /// The charts of a texture, drawn.
@@ -82,13 +83,16 @@ impl GpuBaker {
         let texel_side = texel_side(mesh, drawn_texels.iter().sum::<u32>() as usize);
         self.charts.recycle(charts.view);
 
+        let texels = Texels { count: texel_count, points: &points, totals: &totals };
         for view in views {
-            let lookup = Lookup::new(view, view_size(view, depth_size), texel_side, options);
-            if !lookup.clip_rows.iter().chain([&lookup.z_row]).all(|row| row.is_finite()) {
+            let size = view_size(view, depth_size);
+            let aim = Aim::new(&view.camera, size, options);
+            if !aim.clip_rows.iter().chain([&aim.z_row]).all(|row| row.is_finite()) {
                 // Such a camera sees nothing.
                 continue;
             }
-            let texels = Texels { count: texel_count, points: &points, totals: &totals };
+            let lookup =
+                Lookup { aim, view_size: size, image_size: lookup_size(view, size, texel_side), options };
             match view.depth {
                 Some(depth) => {
                     self.submit(|work| {
@@ -98,9 +102,9 @@ impl GpuBaker {
                     .await?;
                 }
                 None => {
-                    let drawn = self.draw_depth(mesh, &faces, &view.camera, lookup.view_size).await?;
+                    let drawn = self.draw_depth(mesh, &faces, &view.camera, size).await?;
                     self.submit(|work| {
-                        let depth = reliable_depth::plan(work, Work::whole(&drawn)?, lookup.view_size, 1, 0)?;
+                        let depth = reliable_depth::plan(work, Work::whole(&drawn)?, size, 1, 0)?;
                         plan(work, view, &lookup, &depth, &texels)
                     })
                     .await?;
@@ -201,6 +205,15 @@ struct Texels<'a> {
     totals: &'a wgpu::Buffer,
 }
 
+/// How a view is looked up.
+struct Lookup<'a> {
+    aim: Aim,
+    view_size: Size,
+    /// The size that the image has to be scaled to.
+    image_size: Size,
+    options: &'a BakeOptions,
+}
+
 /// The size at which a view's depth is known, or is to be.
 fn view_size(view: &BakeView<'_>, depth_size: Option<Size>) -> Size {
     match view.depth {
@@ -213,7 +226,7 @@ fn view_size(view: &BakeView<'_>, depth_size: Option<Size>) -> Size {
 fn plan(
     work: &mut Work,
     view: &BakeView<'_>,
-    lookup: &Lookup,
+    lookup: &Lookup<'_>,
     depth: &wgpu::Buffer,
     texels: &Texels<'_>,
 ) -> Result<(), BakeError> {
@@ -225,19 +238,19 @@ fn plan(
     if lookup.image_size != size {
         pixels = resize::plan(work, &pixels, size, lookup.image_size)?;
     }
-    let Lookup { clip_rows: [clip_x, clip_y, clip_w], z_row, .. } = lookup;
+    let Aim { clip_rows: [clip_x, clip_y, clip_w], z_row, span, .. } = lookup.aim;
     let numbers = [clip_x, clip_y, clip_w, z_row].into_iter().flat_map(|row| row.to_array());
-    let numbers = numbers.chain(lookup.span).chain(lookup.image_scale).map(f32::to_bits);
-    let mut params: Vec<u32> = numbers.collect();
+    let numbers = numbers.chain(span).chain(image_scale(lookup.image_size, lookup.view_size));
+    let mut params: Vec<u32> = numbers.map(f32::to_bits).collect();
     params.extend([
         lookup.view_size.width,
         lookup.view_size.height,
         lookup.image_size.width,
         lookup.image_size.height,
-        lookup.tolerance.to_bits(),
-        lookup.cosine_squared_min.to_bits(),
-        lookup.weight.to_bits(),
-        lookup.exponent,
+        lookup.aim.tolerance.to_bits(),
+        lookup.aim.cosine_squared_min.to_bits(),
+        view.weight.to_bits(),
+        lookup.options.cosine_exponent,
         texels.count,
     ]);
     work.dispatch(Stage::Gather, &params, &[texels.points, depth, &pixels, texels.totals], texels.count)
