@@ -36,7 +36,7 @@ pub struct ProjectedView {
 ///
 /// # Errors
 /// If the mesh is empty or inconsistent, the view or the texture is not 1 to
-/// [`Size::LIMIT`] pixels a side, or an option is out of range.
+/// [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT) pixels a side, or an option is out of range.
 pub fn back_project(
     mesh: &PaintMesh,
     camera: &Camera,

@@ -25,5 +25,7 @@ pub use read::{MeshFormat, read_mesh, read_mesh_from_bytes};
 pub use simplify::simplify;
 pub use unwrap::{PreparedMesh, UnwrapOptions, UnwrapProgress, UnwrapStage, UvMode, UvSource, prepare_uvs};
 pub use uv_quality::UvQuality;
-pub use views::{CameraView, DEFAULT_VIEWS, MAX_CAMERAS, parse_views, trained_places, validate_views, view_index};
+pub use views::{
+    CameraView, DEFAULT_VIEWS, MAX_CAMERAS, parse_views, trained_places, validate_views, view_index,
+};
 pub use write::{glb_bytes, write_atomically, write_glb, write_obj};

@@ -58,4 +58,17 @@ impl GpuBaker {
         let charts = GpuRasterizer::new(device, texture::OPTIONS).await?;
         Ok(Self { device: device.clone(), views, charts, work: Work::new(device).await? })
     }
+    /// Plans something, and has the device do it.
+    async fn submit<T>(
+        &mut self,
+        plan: impl FnOnce(&mut Work) -> Result<T, BakeError>,
+    ) -> Result<T, BakeError> {
+        let device = self.device.clone();
+        let outcome = device.checked("baking", || Ok(self.work.plan_and_submit(plan))).await;
+        if outcome.is_err() {
+            // Buffers that the device had no room for cannot be used again.
+            self.work.release();
+        }
+        outcome?
+    }
 }

@@ -112,7 +112,7 @@ impl GpuBaker {
     pub async fn canny(&mut self, image: &GrayImage, low: u16, high: u16) -> Result<GrayImage, BakeError> {
         let (width, height) = image.dimensions();
         let size = check::size("image", width, height)?;
-        let words: Vec<u32> = image.iter().map(|&byte| u32::from(byte)).collect();
+        let words: Vec<u32> = image.iter().take(size.pixel_count()).map(|&byte| u32::from(byte)).collect();
         let mask = self
             .submit(|work| {
                 let bytes = work.upload("bytes", bytemuck::cast_slice(&words))?;
@@ -127,22 +127,5 @@ impl GpuBaker {
         let edges = read.chunks_exact(4).map(|word| if word == [0; 4] { 0 } else { 255 }).collect();
         let what = "edges";
         GrayImage::from_raw(width, height, edges).ok_or(ImageError::Size { what, width, height }.into())
-    }
-
-    /// Plans something, and has the device do it.
-    pub(super) async fn submit<T>(
-        &mut self,
-        plan: impl FnOnce(&mut Work) -> Result<T, BakeError>,
-    ) -> Result<T, BakeError> {
-        let device = self.device.clone();
-        let planned = device.checked("baking", || {
-            let planned = plan(&mut self.work);
-            match planned {
-                Ok(_) => self.work.submit(),
-                Err(_) => self.work.forget(),
-            }
-            Ok(planned)
-        });
-        planned.await?
     }
 }

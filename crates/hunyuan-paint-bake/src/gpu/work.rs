@@ -132,8 +132,20 @@ impl Work {
         Ok(())
     }
 
-    /// Has the device do all that was appended.
-    pub(super) fn submit(&mut self) {
+    /// Has the device do what `plan` appends, unless it fails.
+    pub(super) fn plan_and_submit<T>(
+        &mut self,
+        plan: impl FnOnce(&mut Self) -> Result<T, BakeError>,
+    ) -> Result<T, BakeError> {
+        let planned = plan(self);
+        match planned {
+            Ok(_) => self.submit(),
+            Err(_) => self.steps.clear(),
+        }
+        planned
+    }
+
+    fn submit(&mut self) {
         let mut encoder = self.device.wgpu_device().create_command_encoder(&Default::default());
         let mut steps = self.steps.drain(..).peekable();
         while let Some(step) = steps.next() {
@@ -153,8 +165,8 @@ impl Work {
         self.device.wgpu_queue().submit([encoder.finish()]);
     }
 
-    /// Forgets what was appended: something went wrong.
-    pub(super) fn forget(&mut self) {
-        self.steps.clear();
+    /// Gives all buffers up.
+    pub(super) fn release(&mut self) {
+        self.buffers.clear();
     }
 }

@@ -130,19 +130,23 @@ impl GpuRasterizer {
     /// the depth key can tell apart, or the device has no room or is lost.
     pub async fn draw(&mut self, mesh: &GpuMesh, draws: &[GpuDraw<'_>]) -> Result<Vec<GpuView>, RasterError> {
         let device = self.device.clone();
-        device
-            .checked("drawing", || {
-                let mut dispatches = Vec::new();
-                let mut views = Vec::new();
-                for draw in draws {
-                    views.push(self.plan(mesh, draw, &mut dispatches)?);
-                }
-                let mut encoder = device.wgpu_device().create_command_encoder(&Default::default());
-                self.record(&mut encoder.begin_compute_pass(&Default::default()), &dispatches);
-                device.wgpu_queue().submit([encoder.finish()]);
-                Ok(views)
-            })
-            .await
+        let drawn = device.checked("drawing", || {
+            let mut dispatches = Vec::new();
+            let mut views = Vec::new();
+            for draw in draws {
+                views.push(self.plan(mesh, draw, &mut dispatches)?);
+            }
+            let mut encoder = device.wgpu_device().create_command_encoder(&Default::default());
+            self.record(&mut encoder.begin_compute_pass(&Default::default()), &dispatches);
+            device.wgpu_queue().submit([encoder.finish()]);
+            Ok(views)
+        });
+        let drawn = drawn.await;
+        if drawn.is_err() {
+            // A buffer that the device had no room for cannot be used again.
+            self.keys = None;
+        }
+        drawn
     }
 
     /// Takes a view back, whose buffers views of the same size are then drawn into. What has been submitted may still
