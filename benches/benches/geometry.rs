@@ -2,20 +2,19 @@
 
 #![expect(clippy::expect_used, reason = "a bench without its input cannot go on")]
 
-use std::{hint::black_box, ops::ControlFlow};
+use std::{error::Error, hint::black_box, ops::ControlFlow};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use hunyuan_paint::{
-    PaintError,
-    bake::{BakeOptions, TrustMerge, back_project, fill_gaps, fill_vertices, render_condition_maps},
-    mesh::{DEFAULT_VIEWS, PaintMesh, UnwrapOptions, UvMode, prepare_uvs},
+use hunyuan_paint_bake::{
+    BakeOptions, TrustMerge, back_project, fill_gaps, fill_vertices, render_condition_maps,
 };
 use hunyuan_paint_benches::bumpy_sphere;
+use hunyuan_paint_mesh::{DEFAULT_VIEWS, PaintMesh, UnwrapOptions, UvMode, prepare_uvs};
 use image::{Rgb, RgbImage};
 
 const SIZE: u32 = 2048;
 
-fn geometry(criterion: &mut Criterion) -> Result<(), PaintError> {
+fn geometry(criterion: &mut Criterion) -> Result<(), Box<dyn Error>> {
     let mut group = criterion.benchmark_group("geometry");
     group.sample_size(10);
 

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use hunyuan_paint::scheduler::random::GeneratorKind;
+use hunyuan_paint_scheduler::random::GeneratorKind;
 
 const NUMBERS: usize = 6 * 4 * 64 * 64;
 

@@ -1,25 +1,32 @@
-//! Inputs shared by the benches.
+//! Inputs shared by the benches, and how well baking gets back what is known ([`quality`]).
+
+pub mod fit;
+pub mod quality;
 
 use std::{error::Error, path::Path};
 
 use glam::{Mat3, Vec2, Vec3, Vec4};
-use hunyuan_paint::mesh::{Camera, Mesh, PaintMesh, read_mesh};
+use hunyuan_paint_mesh::{Camera, Mesh, PaintMesh, read_mesh};
 
 /// A sphere with bumps, of `2 · rings · segments` triangles but for the poles: smooth, with some occlusion.
 pub fn bumpy_sphere(rings: u32, segments: u32) -> Mesh {
-    sphere(rings, segments, 0.15)
+    sphere(rings, segments, |polar, azimuth| 1.0 + 0.15 * (5.0 * azimuth).sin() * (4.0 * polar).sin())
 }
 
-fn sphere(rings: u32, segments: u32, bumps: f32) -> Mesh {
+/// A sphere whose radius is a function of two angles: from the y axis, and around it.
+fn sphere(rings: u32, segments: u32, radius: impl Fn(f32, f32) -> f32) -> Mesh {
     let point = |ring: u32, segment: u32| {
         let polar = std::f32::consts::PI * ring as f32 / rings as f32;
         let azimuth = std::f32::consts::TAU * segment as f32 / segments as f32;
-        let direction = Vec3::new(polar.sin() * azimuth.cos(), polar.cos(), polar.sin() * azimuth.sin());
-        direction * (1.0 + bumps * (5.0 * azimuth).sin() * (4.0 * polar).sin())
+        direction(polar, azimuth) * radius(polar, azimuth)
     };
-    let mut positions = vec![Vec3::Y];
-    positions.extend((1..rings).flat_map(|ring| (0..segments).map(move |segment| point(ring, segment))));
-    positions.push(Vec3::NEG_Y);
+    let mut positions = vec![Vec3::Y * radius(0.0, 0.0)];
+    positions.extend(
+        (1..rings)
+            .flat_map(|ring| (0..segments).map(move |segment| (ring, segment)))
+            .map(|(ring, segment)| point(ring, segment)),
+    );
+    positions.push(Vec3::NEG_Y * radius(std::f32::consts::PI, 0.0));
     let last = positions.len() as u32 - 1;
     let vertex = |ring: u32, segment: u32| match ring {
         0 => 0,
@@ -40,6 +47,10 @@ fn sphere(rings: u32, segments: u32, bumps: f32) -> Mesh {
         }
     }
     Mesh { positions, faces, uvs: None, normals: None }
+}
+
+fn direction(polar: f32, azimuth: f32) -> Vec3 {
+    Vec3::new(polar.sin() * azimuth.cos(), polar.cos(), polar.sin() * azimuth.sin())
 }
 
 /// A mesh as a camera sees it.
@@ -63,10 +74,10 @@ pub fn raster_views(file: Option<&Path>) -> Result<Vec<View3d>, Box<dyn Error>> 
     let mut views = vec![
         View3d { name: "triangle".into(), clip_positions: triangle, faces: vec![[0, 1, 2]] },
         from_the_side("cube_12", &turned_cube()),
-        from_the_side("sphere_4k", &sphere(45, 45, 0.0)),
+        from_the_side("sphere_4k", &sphere(45, 45, |_, _| 1.0)),
         from_the_side("bumpy_70k", &bumpy_sphere(187, 187)),
-        from_the_side("sphere_1m", &sphere(708, 707, 0.0)),
-        from_the_side("sphere_2m", &sphere(1001, 1000, 0.0)),
+        from_the_side("sphere_1m", &sphere(708, 707, |_, _| 1.0)),
+        from_the_side("sphere_2m", &sphere(1001, 1000, |_, _| 1.0)),
     ];
     if let Some(file) = file {
         let mut mesh = read_mesh(file)?;

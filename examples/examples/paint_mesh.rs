@@ -12,6 +12,7 @@ use std::{
 use clap::Parser;
 use hunyuan_paint::{
     ComputeDevice, DelightOptions, PaintOptions, PaintPipeline, Painting, Variant,
+    bake::{AutomaticViews, BakeOptions},
     image::{DEFAULT_BORDER_RATIO, ReferenceImage, read_image},
     mesh::{UvMode, read_mesh},
     scheduler::{SchedulerKind, random::GeneratorKind},
@@ -56,6 +57,12 @@ struct Arguments {
     /// A camera list: [{"azimuth": 0, "elevation": 0, "weight": 1}, ...].
     #[arg(long)]
     views: Option<PathBuf>,
+    /// Add cameras for what these do not see.
+    #[arg(long)]
+    automatic_views: bool,
+    /// Bake as the original does: for comparison.
+    #[arg(long)]
+    reference_bake: bool,
     /// Side of the texture in texels.
     #[arg(long, default_value_t = 2048)]
     texture_size: u32,
@@ -81,6 +88,8 @@ impl Arguments {
             render_size: self.render_size,
             texture_size: self.texture_size,
             uv: self.uv,
+            automatic_views: self.automatic_views.then(AutomaticViews::default),
+            bake: if self.reference_bake { BakeOptions::reference() } else { BakeOptions::default() },
             ..PaintOptions::default()
         };
         let mut delight = DelightOptions::default();

@@ -52,8 +52,8 @@ impl AutomaticViews {
         options: &BakeOptions,
     ) -> Result<Vec<CameraView>, BakeError> {
         check::mesh(mesh)?;
-        options.check()?;
-        self.check()?;
+        options.validate()?;
+        self.validate()?;
         let mut views = first.to_vec();
         if views.len() >= self.count_max {
             return Ok(views);
@@ -84,7 +84,11 @@ impl AutomaticViews {
         Ok(views)
     }
 
-    fn check(&self) -> Result<(), BakeError> {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// If one of the three is out of range.
+    pub fn validate(&self) -> Result<(), BakeError> {
         let Self { new_surface_min, count_max, weight } = *self;
         let out_of_range = |option, expected, found| Err(BakeError::Option { option, expected, found });
         if !(0.0..=1.0).contains(&new_surface_min) {

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::{
     BakeError, BakeOptions, check,
-    reliable_depth::{depth_edges, unreliable_pixels},
+    reliable_depth::{depth_edges, drop_unreliable},
     splat::{COSINE_ONE, Mean, Sample, splat, weight_bits},
     view::View,
 };
@@ -45,7 +45,7 @@ pub fn back_project(
     options: &BakeOptions,
 ) -> Result<ProjectedView, BakeError> {
     check::mesh(mesh)?;
-    options.check()?;
+    options.validate()?;
     check::size("texture", texture_size, texture_size)?;
     let size = check::size("view", view.width(), view.height())?;
 
@@ -57,16 +57,16 @@ pub fn back_project(
         .collect();
 
     // 2. Which pixels can be relied on.
-    let z_view = seen.z_view(mesh);
+    let mut z_view = seen.z_view(mesh);
     let edges = depth_edges(&z_view, size);
-    let unreliable = unreliable_pixels(&z_view, &edges, size);
+    drop_unreliable(&mut z_view, &edges, size);
 
     // 3. Those pixels, scattered into the texture.
     let texel_scale = (texture_size - 1) as f32;
     let cosine_min = options.cosine_min();
     let weight_bits = weight_bits(size.pixel_count());
-    let sample = |((pixel, unreliable), color): ((usize, &bool), &[u8; 3])| {
-        if *unreliable {
+    let sample = |((pixel, z), color): ((usize, &f32), &[u8; 3])| {
+        if z.is_nan() {
             return None;
         }
         let [u, v, nx, ny, nz] = interpolate_at(&attributes, &mesh.faces, &seen.visibility, pixel)?;
@@ -78,7 +78,7 @@ pub fn back_project(
         })
     };
     let colors = view.as_chunks::<3>().0;
-    let samples: Vec<Sample> = unreliable.par_iter().enumerate().zip(colors).filter_map(sample).collect();
+    let samples: Vec<Sample> = z_view.par_iter().enumerate().zip(colors).filter_map(sample).collect();
 
     let texels = splat(&samples, texture_size as usize, weight_bits);
     let (texture, cosine) = texels.par_iter().map(|&Mean { color, cosine }| (color, cosine)).unzip();

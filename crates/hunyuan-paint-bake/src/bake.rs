@@ -66,7 +66,11 @@ impl BakeOptions {
         Self { transfer: Transfer::Splat, fill: Fill::Reference, ..Self::default() }
     }
 
-    pub(crate) fn check(&self) -> Result<(), BakeError> {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// If the angle is not 0 to 90 degrees, or the exponent 0.
+    pub fn validate(&self) -> Result<(), BakeError> {
         let Self { view_angle_max_degrees, cosine_exponent, .. } = *self;
         if !(0.0..=90.0).contains(&view_angle_max_degrees) {
             let (option, expected) = ("view_angle_max_degrees", "0 to 90");

@@ -2,27 +2,79 @@
 
 use rayon::prelude::*;
 
-/// Sets every pixel within `radius` columns and rows of a set one: a maximum over squares of 2·radius + 1.
-/// Nothing is set outside the image.
-pub(crate) fn dilate(mask: &[bool], width: usize, radius: usize) -> Vec<bool> {
-    let height = mask.len() / width;
-    let mut wide = vec![false; mask.len()];
-    wide.par_chunks_mut(width).zip(mask.par_chunks(width)).for_each(|(wide, row)| {
-        let mut done = 0;
-        for (column, _) in row.iter().enumerate().filter(|(_, is_set)| **is_set) {
-            let end = (column + radius + 1).min(width);
-            wide[done.max(column.saturating_sub(radius))..end].fill(true);
-            done = end;
+/// A bit for each pixel, in words; each row starts a new word. Bits beyond a row's end are 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BitMask {
+    words: Vec<u64>,
+    width: usize,
+    words_per_row: usize,
+}
+
+impl BitMask {
+    /// Asks for each pixel, counted row by row, whether it is set.
+    pub(crate) fn new(width: usize, height: usize, is_set: impl Fn(usize) -> bool + Sync) -> Self {
+        let words_per_row = width.div_ceil(64);
+        let mut words = vec![0; words_per_row * height];
+        words.par_chunks_mut(words_per_row).enumerate().for_each(|(row, words)| {
+            for (word, first) in words.iter_mut().zip((0..width).step_by(64)) {
+                for column in first..width.min(first + 64) {
+                    *word |= u64::from(is_set(row * width + column)) << (column - first);
+                }
+            }
+        });
+        Self { words, width, words_per_row }
+    }
+
+    /// Sets every pixel within `radius` columns and rows of a set one: a maximum over squares of 2·radius + 1.
+    /// Nothing is set outside the image.
+    pub(crate) fn dilate(&self, radius: usize) -> Self {
+        let words_per_row = self.words_per_row;
+        let mut wide = self.words.clone();
+        wide.par_chunks_mut(words_per_row).for_each_init(Vec::new, |scratch, row| {
+            // Masks that are moved by ever larger steps, as far as what has been covered allows.
+            let mut covered = 0;
+            while covered < radius {
+                let step = (covered + 1).min(radius - covered).min(63);
+                scratch.clear();
+                scratch.extend_from_slice(row);
+                or_shifted(row, scratch, step);
+                covered += step;
+            }
+            if let Some(last) = row.last_mut() {
+                *last &= u64::MAX >> ((64 - self.width % 64) % 64);
+            }
+        });
+        let height = self.words.len() / words_per_row;
+        let mut grown = vec![0; self.words.len()];
+        grown.par_chunks_mut(words_per_row).enumerate().for_each(|(row, grown)| {
+            for near in row.saturating_sub(radius)..(row + radius + 1).min(height) {
+                let wide = &wide[near * words_per_row..(near + 1) * words_per_row];
+                grown.iter_mut().zip(wide).for_each(|(grown, wide)| *grown |= wide);
+            }
+        });
+        Self { words: grown, ..*self }
+    }
+
+    /// Calls for each set pixel of a row with its column.
+    pub(crate) fn for_each_in_row(&self, row: usize, mut visit: impl FnMut(usize)) {
+        let words = &self.words[row * self.words_per_row..(row + 1) * self.words_per_row];
+        for (&word, first) in words.iter().zip((0..).step_by(64)) {
+            let mut left = word;
+            while left != 0 {
+                visit(first + left.trailing_zeros() as usize);
+                left &= left - 1;
+            }
         }
-    });
-    let mut grown = vec![false; mask.len()];
-    grown.par_chunks_mut(width).enumerate().for_each(|(row, grown)| {
-        for near in row.saturating_sub(radius)..(row + radius + 1).min(height) {
-            let wide = &wide[near * width..(near + 1) * width];
-            grown.iter_mut().zip(wide).for_each(|(grown, wide)| *grown |= wide);
-        }
-    });
-    grown
+    }
+}
+
+/// Adds a row's bits, moved by `step` columns to both sides, to `row`; the step is 1 to 63.
+fn or_shifted(row: &mut [u64], source: &[u64], step: usize) {
+    for (i, word) in row.iter_mut().enumerate() {
+        let before = i.checked_sub(1).map_or(0, |i| source[i]);
+        let after = source.get(i + 1).copied().unwrap_or(0);
+        *word |= source[i] << step | before >> (64 - step) | source[i] >> step | after << (64 - step);
+    }
 }
 
 #[cfg(test)]
@@ -31,14 +83,21 @@ mod tests {
 
     #[test]
     fn grows_by_squares_cut_at_the_border() {
-        for (width, height, radius) in [(9, 7, 2), (70, 130, 8), (1, 5, 3), (200, 3, 1), (6, 6, 0)] {
-            let mask: Vec<bool> = (0..width * height).map(|i| i * i % 31 == 2 || i == 0).collect();
-            for (pixel, is_set) in dilate(&mask, width, radius).into_iter().enumerate() {
+        for (width, height, radius) in
+            [(9, 7, 2), (70, 130, 8), (1, 5, 3), (200, 3, 70), (6, 6, 0), (64, 2, 5)]
+        {
+            let is_set = |i: usize| i * i % 31 == 2 || i == 0;
+            let mask = BitMask::new(width, height, is_set);
+            let grown = mask.dilate(radius);
+            let expected = BitMask::new(width, height, |pixel| {
                 let (x, y) = (pixel % width, pixel / width);
                 let near = |i: &usize| (i % width).abs_diff(x) <= radius && (i / width).abs_diff(y) <= radius;
-                let expected = (0..mask.len()).filter(near).any(|i| mask[i]);
-                assert_eq!(is_set, expected, "({x}, {y}) of {width}x{height}");
-            }
+                (0..width * height).filter(near).any(is_set)
+            });
+            assert_eq!(grown, expected, "{width}x{height} by {radius}");
+            let mut columns = Vec::new();
+            mask.for_each_in_row(0, |column| columns.push(column));
+            assert_eq!(columns, (0..width).filter(|&i| is_set(i)).collect::<Vec<_>>());
         }
     }
 }

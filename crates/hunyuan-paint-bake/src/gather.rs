@@ -38,7 +38,7 @@ pub fn gather(
 ) -> Result<BakedTexture, BakeError> {
     check::mesh(mesh)?;
     check::charts(charts)?;
-    options.check()?;
+    options.validate()?;
     check::length("depths", views.len(), depths.len())?;
     for (view, (BakeView { weight, image, .. }, depth)) in views.iter().zip(depths).enumerate() {
         check::weight(view, *weight)?;

@@ -57,7 +57,7 @@ impl TrustMerge {
     /// # Errors
     /// If the size is not 1 to [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT), or an option is out of range.
     pub fn new(texture_size: u32, options: &BakeOptions) -> Result<Self, BakeError> {
-        options.check()?;
+        options.validate()?;
         let texel_count = check::size("texture", texture_size, texture_size)?.pixel_count();
         let exponent = options.cosine_exponent;
         Ok(Self { sums: vec![([0.0; 3], 0.0); texel_count], texture_size, exponent })

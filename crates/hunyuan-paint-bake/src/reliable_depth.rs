@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::{
     BakeError, check,
     condition_maps::to_byte,
-    dilate::dilate,
+    dilate::BitMask,
     view::{View, depth_bounds, normalize_depth},
 };
 
@@ -46,12 +46,7 @@ impl ReliableDepth {
         let size = view.visibility.size();
         let mut z_view = view.z_view(mesh);
         let edges = depth_edges(&z_view, size);
-        let unreliable = unreliable_pixels(&z_view, &edges, size);
-        z_view.par_iter_mut().zip(&unreliable).with_min_len(1 << 14).for_each(|(z, unreliable)| {
-            if *unreliable {
-                *z = f32::NAN;
-            }
-        });
+        drop_unreliable(&mut z_view, &edges, size);
         Self { z_view, size }
     }
 }
@@ -69,13 +64,15 @@ pub(crate) fn depth_edges(z_view: &[f32], size: Size) -> GrayImage {
     canny(&depth, low, high)
 }
 
-/// Background and depth edges, with a margin around both.
-pub(crate) fn unreliable_pixels(z_view: &[f32], edges: &GrayImage, size: Size) -> Vec<bool> {
-    let unreliable: Vec<bool> = (z_view.par_iter().zip(edges.as_raw()))
-        .with_min_len(1 << 14)
-        .map(|(z, edge)| z.is_nan() || *edge != 0)
-        .collect();
-    dilate(&unreliable, size.width as usize, margin(size) as usize)
+/// Puts NaN at depth edges, and in a margin around them and the background.
+pub(crate) fn drop_unreliable(z_view: &mut [f32], edges: &GrayImage, size: Size) {
+    let edges = edges.as_raw();
+    let (width, height) = (size.width as usize, size.height as usize);
+    let is_unreliable = |pixel: usize| z_view[pixel].is_nan() || edges[pixel] != 0;
+    let unreliable = BitMask::new(width, height, is_unreliable).dilate(margin(size) as usize);
+    z_view.par_chunks_mut(width).enumerate().for_each(|(row, z_view)| {
+        unreliable.for_each_in_row(row, |column| z_view[column] = f32::NAN);
+    });
 }
 
 /// How many pixels beside an edge are left out.

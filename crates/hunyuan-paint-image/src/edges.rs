@@ -1,5 +1,7 @@
 //! OpenCV's `Canny` and 3x3 `erode`, byte for byte.
 
+use std::ops::Range;
+
 use image::GrayImage;
 use rayon::prelude::*;
 
@@ -32,7 +34,7 @@ pub fn canny(image: &GrayImage, low: u16, high: u16) -> GrayImage {
     let stride = width + 2;
     let mut map = vec![NOT_EDGE; stride * (height + 2)];
     map.par_chunks_mut(stride).skip(1).take(height).enumerate().for_each(|(y, row)| {
-        for x in 0..width {
+        for x in gradients.columns[y].clone() {
             row[x + 1] = match gradients.magnitude_if_ridge(x, y, low) {
                 Some(magnitude) if magnitude > high => EDGE,
                 Some(_) => WEAK,
@@ -41,7 +43,12 @@ pub fn canny(image: &GrayImage, low: u16, high: u16) -> GrayImage {
         }
     });
 
-    let mut to_visit: Vec<usize> = (0..map.len()).filter(|&i| map[i] == EDGE).collect();
+    let mut to_visit: Vec<usize> = (map.par_chunks(stride).enumerate())
+        .flat_map_iter(|(row, classes)| {
+            let is_edge = |(_, class): &(usize, &u8)| **class == EDGE;
+            (row * stride..).zip(classes).filter(is_edge).map(|(i, _)| i)
+        })
+        .collect();
     while let Some(i) = to_visit.pop() {
         for row in [i - stride, i, i + stride] {
             for neighbor in [row - 1, row, row + 1] {
@@ -54,17 +61,19 @@ pub fn canny(image: &GrayImage, low: u16, high: u16) -> GrayImage {
     }
 
     let mut edges = GrayImage::new(image.width(), image.height());
-    for (row, map_row) in edges.chunks_exact_mut(width).zip(map.chunks_exact(stride).skip(1)) {
+    edges.par_chunks_mut(width).zip(map.par_chunks(stride).skip(1)).for_each(|(row, map_row)| {
         for (pixel, &class) in row.iter_mut().zip(&map_row[1..]) {
             *pixel = if class == EDGE { EDGE } else { 0 };
         }
-    }
+    });
     edges
 }
 
 /// Sobel's derivatives, and their L1 norm within a frame of zeros.
 struct Gradients {
     width: usize,
+    /// In each row the columns that may have a gradient: where nothing but zeros lies around, there is none.
+    columns: Vec<Range<usize>>,
     derivatives: Vec<[i16; 2]>,
     magnitudes: Vec<u16>,
 }
@@ -72,6 +81,8 @@ struct Gradients {
 impl Gradients {
     fn sobel(pixels: &[u8], width: usize, height: usize) -> Self {
         let stride = width + 2;
+        let columns = columns_beside_content(pixels, width, height);
+        // Zeros come without work; most of the background is never touched.
         let mut derivatives = vec![[0; 2]; width * height];
         let mut magnitudes = vec![0; stride * (height + 2)];
         let rows = derivatives.par_chunks_mut(width);
@@ -81,8 +92,9 @@ impl Gradients {
         rows.zip(magnitude_rows).enumerate().for_each_init(
             scratch,
             |(smooth, difference), (y, (row, magnitude_row))| {
+                let columns = columns[y].clone();
                 let [above, here, below] = neighbor_rows(pixels, width, y);
-                for x in 0..width {
+                for x in columns.start.saturating_sub(1)..(columns.end + 1).min(width) {
                     let (above, here, below) = (i16::from(above[x]), i16::from(here[x]), i16::from(below[x]));
                     smooth[x + 1] = above + 2 * here + below;
                     difference[x + 1] = below - above;
@@ -90,8 +102,9 @@ impl Gradients {
                 for line in [&mut *smooth, &mut *difference] {
                     (line[0], line[width + 1]) = (line[1], line[width]);
                 }
-                let magnitude_row = &mut magnitude_row[1..=width];
-                for (x, (derivatives, magnitude)) in row.iter_mut().zip(magnitude_row).enumerate() {
+                let row = &mut row[columns.clone()];
+                let magnitude_row = &mut magnitude_row[columns.start + 1..=columns.end];
+                for (x, (derivatives, magnitude)) in columns.zip(row.iter_mut().zip(magnitude_row)) {
                     let dx = smooth[x + 2] - smooth[x];
                     let dy = difference[x] + 2 * difference[x + 1] + difference[x + 2];
                     *derivatives = [dx, dy];
@@ -99,7 +112,7 @@ impl Gradients {
                 }
             },
         );
-        Self { width, derivatives, magnitudes }
+        Self { width, columns, derivatives, magnitudes }
     }
 
     /// The magnitude at a pixel, if it is above `low` and the largest along the gradient. Of two equal
@@ -130,6 +143,23 @@ impl Gradients {
         };
         is_ridge.then_some(magnitude)
     }
+}
+
+/// For each row the columns from the first to the last that is not 0 there or in the rows beside it, and one more on
+/// either side.
+fn columns_beside_content(pixels: &[u8], width: usize, height: usize) -> Vec<Range<usize>> {
+    let content: Vec<Range<usize>> = (pixels.par_chunks(width))
+        .map(|row| match row.iter().position(|&pixel| pixel != 0) {
+            None => 0..0,
+            Some(first) => first..row.iter().rposition(|&pixel| pixel != 0).map_or(first, |last| last + 1),
+        })
+        .collect();
+    let beside = |y: usize| {
+        let rows = content[y.saturating_sub(1)..(y + 2).min(height)].iter().filter(|row| !row.is_empty());
+        let all = rows.cloned().reduce(|a, b| a.start.min(b.start)..a.end.max(b.end));
+        all.map_or(0..0, |columns| columns.start.saturating_sub(1)..(columns.end + 1).min(width))
+    };
+    (0..height).map(beside).collect()
 }
 
 /// The least value of each pixel and its eight neighbours; what lies outside the image does not count.

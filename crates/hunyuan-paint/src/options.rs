@@ -1,12 +1,12 @@
 use std::{fmt, str::FromStr};
 
-use hunyuan_paint_bake::BakeOptions;
+use hunyuan_paint_bake::{AutomaticViews, BakeOptions};
 use hunyuan_paint_image::MAX_SIDE;
 use hunyuan_paint_mesh::{CameraView, DEFAULT_VIEWS, UvMode, validate_views};
 use hunyuan_paint_models::pipelines::{InstructPix2PixOptions, MultiviewOptions};
 use hunyuan_paint_scheduler::random::GeneratorKind;
 
-use crate::PaintError;
+use crate::{PaintError, stages::Surface};
 
 /// Which of the published paint models.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -84,8 +84,12 @@ pub struct PaintOptions {
     pub seed: u64,
     /// Where random numbers come from: `Philox`, or one of PyTorch's to repeat a run made in Python.
     pub generator: GeneratorKind,
-    /// Cameras and their weights in the texture, the important ones first.
+    /// Cameras and their weights in the texture, the important ones first. The model is given the nearest of the 44
+    /// places that it was trained on.
     pub views: Vec<CameraView>,
+    /// Whether cameras are added for what these do not see, and how many. The cost of the views grows with the
+    /// square of their number.
+    pub automatic_views: Option<AutomaticViews>,
     /// How the reference images lose their light and shadow; `None` takes them as they are.
     pub delight: Option<DelightOptions>,
     /// Scheduler, steps and guidance of the views; `None` takes those of the pipeline's variant.
@@ -108,6 +112,7 @@ impl Default for PaintOptions {
             seed: 0,
             generator: GeneratorKind::default(),
             views: DEFAULT_VIEWS.to_vec(),
+            automatic_views: None,
             delight: Some(DelightOptions::default()),
             multiview: None,
             view_size: None,
@@ -123,7 +128,8 @@ impl PaintOptions {
     /// Checks what can be checked before any work is done.
     ///
     /// # Errors
-    /// If a size is 0 or beyond 16,384, a number of steps 0, a guidance not finite, or the camera list not one.
+    /// If a size is 0 or beyond 16,384, a number of steps 0, a guidance not finite, an option of baking or of
+    /// automatic views out of range, or the camera list not one.
     pub fn validate(&self) -> Result<(), PaintError> {
         check_size("render_size", self.render_size)?;
         check_size("texture_size", self.texture_size)?;
@@ -140,7 +146,22 @@ impl PaintOptions {
                 return Err(PaintError::option("guidance_scale", "a finite number", denoise.guidance_scale));
             }
         }
+        self.bake.validate()?;
+        if let Some(automatic) = &self.automatic_views {
+            automatic.validate()?;
+        }
         Ok(validate_views(&self.views)?)
+    }
+
+    /// The cameras for a surface: those of the options, and those that are added for it.
+    ///
+    /// # Errors
+    /// If an option is out of range.
+    pub fn choose_views(&self, surface: &Surface) -> Result<Vec<CameraView>, PaintError> {
+        Ok(match &self.automatic_views {
+            Some(automatic) => automatic.choose(&surface.paint_mesh, &self.views, &self.bake)?,
+            None => self.views.clone(),
+        })
     }
 }
 

@@ -103,14 +103,15 @@ impl PaintPipeline {
         if images.is_empty() {
             return Err(PaintError::option("images", "at least one", 0));
         }
-        let PaintOptions { views, render_size, texture_size, .. } = options;
+        let PaintOptions { render_size, texture_size, .. } = options;
         let view_size = options.view_size.unwrap_or(self.native_view_size());
 
         let surface = prepare_surface(mesh, options.uv, *texture_size, on_progress)?;
-        let conditions = render_conditions(&surface, views, *render_size, view_size, on_progress)?;
+        let views = options.choose_views(&surface)?;
+        let conditions = render_conditions(&surface, &views, *render_size, view_size, on_progress)?;
         let references = self.prepare_references(images, options, on_progress)?;
         let painted = self.paint_views(&references, &conditions, options, on_progress)?;
-        let to_bake = PaintedViews { views, images: &painted, depths: &conditions.depths };
+        let to_bake = PaintedViews { views: &views, images: &painted, depths: &conditions.depths };
         let textured =
             bake_views(&surface, &to_bake, *render_size, *texture_size, &options.bake, on_progress)?;
         Ok(Painting { textured, references, conditions, views: painted })
@@ -163,7 +164,8 @@ impl PaintPipeline {
         Ok(self.delight.as_ref().ok_or_else(missing)?)
     }
 
-    /// Paints one view for each camera of the options, of the size of the condition maps.
+    /// Paints one view for each camera of the conditions, of the size of the maps. The model knows 44 places for a
+    /// camera; each camera is given the nearest of them (see [`view_index`]).
     ///
     /// # Errors
     /// If a number, a size or an option does not fit, or the callback cancels.
@@ -184,7 +186,7 @@ impl PaintPipeline {
             references: &references,
             normal_maps: &conditions.normal_maps,
             position_maps: &conditions.position_maps,
-            view_indices: &view_indices(&options.views),
+            view_indices: &view_indices(&conditions.views),
         };
         let denoise = options.multiview.clone().unwrap_or_else(|| self.variant.multiview_options());
         let (mut posterior_generator, mut generator) = generators(options.generator, options.seed);

@@ -67,6 +67,8 @@ fn unwrapped_fraction(progress: UnwrapProgress) -> f32 {
 /// What the cameras see of the geometry: the conditions of the paint model.
 #[derive(Clone, Debug)]
 pub struct Conditions {
+    /// The cameras, with their weights in the texture.
+    pub views: Vec<CameraView>,
     /// One for each camera; see [`ConditionMaps`](hunyuan_paint_bake::ConditionMaps).
     pub normal_maps: Vec<RgbImage>,
     /// Likewise.
@@ -89,8 +91,12 @@ pub fn render_conditions(
     check_size("render_size", render_size)?;
     check_size("view_size", view_size)?;
     validate_views(views)?;
-    let mut conditions =
-        Conditions { normal_maps: Vec::new(), position_maps: Vec::new(), depths: Vec::new() };
+    let mut conditions = Conditions {
+        views: views.to_vec(),
+        normal_maps: Vec::new(),
+        position_maps: Vec::new(),
+        depths: Vec::new(),
+    };
     let renderer = ViewRenderer::new(&surface.paint_mesh)?;
     for (i, view) in views.iter().enumerate() {
         report(on_progress, &Progress::new(Stage::Conditions, i as f32 / views.len() as f32))?;

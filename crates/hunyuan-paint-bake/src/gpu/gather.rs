@@ -52,7 +52,7 @@ impl GpuBaker {
     ) -> Result<BakedTexture, BakeError> {
         check::mesh(mesh)?;
         check::views(views)?;
-        options.check()?;
+        options.validate()?;
         let texel_count = check::size("texture", texture_size, texture_size)?.pixel_count() as u32;
         for view in views {
             let size = view_size(view, depth_size);

@@ -43,7 +43,7 @@ impl GpuBaker {
     ) -> Result<PaintedTexture, BakeError> {
         check::mesh(mesh)?;
         check::views(views)?;
-        options.check()?;
+        options.validate()?;
         let texel_count = check::size("texture", texture_size, texture_size)?.pixel_count() as u32;
         let texel_bytes = u64::from(texel_count) * 16;
 

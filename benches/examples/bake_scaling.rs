@@ -1,0 +1,151 @@
+//! How the time and memory of baking grow with the mesh and the texture.
+//!
+//! `cargo run --release -p hunyuan-paint-benches --example bake_scaling -- [--faces 62000 ...] [--texture-size 1024 ...]`
+//!
+//! A bumpy torus, whose UVs are its two angles, so that nothing is unwrapped. Each bake has a process of its own, and
+//! the peak memory is that process': Linux only, 0 elsewhere. Views are 2048². At the end there is the least-squares
+//! fit time = a + b · faces + c · texels.
+
+#![expect(clippy::print_stdout, reason = "the table is this program's output")]
+
+use std::{error::Error, f32::consts::TAU, ops::ControlFlow, process::Command, time::Instant};
+
+use clap::Parser;
+use glam::{Vec2, Vec3};
+use hunyuan_paint_bake::{BakeOptions, BakeView, bake};
+use hunyuan_paint_benches::{
+    fit::{Fit, linear_fit},
+    quality::{
+        color::patchwork,
+        modes,
+        render::{Frame, Picture, Place},
+    },
+};
+use hunyuan_paint_mesh::{DEFAULT_VIEWS, Mesh, PaintMesh, UnwrapOptions, UvMode, prepare_uvs};
+
+/// Pixels a side of the views.
+const VIEW_SIZE: u32 = 2048;
+
+/// How the time and memory of baking grow.
+#[derive(Parser)]
+struct Arguments {
+    /// Numbers of faces; about.
+    #[arg(long, num_args = 1.., default_values_t = [62_500, 125_000, 250_000, 500_000, 1_000_000])]
+    faces: Vec<u32>,
+    /// Sides of the texture in texels.
+    #[arg(long, num_args = 1.., default_values_t = [1024, 2048, 4096, 8192])]
+    texture_size: Vec<u32>,
+    /// Ways of baking; all if not given.
+    #[arg(long, num_args = 1..)]
+    mode: Vec<String>,
+    /// Bakes once, and prints faces, seconds and MiB. For the processes that this program starts.
+    #[arg(long, hide = true)]
+    once: bool,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    let modes: Vec<(&str, BakeOptions)> = modes()
+        .into_iter()
+        .filter(|(mode, _)| arguments.mode.is_empty() || arguments.mode.iter().any(|name| name == mode))
+        .collect();
+    if arguments.once {
+        for &faces in &arguments.faces {
+            for &texture_size in &arguments.texture_size {
+                for (_, options) in &modes {
+                    bake_once(faces, texture_size, options)?;
+                }
+            }
+        }
+        return Ok(());
+    }
+    for (mode, _) in modes {
+        println!("{mode}\n\n| Faces | Texture | s | MiB |\n|--:|--:|--:|--:|");
+        let mut runs = Vec::new();
+        for &faces in &arguments.faces {
+            for &texture_size in &arguments.texture_size {
+                let [faces, seconds, memory] = in_a_process(mode, faces, texture_size)?;
+                println!("| {faces} | {texture_size} | {seconds:.2} | {memory:.0} |");
+                runs.push(([faces, f64::from(texture_size).powi(2)], seconds));
+            }
+        }
+        if let Some(Fit { coefficients: [a, b, c], r_squared }) = linear_fit(&runs) {
+            println!(
+                "\ntime = {a:.2} s + {:.2} s per million faces + {:.3} s per million texels, R² = {r_squared:.3}\n",
+                b * 1e6,
+                c * 1e6
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Faces, seconds and MiB of one bake.
+fn in_a_process(mode: &str, faces: u32, texture_size: u32) -> Result<[f64; 3], Box<dyn Error>> {
+    let (faces, texture_size) = (faces.to_string(), texture_size.to_string());
+    let output = Command::new(std::env::current_exe()?)
+        .args(["--once", "--mode", mode, "--faces", &faces, "--texture-size", &texture_size])
+        .output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into());
+    }
+    let line = String::from_utf8(output.stdout)?;
+    let numbers = line.split_whitespace().map(str::parse).collect::<Result<Vec<f64>, _>>()?;
+    numbers.try_into().map_err(|_| format!("expected three numbers, found {line:?}").into())
+}
+
+fn bake_once(faces: u32, texture_size: u32, options: &BakeOptions) -> Result<(), Box<dyn Error>> {
+    let go_on = |_| ControlFlow::Continue(());
+    let prepared = prepare_uvs(&torus(faces), UvMode::Keep, &UnwrapOptions::new(texture_size), go_on)?;
+    let mesh = PaintMesh::new(&prepared.mesh)?;
+    let frame = Frame::view(VIEW_SIZE, VIEW_SIZE, 1);
+    let color_at = |place: Place| patchwork(place.position);
+    let images = (DEFAULT_VIEWS.iter())
+        .map(|view| Ok(Picture::new(&mesh, &view.camera, &frame, color_at)?.on_white()))
+        .collect::<Result<Vec<_>, Box<dyn Error>>>()?;
+    let views: Vec<BakeView<'_>> = (DEFAULT_VIEWS.iter().zip(&images))
+        .map(|(view, image)| BakeView { camera: view.camera, weight: view.weight, image })
+        .collect();
+    // From here on, the peak is that of baking; where the system does not know how, that of all.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    let start = Instant::now();
+    bake(&mesh, &views, texture_size, options, &mut |_| ControlFlow::Continue(()))?;
+    let seconds = start.elapsed().as_secs_f64();
+    println!("{} {seconds} {}", mesh.faces.len(), peak_memory_mib().unwrap_or(0.0));
+    Ok(())
+}
+
+/// The most memory that this process has had.
+fn peak_memory_mib() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024.0)
+}
+
+/// A torus with bumps, twice as many quads around as through, and a texture that it fills.
+fn torus(face_count: u32) -> Mesh {
+    let rings = (face_count as f32 / 4.0).sqrt().round().max(3.0) as u32;
+    let around = 2 * rings;
+    let point = |uv: Vec2| {
+        let [turn, through] = (uv * TAU).to_array();
+        let radius = 0.4 * (1.0 + 0.12 * (9.0 * turn).sin() * (6.0 * through).sin());
+        let from_axis = 1.0 + radius * through.cos();
+        Vec3::new(from_axis * turn.cos(), radius * through.sin(), from_axis * turn.sin())
+    };
+    let uvs: Vec<Vec2> = (0..=around)
+        .flat_map(|i| (0..=rings).map(move |j| Vec2::new(i as f32 / around as f32, j as f32 / rings as f32)))
+        .collect();
+    let faces = (0..around).flat_map(|i| {
+        (0..rings).flat_map(move |j| {
+            let (a, b) = (i * (rings + 1) + j, (i + 1) * (rings + 1) + j);
+            [[a, a + 1, b], [a + 1, b + 1, b]]
+        })
+    });
+    Mesh {
+        positions: uvs.iter().map(|uv| point(*uv)).collect(),
+        faces: faces.collect(),
+        uvs: Some(uvs),
+        normals: None,
+    }
+}

@@ -1,0 +1,73 @@
+//! How well baking gets back what is known: objects whose colour is known at every point are seen by the default
+//! cameras, baked, and compared with the truth.
+//!
+//! 1. [`shapes`]: the objects
+//! 2. [`color`]: their colour, a function of the place alone
+//! 3. [`render`]: pictures of them, by that function or with a texture
+//! 4. [`Subject`]: all that is known of one object: texels, seams, pictures from other cameras
+//! 5. [`Figures`]: a texture compared with that
+//! 6. [`report`]: the table and the contact sheets
+//!
+//! Colours are sRGB bytes, 0 to 255, never linear. A texture is looked up as viewers do it: texel centres lie at
+//! half numbers, (column + 0.5) / size, row 0 at the top.
+
+pub mod color;
+mod figures;
+pub mod render;
+pub mod report;
+mod seams;
+pub mod shapes;
+mod sight;
+mod subject;
+mod texture;
+
+use std::ops::ControlFlow;
+
+use hunyuan_paint_bake::{BakeError, BakeOptions, BakeView, BakedTexture, bake};
+use hunyuan_paint_image::resize_bicubic_rgb;
+use hunyuan_paint_mesh::{DEFAULT_VIEWS, PaintMesh};
+use image::RgbImage;
+
+pub use self::{
+    figures::{Figures, SquaredError},
+    subject::Subject,
+    texture::{MIP_LEVELS, Texture},
+};
+
+/// The ways of baking that are compared.
+pub fn modes() -> Vec<(&'static str, BakeOptions)> {
+    vec![("Reference", BakeOptions::default())]
+}
+
+/// The sizes at which all is done, in pixels or texels a side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Views, as the network paints them.
+    pub view: u32,
+    /// Views as they are projected.
+    pub render: u32,
+    /// The texture.
+    pub texture: u32,
+    /// The pictures from other cameras.
+    pub picture: u32,
+}
+
+/// Makes a texture of what the default cameras see, by the pipeline's own path: the views are scaled to
+/// `sizes.render`, then projected.
+///
+/// # Errors
+/// If a size is out of range, or nothing can be baked.
+pub fn bake_views(
+    mesh: &PaintMesh,
+    views: &[RgbImage],
+    sizes: &Sizes,
+    options: &BakeOptions,
+) -> Result<BakedTexture, BakeError> {
+    let images = (views.iter())
+        .map(|image| resize_bicubic_rgb(image, sizes.render, sizes.render))
+        .collect::<Result<Vec<_>, _>>()?;
+    let views: Vec<BakeView<'_>> = (DEFAULT_VIEWS.iter().zip(&images))
+        .map(|(view, image)| BakeView { camera: view.camera, weight: view.weight, image })
+        .collect();
+    bake(mesh, &views, sizes.texture, options, &mut |_| ControlFlow::Continue(()))
+}
