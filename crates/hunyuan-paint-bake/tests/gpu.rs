@@ -348,6 +348,14 @@ fn wrong_input_is_an_error() -> Outcome {
     let small_view = BakeView { image: &small_image, ..view };
     let too_large = block_on(small.project_and_merge(&mesh, &[small_view], 64, &options));
     assert!(matches!(too_large, Err(BakeError::TooLargeForGpu { found: 65_536, limit: 50_000, .. })));
+    let too_large = block_on(small.gather(&mesh, &[small_view], None, 100, &options));
+    assert!(matches!(too_large, Err(BakeError::TooLargeForGpu { found: 120_000, limit: 50_000, .. })));
+    let too_large = block_on(small.canny(&GrayImage::new(200, 100), 1, 2));
+    assert!(matches!(too_large, Err(BakeError::TooLargeForGpu { found: 80_000, limit: 50_000, .. })));
+    let short = ReliableDepth { z_view: vec![0.0; 3], size: Size::square(2) };
+    let with_short = BakeView { depth: Some(&short), ..small_view };
+    let bad = block_on(small.gather(&mesh, &[small_view, with_short], None, 8, &options));
+    assert!(matches!(bad, Err(BakeError::BufferLength { buffer: "depth", expected: 4, found: 3 })));
     // What was planned before the error is forgotten.
     let fits = block_on(small.project_and_merge(&mesh, &[small_view], 16, &options))?;
     assert_eq!(fits, on_the_cpu(&mesh, &[small_view], 16, &options)?);

@@ -58,6 +58,7 @@ impl GpuBaker {
         let charts = GpuRasterizer::new(device, texture::OPTIONS).await?;
         Ok(Self { device: device.clone(), views, charts, work: Work::new(device).await? })
     }
+
     /// Plans something, and has the device do it.
     async fn submit<T>(
         &mut self,
