@@ -44,6 +44,12 @@ fn add_sample(column: u32, row: u32, weight: u32, color: vec3<u32>, cosine: u32)
     add(place + 8u, wide_product(weight, cosine));
 }
 
+// A fraction of 1 in steps of 1 / one. What is not 0 or 1 does not become it.
+fn quantized(fraction: f32, one: u32) -> u32 {
+    let steps = u32(rounded(fraction * f32(one)) + 0.5);
+    return clamp(steps, select(0u, 1u, fraction > 0.0), one - select(0u, 1u, fraction < 1.0));
+}
+
 fn cosine_to_camera(normal: vec3<f32>) -> f32 {
     let xy = rounded(rounded(normal.x * normal.x) + rounded(normal.y * normal.y));
     let length = square_root(rounded(xy + rounded(normal.z * normal.z)));
@@ -79,8 +85,8 @@ fn splat(
     let column = min(u32(u), last);
     let row = min(u32(v), last);
     let one = 1u << params.weight_bits;
-    let right = u32(rounded((u - f32(column)) * f32(one)) + 0.5);
-    let lower = u32(rounded((v - f32(row)) * f32(one)) + 0.5);
+    let right = quantized(rounded(u - f32(column)), one);
+    let lower = quantized(rounded(v - f32(row)), one);
 
     let normal = vec3<f32>(attributes[first + 2u], attributes[first + 3u], attributes[first + 4u]);
     let cosine = quantized_cosine(cosine_to_camera(normal));

@@ -29,11 +29,18 @@ impl Sample {
         weight_bits: u32,
     ) -> Self {
         let texel = place.map(|place| (place as u32).min(texture_size.saturating_sub(2)));
-        let one = (1 << weight_bits) as f32;
-        // The difference and the product are exact.
-        let fractions: [u16; 2] = std::array::from_fn(|i| ((place[i] - texel[i] as f32) * one + 0.5) as u16);
+        let fractions = std::array::from_fn(|i| quantized(place[i] - texel[i] as f32, weight_bits));
         Self { texel: texel.map(|texel| texel as u16), fractions, color, cosine }
     }
+}
+
+/// A fraction of 1 in steps of 2^-bits. What is not 0 or 1 does not become it: every texel that a sample touches keeps
+/// something of it.
+fn quantized(fraction: f32, bits: u32) -> u16 {
+    let one = 1 << bits;
+    // The product is exact.
+    let rounded = (fraction * one as f32 + 0.5) as u16;
+    rounded.clamp(u16::from(fraction > 0.0), one - u16::from(fraction < 1.0))
 }
 
 /// How many bits a sample's weight has in each direction, at most 13: so few that sums over all pixels of a view, of
@@ -178,6 +185,18 @@ mod tests {
     fn the_far_corner_and_the_smallest_texture_are_in_reach() {
         assert_eq!(splat(&[sample([2.0, 2.0], 255, 3)], 3, BITS)[8].color[0], 1.0);
         assert_eq!(splat(&[sample([0.0, 0.0], 255, 1)], 1, BITS)[0].color[0], 1.0);
+    }
+
+    fn reds(texture: &[Mean]) -> Vec<f32> {
+        texture.iter().map(|mean| mean.color[0]).collect()
+    }
+
+    #[test]
+    fn the_least_touch_counts() {
+        let texture = splat(&[sample([1e-9, 0.999_999_94], 255, 2)], 2, BITS);
+        assert_eq!(reds(&texture), [1.0; 4]);
+        let texture = splat(&[sample([0.0, 1.0], 255, 2)], 2, BITS);
+        assert_eq!(reds(&texture), [0.0, 0.0, 1.0, 0.0]);
     }
 
     #[test]
