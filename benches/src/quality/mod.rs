@@ -23,7 +23,7 @@ mod texture;
 
 use std::ops::ControlFlow;
 
-use hunyuan_paint_bake::{BakeError, BakeOptions, BakeView, BakedTexture, bake};
+use hunyuan_paint_bake::{BakeError, BakeOptions, BakeView, BakedTexture, Fill, ReliableDepth, Transfer, bake};
 use hunyuan_paint_image::resize_bicubic_rgb;
 use hunyuan_paint_mesh::{DEFAULT_VIEWS, PaintMesh};
 use image::RgbImage;
@@ -36,7 +36,14 @@ pub use self::{
 
 /// The ways of baking that are compared.
 pub fn modes() -> Vec<(&'static str, BakeOptions)> {
-    vec![("Reference", BakeOptions::default())]
+    let gather_only = BakeOptions { fill: Fill::Reference, ..BakeOptions::default() };
+    let surface_only = BakeOptions { fill: Fill::Surface, ..BakeOptions::reference() };
+    vec![
+        ("Reference", BakeOptions::reference()),
+        ("Splat + Surface", surface_only),
+        ("Gather + Reference", gather_only),
+        ("Surface", BakeOptions::default()),
+    ]
 }
 
 /// The sizes at which all is done, in pixels or texels a side.
@@ -52,8 +59,8 @@ pub struct Sizes {
     pub picture: u32,
 }
 
-/// Makes a texture of what the default cameras see, by the pipeline's own path: the views are scaled to
-/// `sizes.render`, then projected.
+/// Makes a texture of what the default cameras see, by the pipeline's own path: the views are projected, or their
+/// depth is drawn, at `sizes.render`.
 ///
 /// # Errors
 /// If a size is out of range, or nothing can be baked.
@@ -63,11 +70,26 @@ pub fn bake_views(
     sizes: &Sizes,
     options: &BakeOptions,
 ) -> Result<BakedTexture, BakeError> {
-    let images = (views.iter())
-        .map(|image| resize_bicubic_rgb(image, sizes.render, sizes.render))
-        .collect::<Result<Vec<_>, _>>()?;
-    let views: Vec<BakeView<'_>> = (DEFAULT_VIEWS.iter().zip(&images))
-        .map(|(view, image)| BakeView { camera: view.camera, weight: view.weight, image })
+    let cameras = DEFAULT_VIEWS.iter();
+    let mut images = views.to_vec();
+    let mut depths = Vec::new();
+    match options.transfer {
+        Transfer::Splat => {
+            for image in &mut images {
+                *image = resize_bicubic_rgb(image, sizes.render, sizes.render)?;
+            }
+        }
+        Transfer::Gather => {
+            for view in cameras.clone() {
+                depths.push(ReliableDepth::render(mesh, &view.camera, sizes.render, sizes.render)?);
+            }
+        }
+    }
+    let views: Vec<BakeView<'_>> = (cameras.zip(&images).enumerate())
+        .map(|(i, (view, image))| BakeView {
+            depth: depths.get(i),
+            ..BakeView::new(view.camera, view.weight, image)
+        })
         .collect();
     bake(mesh, &views, sizes.texture, options, &mut |_| ControlFlow::Continue(()))
 }

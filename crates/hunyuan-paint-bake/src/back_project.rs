@@ -58,7 +58,7 @@ pub fn back_project(
 
     // 2. Which pixels can be relied on.
     let mut z_view = seen.z_view(mesh);
-    let edges = depth_edges(&z_view, size);
+    let edges = depth_edges(&z_view, size, 0.0);
     drop_unreliable(&mut z_view, &edges, size);
 
     // 3. Those pixels, scattered into the texture.

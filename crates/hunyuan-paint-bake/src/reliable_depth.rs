@@ -16,6 +16,10 @@ use crate::{
 /// Canny's thresholds for steps in the depth map.
 pub(crate) const DEPTH_EDGE_THRESHOLDS: [u16; 2] = [30, 80];
 
+/// Depths are told apart as if they were spread over at least so much; paint-space units. The original spreads them
+/// over what the view happens to show: of a flat side that is its rounding errors, and all of it would be edges.
+const DEPTH_RANGE_MIN: f32 = 0.05;
+
 /// A view this many pixels wide loses one pixel beside each depth edge and outline; a larger one more.
 const PIXELS_PER_MARGIN: u32 = 256;
 
@@ -32,7 +36,7 @@ pub struct ReliableDepth {
 }
 
 impl ReliableDepth {
-    /// Draws the mesh as the camera sees it.
+    /// Draws the mesh as the camera sees it. A depth edge is where Canny's detector finds one in the depth as a byte.
     ///
     /// # Errors
     /// If the mesh is empty or inconsistent, or the view is not 1 to [`Size::LIMIT`] pixels a side.
@@ -45,15 +49,16 @@ impl ReliableDepth {
     pub(crate) fn of(view: &View, mesh: &PaintMesh) -> Self {
         let size = view.visibility.size();
         let mut z_view = view.z_view(mesh);
-        let edges = depth_edges(&z_view, size);
+        let edges = depth_edges(&z_view, size, DEPTH_RANGE_MIN);
         drop_unreliable(&mut z_view, &edges, size);
         Self { z_view, size }
     }
 }
 
 /// Edges in the depth map: 255 on them, 0 elsewhere.
-pub(crate) fn depth_edges(z_view: &[f32], size: Size) -> GrayImage {
-    let bounds = depth_bounds(z_view);
+pub(crate) fn depth_edges(z_view: &[f32], size: Size, range_min: f32) -> GrayImage {
+    let [min, max] = depth_bounds(z_view);
+    let bounds = [min, max.max(min + range_min)];
     let mut depth = GrayImage::new(size.width, size.height);
     depth
         .par_iter_mut()
