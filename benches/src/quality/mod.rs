@@ -23,7 +23,9 @@ mod texture;
 
 use std::ops::ControlFlow;
 
-use hunyuan_paint_bake::{BakeError, BakeOptions, BakeView, BakedTexture, Fill, ReliableDepth, Transfer, bake};
+use hunyuan_paint_bake::{
+    BakeError, BakeOptions, BakeView, BakedTexture, Fill, ReliableDepth, Transfer, bake,
+};
 use hunyuan_paint_image::resize_bicubic_rgb;
 use hunyuan_paint_mesh::{DEFAULT_VIEWS, PaintMesh};
 use image::RgbImage;

@@ -3,6 +3,8 @@
 
 struct Params {
     pixel_count: u32,
+    // Depths are spread over at least so much.
+    range_min: f32,
     zero: u32,
 }
 
@@ -24,7 +26,8 @@ fn depth_bytes(
     var byte = 0u;
     if depth[pixel] != NO_DEPTH {
         let farthest = bitcast<f32>(unordered(~depth_range[0]));
-        let range = rounded(bitcast<f32>(unordered(depth_range[1])) - farthest);
+        let nearest = max(bitcast<f32>(unordered(depth_range[1])), rounded(farthest + params.range_min));
+        let range = rounded(nearest - farthest);
         if range != 0.0 {
             byte = to_byte(divide(rounded(bitcast<f32>(depth[pixel]) - farthest), range));
         }

@@ -18,7 +18,7 @@ pub(crate) const DEPTH_EDGE_THRESHOLDS: [u16; 2] = [30, 80];
 
 /// Depths are told apart as if they were spread over at least so much; paint-space units. The original spreads them
 /// over what the view happens to show: of a flat side that is its rounding errors, and all of it would be edges.
-const DEPTH_RANGE_MIN: f32 = 0.05;
+pub(crate) const DEPTH_RANGE_MIN: f32 = 0.05;
 
 /// A view this many pixels wide loses one pixel beside each depth edge and outline; a larger one more.
 const PIXELS_PER_MARGIN: u32 = 256;

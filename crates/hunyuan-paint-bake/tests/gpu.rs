@@ -94,8 +94,26 @@ fn soup(face_count: u32, seed: u64) -> Result<PaintMesh, Box<dyn Error>> {
     Ok(PaintMesh::new(&Mesh { positions, faces, uvs: Some(uvs), normals: None })?)
 }
 
-fn meshes() -> Result<[PaintMesh; 2], Box<dyn Error>> {
-    Ok([ball()?, soup(40, 3)?])
+/// A box, whose flat sides have next to no depth.
+fn cuboid() -> Result<PaintMesh, Box<dyn Error>> {
+    let corners = |side: usize| {
+        [[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]].map(|[a, b]: [f32; 2]| {
+            let (axis, sign) = (side / 2, if side.is_multiple_of(2) { 1.0 } else { -1.0 });
+            let mut position = [0.0; 3];
+            (position[axis], position[(axis + 1) % 3], position[(axis + 2) % 3]) =
+                (sign, sign * a * 0.8, b * 0.6);
+            let uv = (Vec2::new(side as f32 + 0.5, 0.5) + 0.45 * Vec2::new(a, b)) / Vec2::new(6.0, 1.0);
+            (Vec3::from(position), uv)
+        })
+    };
+    let (positions, uvs) = (0..6).flat_map(corners).unzip();
+    let faces =
+        (0..6).flat_map(|side| [[0, 1, 2], [0, 2, 3]].map(|face| face.map(|corner| 4 * side + corner)));
+    Ok(PaintMesh::new(&Mesh { positions, faces: faces.collect(), uvs: Some(uvs), normals: None })?)
+}
+
+fn meshes() -> Result<[PaintMesh; 3], Box<dyn Error>> {
+    Ok([ball()?, soup(40, 3)?, cuboid()?])
 }
 
 /// All around, from above, in perspective, and from within.

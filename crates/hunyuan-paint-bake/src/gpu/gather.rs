@@ -14,6 +14,7 @@ use super::{GpuBaker, reliable_depth, resize, stages::Stage, work::Work};
 use crate::{
     BakeError, BakeOptions, BakeView, BakedTexture, check,
     gather::{image_scale, lookup_size},
+    reliable_depth::DEPTH_RANGE_MIN,
     sight::Aim,
     texels::{chart_positions, point_attributes, texel_side},
 };
@@ -104,7 +105,8 @@ impl GpuBaker {
                 None => {
                     let drawn = self.draw_depth(mesh, &faces, &view.camera, size).await?;
                     self.submit(|work| {
-                        let depth = reliable_depth::plan(work, Work::whole(&drawn)?, size, 1, 0)?;
+                        let depth =
+                            reliable_depth::plan(work, Work::whole(&drawn)?, size, 1, 0, DEPTH_RANGE_MIN)?;
                         plan(work, view, &lookup, &depth, &texels)
                     })
                     .await?;

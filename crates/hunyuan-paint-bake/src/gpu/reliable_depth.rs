@@ -11,11 +11,12 @@ use image::GrayImage;
 use super::{GpuBaker, stages::Stage, work::Work};
 use crate::{
     BakeError, ReliableDepth, check,
-    reliable_depth::{DEPTH_EDGE_THRESHOLDS, margin},
+    reliable_depth::{DEPTH_EDGE_THRESHOLDS, DEPTH_RANGE_MIN, margin},
     view::project,
 };
 
-/// Appends how view-space z of a drawn view is found where it is reliable. `channel` of `channel_count` attributes is z.
+/// Appends how view-space z of a drawn view is found where it is reliable. `channel` of `channel_count` attributes is z;
+/// depths are spread over at least `range_min` before edges are looked for.
 /// The result is a word for each pixel: the bits of z, or of NaN.
 pub(super) fn plan(
     work: &mut Work,
@@ -23,6 +24,7 @@ pub(super) fn plan(
     size: Size,
     channel_count: u32,
     channel: u32,
+    range_min: f32,
 ) -> Result<wgpu::Buffer, BakeError> {
     let pixel_count = size.pixel_count() as u32;
     let depth = work.buffer("depth", 4 * u64::from(pixel_count))?;
@@ -31,7 +33,12 @@ pub(super) fn plan(
     work.clear(&range);
     let buffers = [&drawn.face_index, Work::attributes(drawn)?, &depth, &range];
     work.dispatch(Stage::VisibleDepth, &[pixel_count, channel_count, channel], &buffers, pixel_count)?;
-    work.dispatch(Stage::DepthBytes, &[pixel_count], &[&depth, &range, &bytes], pixel_count)?;
+    work.dispatch(
+        Stage::DepthBytes,
+        &[pixel_count, range_min.to_bits()],
+        &[&depth, &range, &bytes],
+        pixel_count,
+    )?;
 
     let mask = plan_canny(work, &bytes, &depth, size, DEPTH_EDGE_THRESHOLDS)?;
 
@@ -81,7 +88,7 @@ impl GpuBaker {
         let size = check::size("view", width, height)?;
         let faces = GpuMesh::new(&self.device, &mesh.faces, mesh.positions.len()).await?;
         let drawn = self.draw_depth(mesh, &faces, camera, size).await?;
-        let depth = self.submit(|work| plan(work, Work::whole(&drawn)?, size, 1, 0)).await?;
+        let depth = self.submit(|work| plan(work, Work::whole(&drawn)?, size, 1, 0, DEPTH_RANGE_MIN)).await?;
         self.views.recycle(drawn);
         let mut read = Vec::new();
         self.device.read(&depth, 4 * size.pixel_count() as u64, &mut read).await?;

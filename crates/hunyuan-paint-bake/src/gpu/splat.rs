@@ -107,7 +107,7 @@ fn plan(
     let pixel_count = size.pixel_count() as u32;
     let texel_count = texture_size * texture_size;
     let drawn = Work::whole(drawn)?;
-    let depth = reliable_depth::plan(work, drawn, size, CHANNELS, CHANNELS - 1)?;
+    let depth = reliable_depth::plan(work, drawn, size, CHANNELS, CHANNELS - 1, 0.0)?;
 
     let image = work.upload("image", &view.image.as_raw()[..3 * pixel_count as usize])?;
     let sums = work.buffer("sums", u64::from(texel_count) * 4 * SUM_WORDS)?;
