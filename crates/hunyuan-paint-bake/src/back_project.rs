@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::{
     BakeError, BakeOptions, check,
     reliable_depth::{depth_edges, drop_unreliable},
-    splat::{Sample, splat},
+    splat::{COSINE_ONE, Mean, Sample, splat, weight_bits},
     view::View,
 };
 
@@ -21,8 +21,7 @@ pub struct ProjectedView {
     /// Cosine of the angle between the surface's normal and the direction to the camera plane, 0 to 1; 0 where
     /// the view sees nothing, or too flatly.
     pub cosine: Vec<f32>,
-    /// Edges in the depth map that were projected, 0 to 1: all 0 as long as the margin around edges keeps
-    /// them out.
+    /// Edges in the depth map that were projected, 0 to 1: all 0, as edges are left out themselves.
     pub boundary: Vec<f32>,
     /// Texels along each side.
     pub texture_size: u32,
@@ -37,7 +36,7 @@ pub struct ProjectedView {
 ///
 /// # Errors
 /// If the mesh is empty or inconsistent, the view or the texture is not 1 to
-/// [`Size::LIMIT`] pixels a side, or an option is out of range.
+/// [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT) pixels a side, or an option is out of range.
 pub fn back_project(
     mesh: &PaintMesh,
     camera: &Camera,
@@ -65,38 +64,38 @@ pub fn back_project(
     // 3. Those pixels, scattered into the texture.
     let texel_scale = (texture_size - 1) as f32;
     let cosine_min = options.cosine_min();
-    let sample = |(((pixel, z), edge), color): (((usize, &f32), &u8), &[u8; 3])| {
+    let weight_bits = weight_bits(size.pixel_count());
+    let sample = |((pixel, z), color): ((usize, &f32), &[u8; 3])| {
         if z.is_nan() {
             return None;
         }
         let [u, v, nx, ny, nz] = interpolate_at(&attributes, &mesh.faces, &seen.visibility, pixel)?;
-        let cosine = cosine_to_camera(Vec3::new(nx, ny, nz));
-        let [r, g, b] = color.map(|byte| f32::from(byte) / 255.0);
         // Not finite where a perspective camera stands inside the mesh.
-        (u.is_finite() && v.is_finite()).then_some(Sample {
-            texel: [u, v].map(|coordinate| coordinate.clamp(0.0, 1.0) * texel_scale),
-            value: [r, g, b, if cosine >= cosine_min { cosine } else { 0.0 }, f32::from(*edge) / 255.0],
+        (u.is_finite() && v.is_finite()).then(|| {
+            let place = [u, v].map(|coordinate| coordinate.clamp(0.0, 1.0) * texel_scale);
+            let cosine = quantized_cosine(cosine_to_camera(Vec3::new(nx, ny, nz)), cosine_min);
+            Sample::new(place, *color, cosine, texture_size, weight_bits)
         })
     };
     let colors = view.as_chunks::<3>().0;
-    let samples: Vec<Sample<5>> =
-        z_view.par_iter().enumerate().zip(edges.as_raw()).zip(colors).filter_map(sample).collect();
+    let samples: Vec<Sample> = z_view.par_iter().enumerate().zip(colors).filter_map(sample).collect();
 
-    let texel_count = texture_size as usize * texture_size as usize;
-    let mut texture = Vec::with_capacity(texel_count);
-    let (mut cosine, mut boundary) = (Vec::with_capacity(texel_count), Vec::with_capacity(texel_count));
-    for [r, g, b, texel_cosine, texel_boundary] in splat(&samples, texture_size as usize) {
-        texture.push([r, g, b]);
-        cosine.push(texel_cosine);
-        boundary.push(texel_boundary);
-    }
-    Ok(ProjectedView { texture, cosine, boundary, texture_size })
+    let texels = splat(&samples, texture_size as usize, weight_bits);
+    let (texture, cosine) = texels.par_iter().map(|&Mean { color, cosine }| (color, cosine)).unzip();
+    Ok(ProjectedView { texture, cosine, boundary: vec![0.0; texels.len()], texture_size })
 }
 
 /// Cosine of the angle between a view-space normal of any length and (0, 0, −1), the axis that the camera
 /// looks along: the faces of a mesh in paint space wind so that their normals point inwards.
+///
+/// Each product, sum, root and quotient is rounded by itself, so that a GPU can do the same. (The original's products
+/// are fused with the sums.)
 fn cosine_to_camera(Vec3 { x, y, z }: Vec3) -> f32 {
-    // Fused as in the original, whose cosines are then met bit for bit.
-    let length = z.mul_add(z, y.mul_add(y, x * x)).sqrt();
+    let length = (x * x + y * y + z * z).sqrt();
     -z / length.max(1e-8)
+}
+
+/// A cosine of at least `cosine_min` in steps of 1 / [`COSINE_ONE`]; 0 for a lesser one.
+fn quantized_cosine(cosine: f32, cosine_min: f32) -> u16 {
+    if cosine >= cosine_min { (cosine * f32::from(COSINE_ONE) + 0.5) as u16 } else { 0 }
 }

@@ -152,13 +152,7 @@ pub fn bake(
     options: &BakeOptions,
     progress: &mut dyn FnMut(BakeProgress) -> ControlFlow<()>,
 ) -> Result<BakedTexture, BakeError> {
-    if views.is_empty() {
-        return Err(BakeError::NoViews);
-    }
-    for (view, BakeView { weight, image, .. }) in views.iter().enumerate() {
-        check::weight(view, *weight)?;
-        check::size("view", image.width(), image.height())?;
-    }
+    check::views(views)?;
     let stages = Stages { mesh, views, texture_size, options, progress };
     stages.run()
 }

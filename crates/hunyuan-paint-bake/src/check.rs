@@ -3,7 +3,7 @@
 use hunyuan_paint_mesh::PaintMesh;
 use hunyuan_paint_raster::{Size, VisibilityBuffer};
 
-use crate::BakeError;
+use crate::{BakeError, BakeView};
 
 pub(crate) fn mesh(mesh: &PaintMesh) -> Result<(), BakeError> {
     let PaintMesh { positions, faces, uvs } = mesh;
@@ -60,6 +60,17 @@ pub(crate) fn texture(charts: &VisibilityBuffer, image: (u32, u32)) -> Result<()
 
 pub(crate) fn weight(view: usize, weight: f32) -> Result<(), BakeError> {
     if weight.is_finite() && weight >= 0.0 { Ok(()) } else { Err(BakeError::Weight { view, found: weight }) }
+}
+
+pub(crate) fn views(views: &[BakeView<'_>]) -> Result<(), BakeError> {
+    if views.is_empty() {
+        return Err(BakeError::NoViews);
+    }
+    for (view, BakeView { weight: view_weight, image, .. }) in views.iter().enumerate() {
+        weight(view, *view_weight)?;
+        size("view", image.width(), image.height())?;
+    }
+    Ok(())
 }
 
 pub(crate) fn length(buffer: &'static str, expected: usize, found: usize) -> Result<(), BakeError> {

@@ -1,5 +1,6 @@
 //! The maps that tell the diffusion model what the object looks like.
 
+use glam::Vec3;
 use hunyuan_paint_mesh::{Camera, PaintMesh, vertex_normals};
 use hunyuan_paint_raster::interpolate_at;
 use image::RgbImage;
@@ -34,14 +35,7 @@ impl<'a> ViewRenderer<'a> {
     /// If the mesh is empty or inconsistent.
     pub fn new(mesh: &'a PaintMesh) -> Result<Self, BakeError> {
         check::mesh(mesh)?;
-        let normals = vertex_normals(&mesh.positions, &mesh.faces);
-        let attributes = (mesh.positions.iter().zip(&normals))
-            .map(|(position, normal)| {
-                let [x, y, z] = position.to_array().map(|p| 0.5 - p / PaintMesh::DIAMETER);
-                [x, y, z, normal.x, normal.y, normal.z]
-            })
-            .collect();
-        Ok(Self { mesh, attributes })
+        Ok(Self { mesh, attributes: condition_attributes(mesh) })
     }
 
     /// Renders what the diffusion model is told about a view, and where the view can be relied on when it comes
@@ -116,6 +110,16 @@ pub fn render_depth_map(mesh: &PaintMesh, camera: &Camera, resolution: u32) -> R
     let bounds = depth_bounds(&depth);
     depth.par_iter_mut().for_each(|z| *z = normalize_depth(*z, bounds));
     Ok(depth)
+}
+
+/// For each vertex the colour of its position, and its normal.
+pub(crate) fn condition_attributes(mesh: &PaintMesh) -> Vec<[f32; 6]> {
+    let normals = vertex_normals(&mesh.positions, &mesh.faces);
+    let attributes = |(position, normal): (&Vec3, &Vec3)| {
+        let [x, y, z] = position.to_array().map(|p| 0.5 - p / PaintMesh::DIAMETER);
+        [x, y, z, normal.x, normal.y, normal.z]
+    };
+    mesh.positions.iter().zip(&normals).map(attributes).collect()
 }
 
 /// 0…1 as a byte, towards zero.

@@ -95,6 +95,16 @@ pub enum BakeError {
         /// How many views there are.
         view_count: usize,
     },
+    /// The GPU cannot bind what it would need at once; the CPU can do the same.
+    #[error("{buffer}: {found} bytes are needed, but the GPU binds at most {limit} at once")]
+    TooLargeForGpu {
+        /// What is too large.
+        buffer: &'static str,
+        /// Its bytes.
+        found: u64,
+        /// The largest buffer, in bytes.
+        limit: u64,
+    },
     /// The progress callback asked to stop.
     #[error("cancelled")]
     Cancelled,

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::{
     BakeError, BakeOptions, BakeView, BakedTexture, ReliableDepth, check,
-    merge::{TRUST_MIN, power},
+    merge::{TRUST_MIN, floored_product, power},
     sight::{Seen, Sight, SurfacePoint, pixel_side},
     texels::{mean_texel_side, point_attributes},
 };
@@ -79,6 +79,26 @@ pub fn gather(
     Ok(BakedTexture { image, painted })
 }
 
+/// The size to which a view's image is scaled before it is looked up. `texel_side` is the side of a square with as much
+/// surface as a texel has in the mean; paint-space units.
+pub(crate) fn lookup_size(view: &BakeView<'_>, view_size: Size, texel_side: f64) -> Size {
+    let view_pixels_per_texel = texel_side / pixel_side(&view.camera, view_size);
+    let shrunk = |side: u32, view_side: u32| {
+        let pixels_per_texel = view_pixels_per_texel * f64::from(side) / f64::from(view_side);
+        match pixels_per_texel > PIXELS_PER_TEXEL_MAX {
+            true => ((f64::from(side) / pixels_per_texel) as u32).max(1),
+            false => side,
+        }
+    };
+    Size::new(shrunk(view.image.width(), view_size.width), shrunk(view.image.height(), view_size.height))
+}
+
+/// Pixels of an image for each of the view.
+pub(crate) fn image_scale(image_size: Size, view_size: Size) -> [f32; 2] {
+    let scale = |image: u32, view: u32| image as f32 / view as f32;
+    [scale(image_size.width, view_size.width), scale(image_size.height, view_size.height)]
+}
+
 /// A view, ready to be looked up.
 struct Source<'a> {
     sight: Sight<'a>,
@@ -99,16 +119,7 @@ impl<'a> Source<'a> {
         options: &BakeOptions,
     ) -> Result<Self, BakeError> {
         let BakeView { camera, weight, image, .. } = *view;
-        let Size { width, height } = depth.size;
-        let view_pixels_per_texel = texel_side / pixel_side(&camera, depth.size);
-        let shrunk = |side: u32, view_side: u32| {
-            let pixels_per_texel = view_pixels_per_texel * f64::from(side) / f64::from(view_side);
-            match pixels_per_texel > PIXELS_PER_TEXEL_MAX {
-                true => ((f64::from(side) / pixels_per_texel) as u32).max(1),
-                false => side,
-            }
-        };
-        let image_size = Size::new(shrunk(image.width(), width), shrunk(image.height(), height));
+        let image_size = lookup_size(view, depth.size, texel_side);
         let padded =
             |image: &RgbImage| image.as_chunks::<3>().0.iter().map(|&[r, g, b]| [r, g, b, 0]).collect();
         let pixels = match image_size == Size::new(image.width(), image.height()) {
@@ -121,7 +132,7 @@ impl<'a> Source<'a> {
             exponent: options.cosine_exponent,
             pixels,
             image_size,
-            image_scale: [image_size.width as f32 / width as f32, image_size.height as f32 / height as f32],
+            image_scale: image_scale(image_size, depth.size),
         })
     }
 
@@ -130,7 +141,7 @@ impl<'a> Source<'a> {
     #[inline(always)]
     fn look_up(&self, point: &SurfacePoint) -> Option<(f32, [f32; 3])> {
         let Seen { cosine, at } = self.sight.see(point)?;
-        Some((self.weight * power(cosine, self.exponent), self.sample(at)))
+        Some((floored_product(self.weight, power(cosine, self.exponent)), self.sample(at)))
     }
 
     /// The image's colour at a point of the view, 0 to 255.

@@ -9,6 +9,8 @@ mod dilate;
 mod error;
 mod fill;
 mod gather;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 mod merge;
 mod preview;
 mod reliable_depth;

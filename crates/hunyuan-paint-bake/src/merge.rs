@@ -5,11 +5,14 @@ use rayon::prelude::*;
 
 use crate::{BakeError, BakeOptions, ProjectedView, check};
 
-/// A view is left out if more than this fraction of what it sees has colour already.
-const PAINTED_ENOUGH: f32 = 0.99;
+/// A view is left out if less than one in so many of the texels that it sees are new.
+const SEEN_PER_NEW: usize = 100;
 
 /// The least sum of trust that counts as painted.
 pub(crate) const TRUST_MIN: f32 = 1e-8;
+
+/// Trust below that, 2^-60, is none: numbers so small that devices may take them for zero never come up.
+const TRUST_FLOOR: f32 = 8.673_617_4e-19;
 
 /// A texture in the making. Square, one value per texel, v down the rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,14 +79,14 @@ impl TrustMerge {
         check::length("cosine", self.sums.len(), view.cosine.len())?;
 
         let exponent = self.exponent;
-        let trust_of = |cosine: f32| weight * power(cosine, exponent);
+        let trust_of = |cosine: f32| floored_product(weight, power(cosine, exponent));
         let (seen, painted) = (view.cosine.par_iter().zip(&self.sums))
             .map(|(&cosine, &(_, trust))| {
                 let seen = trust_of(cosine) > 0.0;
                 (usize::from(seen), usize::from(seen && trust > 0.0))
             })
             .reduce(|| (0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-        if painted as f32 / seen as f32 > PAINTED_ENOUGH {
+        if seen - painted < seen.div_ceil(SEEN_PER_NEW) {
             return Ok(false);
         }
 
@@ -108,18 +111,27 @@ impl TrustMerge {
     }
 }
 
-/// `base^exponent`, rounded to single precision once; the same on every machine, unlike `powi`.
+/// `base^exponent` by squaring, each product rounded to single precision: the same on every device, unlike `powi`.
+/// `exponent` is at least 1.
 #[inline]
 pub(crate) fn power(base: f32, exponent: u32) -> f32 {
-    let (mut result, mut square, mut bits) = (1.0, f64::from(base), exponent);
-    while bits > 0 {
+    let (mut result, mut square, mut bits) = (1.0, base, exponent);
+    loop {
         if bits & 1 == 1 {
-            result *= square;
+            result = floored_product(result, square);
         }
-        square *= square;
         bits >>= 1;
+        if bits == 0 {
+            return result;
+        }
+        square = floored_product(square, square);
     }
-    result as f32
+}
+
+/// The product of two numbers, or 0 if it is below [`TRUST_FLOOR`].
+pub(crate) fn floored_product(a: f32, b: f32) -> f32 {
+    let product = a * b;
+    if product < TRUST_FLOOR { 0.0 } else { product }
 }
 
 #[cfg(test)]
@@ -182,6 +194,10 @@ mod tests {
 
     #[test]
     fn power_is_repeated_multiplication() {
-        assert_eq!([0, 1, 2, 4, 5].map(|exponent| power(0.5, exponent)), [1.0, 0.5, 0.25, 0.0625, 0.03125]);
+        assert_eq!([1, 2, 4, 5].map(|exponent| power(0.5, exponent)), [0.5, 0.25, 0.0625, 0.03125]);
+        assert_eq!(
+            [59, 60, 61, u32::MAX].map(|exponent| power(0.5, exponent) > 0.0),
+            [true, true, false, false]
+        );
     }
 }

@@ -14,11 +14,11 @@ use crate::{
 };
 
 /// Canny's thresholds for steps in the depth map.
-const DEPTH_EDGE_THRESHOLDS: [u16; 2] = [30, 80];
+pub(crate) const DEPTH_EDGE_THRESHOLDS: [u16; 2] = [30, 80];
 
 /// Depths are told apart as if they were spread over at least so much; paint-space units. The original spreads them
 /// over what the view happens to show: of a flat side that is its rounding errors, and all of it would be edges.
-const DEPTH_RANGE_MIN: f32 = 0.05;
+pub(crate) const DEPTH_RANGE_MIN: f32 = 0.05;
 
 /// A view this many pixels wide loses one pixel beside each depth edge and outline; a larger one more.
 const PIXELS_PER_MARGIN: u32 = 256;
@@ -73,10 +73,14 @@ pub(crate) fn depth_edges(z_view: &[f32], size: Size, range_min: f32) -> GrayIma
 pub(crate) fn drop_unreliable(z_view: &mut [f32], edges: &GrayImage, size: Size) {
     let edges = edges.as_raw();
     let (width, height) = (size.width as usize, size.height as usize);
-    let margin = size.width.max(size.height) / PIXELS_PER_MARGIN;
     let is_unreliable = |pixel: usize| z_view[pixel].is_nan() || edges[pixel] != 0;
-    let unreliable = BitMask::new(width, height, is_unreliable).dilate(margin as usize);
+    let unreliable = BitMask::new(width, height, is_unreliable).dilate(margin(size) as usize);
     z_view.par_chunks_mut(width).enumerate().for_each(|(row, z_view)| {
         unreliable.for_each_in_row(row, |column| z_view[column] = f32::NAN);
     });
+}
+
+/// How many pixels beside an edge are left out.
+pub(crate) fn margin(size: Size) -> u32 {
+    size.width.max(size.height) / PIXELS_PER_MARGIN
 }

@@ -44,32 +44,43 @@ pub(crate) struct Seen {
     pub(crate) at: [f32; 2],
 }
 
-/// A camera and what it sees.
-pub(crate) struct Sight<'a> {
+/// Where a camera sees what.
+#[derive(Clone, Debug)]
+pub(crate) struct Aim {
     /// The first, second and last row of the matrix from paint space to clip space.
-    clip_rows: [Vec4; 3],
+    pub(crate) clip_rows: [Vec4; 3],
     /// The third row of the matrix from paint space to view space.
-    z_row: Vec4,
+    pub(crate) z_row: Vec4,
     /// Pixels between NDC −1 and 1.
-    span: [f32; 2],
+    pub(crate) span: [f32; 2],
     /// How far apart along the surface's normal two points may be, where w is 1; paint-space units.
-    tolerance: f32,
-    cosine_squared_min: f32,
-    depth: &'a ReliableDepth,
+    pub(crate) tolerance: f32,
+    pub(crate) cosine_squared_min: f32,
 }
 
-impl<'a> Sight<'a> {
-    pub(crate) fn new(camera: &Camera, depth: &'a ReliableDepth, options: &BakeOptions) -> Self {
+impl Aim {
+    pub(crate) fn new(camera: &Camera, view_size: Size, options: &BakeOptions) -> Self {
         let view_from_world = camera.view_from_world().as_dmat4();
         let clip_from_world: DMat4 = camera.clip_from_view().as_dmat4() * view_from_world;
         Self {
             clip_rows: [0, 1, 3].map(|row| clip_from_world.row(row).as_vec4()),
             z_row: view_from_world.row(2).as_vec4(),
-            span: [depth.size.width, depth.size.height].map(|pixels| (pixels - 1) as f32),
-            tolerance: (DEPTH_TOLERANCE_PIXELS * pixel_side(camera, depth.size)) as f32,
+            span: [view_size.width, view_size.height].map(|pixels| (pixels - 1) as f32),
+            tolerance: (DEPTH_TOLERANCE_PIXELS * pixel_side(camera, view_size)) as f32,
             cosine_squared_min: options.cosine_min() * options.cosine_min(),
-            depth,
         }
+    }
+}
+
+/// A camera and what it sees.
+pub(crate) struct Sight<'a> {
+    aim: Aim,
+    depth: &'a ReliableDepth,
+}
+
+impl<'a> Sight<'a> {
+    pub(crate) fn new(camera: &Camera, depth: &'a ReliableDepth, options: &BakeOptions) -> Self {
+        Self { aim: Aim::new(camera, depth.size, options), depth }
     }
 
     /// Where the view shows a point, and how squarely; `None` if it does not.
@@ -78,27 +89,29 @@ impl<'a> Sight<'a> {
         let SurfacePoint { position, normal, normal_squared } = *point;
 
         // 1. How squarely. Normals of paint space point inwards: away from the camera where it sees the face.
-        let [x, y, z, _] = self.z_row.to_array();
+        let [x, y, z, _] = self.aim.z_row.to_array();
         let along = -(x * normal.x + y * normal.y + z * normal.z);
         let cosine_squared = along * along / normal_squared;
-        if !(along > 0.0 && cosine_squared >= self.cosine_squared_min) {
+        if !(along > 0.0 && cosine_squared >= self.aim.cosine_squared_min) {
             return None;
         }
         let cosine = cosine_squared.sqrt();
 
         // 2. Where on the view.
-        let [clip_x, clip_y, clip_w] = self.clip_rows.map(|row| at(row, position));
-        if !(clip_w > 0.0) {
+        let [clip_x, clip_y, clip_w] = self.aim.clip_rows.map(|row| at(row, position));
+        // Comparisons with what is not a number fail.
+        let is_in_front = clip_w > 0.0;
+        if !is_in_front {
             return None;
         }
-        let view_x = (clip_x / clip_w * 0.5 + 0.5) * self.span[0];
-        let view_y = (clip_y / clip_w * 0.5 + 0.5) * self.span[1];
+        let view_x = (clip_x / clip_w * 0.5 + 0.5) * self.aim.span[0];
+        let view_y = (clip_y / clip_w * 0.5 + 0.5) * self.aim.span[1];
         let Size { width, height } = self.depth.size;
         let (column, row) = nearest(view_x, width).zip(nearest(view_y, height))?;
 
         // 3. Whether it is this point that the view shows, and not one before it. NaN is not.
-        let gap = (at(self.z_row, position) - self.depth.z_view[row * width as usize + column]).abs();
-        (gap * cosine <= self.tolerance * clip_w).then_some(Seen { cosine, at: [view_x, view_y] })
+        let gap = (at(self.aim.z_row, position) - self.depth.z_view[row * width as usize + column]).abs();
+        (gap * cosine <= self.aim.tolerance * clip_w).then_some(Seen { cosine, at: [view_x, view_y] })
     }
 }
 

@@ -25,8 +25,7 @@ const NEIGHBORS: [[i32; 2]; 8] = [[-1, 0], [1, 0], [0, -1], [0, 1], [-1, -1], [1
 pub fn draw_charts(mesh: &PaintMesh, texture_size: u32) -> Result<VisibilityBuffer, BakeError> {
     check::mesh(mesh)?;
     check::size("texture", texture_size, texture_size)?;
-    let clip = |uv: &Vec2| Vec4::new(2.0 * uv.x - 1.0, 2.0 * uv.y - 1.0, 0.0, 1.0);
-    let clip_positions: Vec<Vec4> = mesh.uvs.iter().map(clip).collect();
+    let clip_positions = chart_positions(mesh);
     let view = View::new(&clip_positions, Size::square(texture_size));
     let mut charts = rasterize(&view, &mesh.faces, texture::OPTIONS)?;
 
@@ -57,6 +56,11 @@ pub fn draw_charts(mesh: &PaintMesh, texture_size: u32) -> Result<VisibilityBuff
     Ok(charts)
 }
 
+/// Where the vertices lie in clip space when the charts are drawn.
+pub(crate) fn chart_positions(mesh: &PaintMesh) -> Vec<Vec4> {
+    mesh.uvs.iter().map(|uv| Vec4::new(2.0 * uv.x - 1.0, 2.0 * uv.y - 1.0, 0.0, 1.0)).collect()
+}
+
 /// The face of the first neighbour that has one, and that neighbour.
 fn neighbor_face(face_index: &[u32], texture_size: u32, texel: usize) -> Option<(u32, usize)> {
     let near = neighbors(texture_size, texel as u32).flatten().map(|near| near as usize);
@@ -78,6 +82,9 @@ pub(crate) fn neighbors(texture_size: u32, texel: u32) -> impl Iterator<Item = O
 fn extrapolate([a, b, c]: [Vec2; 3], point: Vec2) -> Option<[f32; 3]> {
     let (ab, ac, ap) = (b - a, c - a, point - a);
     let area = ab.x * ac.y - ab.y * ac.x;
+    if !area.is_normal() {
+        return None;
+    }
     let beta = (ap.x * ac.y - ap.y * ac.x) / area;
     let gamma = (ab.x * ap.y - ab.y * ap.x) / area;
     let alpha = 1.0 - beta - gamma;
@@ -94,8 +101,12 @@ pub(crate) fn point_attributes(mesh: &PaintMesh) -> Vec<[f32; 6]> {
 
 /// The side of a square with as much surface as a texel has in the mean; paint-space units.
 pub(crate) fn mean_texel_side(mesh: &PaintMesh, charts: &VisibilityBuffer) -> f64 {
-    let texel_count =
-        charts.face_index.par_iter().filter(|&&face| (face as usize) < mesh.faces.len()).count();
+    let has_face = |face: &&u32| (**face as usize) < mesh.faces.len();
+    texel_side(mesh, charts.face_index.par_iter().filter(has_face).count())
+}
+
+/// The same, if so many texels have a face.
+pub(crate) fn texel_side(mesh: &PaintMesh, texel_count: usize) -> f64 {
     let area = |face: &[u32; 3]| {
         let [a, b, c] = face.map(|vertex| mesh.positions[vertex as usize].as_dvec3());
         (b - a).cross(c - a).length() / 2.0

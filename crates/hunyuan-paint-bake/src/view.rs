@@ -19,24 +19,32 @@ pub(crate) struct View {
 
 impl View {
     pub(crate) fn new(mesh: &PaintMesh, camera: &Camera, size: Size) -> Result<Self, BakeError> {
-        let (view_from_world, clip_from_view) = (camera.view_from_world(), camera.clip_from_view());
-        let project = |position: &Vec3| {
-            let view = transform(&view_from_world, position.extend(1.0));
-            (view.truncate(), transform(&clip_from_view, view))
-        };
-        let (positions_view, positions_clip): (Vec<Vec3>, Vec<Vec4>) =
-            mesh.positions.par_iter().map(project).unzip();
+        let (positions_view, positions_clip) = project(&mesh.positions, camera);
         let visibility =
             rasterize(&raster::View::new(&positions_clip, size), &mesh.faces, RasterOptions::default())?;
         Ok(Self { positions_view, visibility })
     }
 
-    /// View-space z at each pixel; NaN on the background.
+    /// View-space z at each pixel; NaN on the background, and where it is not finite, as with a perspective camera
+    /// inside the mesh.
     pub(crate) fn z_view(&self, mesh: &PaintMesh) -> Vec<f32> {
         let z: Vec<[f32; 1]> = self.positions_view.iter().map(|position| [position.z]).collect();
-        let z_at = |pixel| interpolate_at(&z, &mesh.faces, &self.visibility, pixel).map_or(f32::NAN, |[z]| z);
+        let z_at = |pixel| match interpolate_at(&z, &mesh.faces, &self.visibility, pixel) {
+            Some([z]) if z.is_finite() => z,
+            _ => f32::NAN,
+        };
         (0..self.visibility.face_index.len()).into_par_iter().with_min_len(1 << 14).map(z_at).collect()
     }
+}
+
+/// Points of paint space in view space and in clip space.
+pub(crate) fn project(positions: &[Vec3], camera: &Camera) -> (Vec<Vec3>, Vec<Vec4>) {
+    let (view_from_world, clip_from_view) = (camera.view_from_world(), camera.clip_from_view());
+    let project = |position: &Vec3| {
+        let view = transform(&view_from_world, position.extend(1.0));
+        (view.truncate(), transform(&clip_from_view, view))
+    };
+    positions.par_iter().map(project).unzip()
 }
 
 /// `matrix * vector`, each sum in one order and with fused steps as the original's matrix product has them.

@@ -14,4 +14,4 @@ pub use error::{ImageError, MAX_SIDE};
 pub use inpaint::{inpaint_navier_stokes, inpaint_navier_stokes_gray};
 pub use load::read_image;
 pub use reference::{DEFAULT_BORDER_RATIO, DelightInput, ReferenceImage, recenter};
-pub use resize::{resize_bicubic_gray, resize_bicubic_rgb, resize_bicubic_rgba};
+pub use resize::{ResizeKernel, ResizeTaps, resize_bicubic_gray, resize_bicubic_rgb, resize_bicubic_rgba};

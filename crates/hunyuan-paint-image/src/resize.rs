@@ -92,12 +92,9 @@ where
     }
     check_size("target of the resize", (width, height))?;
 
-    let row_kernel = Kernel::new(source_width, width);
-    let column_kernel = Kernel::new(source_height, height);
-    let loss = |from: u32, to: u32| i64::from(from) - i64::from(to);
-    let (columns_lost, rows_lost) = (loss(source_width, width), loss(source_height, height));
-    // The order matters, as each pass rounds. It is that of Pillow 13; before, the rows always came first.
-    let bytes = if rows_lost > 0 && rows_lost > 2 * columns_lost {
+    let row_kernel = ResizeKernel::new(source_width, width);
+    let column_kernel = ResizeKernel::new(source_height, height);
+    let bytes = if ResizeKernel::columns_first((source_width, source_height), (width, height)) {
         let bytes = column_kernel.along_columns(pixel_bytes(image), source_width as usize * C);
         row_kernel.along_rows::<C>(&bytes)
     } else {
@@ -107,22 +104,36 @@ where
     Bytes::from_raw(width, height, bytes).ok_or(ImageError::Size { what: "resized image", width, height })
 }
 
-/// The fixed-point weights of every target sample along one side.
-struct Kernel {
+/// The fixed-point weights of every target sample along one side, for those who resize elsewhere than on the CPU.
+///
+/// A target sample is the sum of source samples times weights, plus one half, with
+/// [`PRECISION_BITS`](Self::PRECISION_BITS) after the point, rounded down and clamped to a byte: after the first
+/// direction (see [`columns_first`](Self::columns_first)) and after the second. Where the length stays, the kernel
+/// copies.
+#[derive(Clone, Debug)]
+pub struct ResizeKernel {
     source_length: usize,
-    taps: Vec<Taps>,
+    taps: Vec<ResizeTaps>,
     weights: Vec<i32>,
 }
 
-/// One target sample: its weights start at `weights[first_weight]`, for source samples from `first`.
-struct Taps {
-    first: usize,
-    first_weight: usize,
-    count: usize,
+/// What a target sample is made of: its weights start at `weights()[first_weight]`, for source samples from `first`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResizeTaps {
+    /// The first source sample.
+    pub first: usize,
+    /// The weight of that sample; those of the next ones follow.
+    pub first_weight: usize,
+    /// The number of source samples.
+    pub count: usize,
 }
 
-impl Kernel {
-    fn new(source_length: u32, target_length: u32) -> Self {
+impl ResizeKernel {
+    /// Binary digits after the point of the weights.
+    pub const PRECISION_BITS: u32 = PRECISION_BITS;
+
+    /// Pillow's bicubic kernel from one length to another, neither of which is 0.
+    pub fn new(source_length: u32, target_length: u32) -> Self {
         let scale = f64::from(source_length) / f64::from(target_length);
         let stretch = scale.max(1.0);
         let support = SUPPORT * stretch;
@@ -143,17 +154,35 @@ impl Kernel {
             let sum: f64 = unscaled.iter().sum();
             let first_weight = weights.len();
             weights.extend(unscaled.iter().map(|&w| to_fixed(if sum == 0.0 { w } else { w / sum })));
-            taps.push(Taps { first: first as usize, first_weight, count: unscaled.len() });
+            taps.push(ResizeTaps { first: first as usize, first_weight, count: unscaled.len() });
         }
         Self { source_length: source_length as usize, taps, weights }
     }
 
     /// Whether the length stays, in which case the kernel would copy.
-    fn is_identity(&self) -> bool {
+    pub fn is_identity(&self) -> bool {
         self.taps.len() == self.source_length
     }
 
-    fn weights(&self, taps: &Taps) -> &[i32] {
+    /// Whether an image of that width and height is resampled along its columns first, and then along its rows. The order
+    /// matters, as each pass rounds. It is that of Pillow 13; before, the rows always came first.
+    pub fn columns_first(source: (u32, u32), target: (u32, u32)) -> bool {
+        let loss = |from: u32, to: u32| i64::from(from) - i64::from(to);
+        let (columns_lost, rows_lost) = (loss(source.0, target.0), loss(source.1, target.1));
+        rows_lost > 0 && rows_lost > 2 * columns_lost
+    }
+
+    /// For each target sample what it is made of.
+    pub fn taps(&self) -> &[ResizeTaps] {
+        &self.taps
+    }
+
+    /// The weights of all target samples.
+    pub fn weights(&self) -> &[i32] {
+        &self.weights
+    }
+
+    fn weights_of(&self, taps: &ResizeTaps) -> &[i32] {
         &self.weights[taps.first_weight..taps.first_weight + taps.count]
     }
 
@@ -191,7 +220,7 @@ impl Kernel {
             // A pixel and what follows it: as many as fit a vector.
             let mut sums = [HALF; LANES];
             let covered = source[taps.first * C..].windows(LANES).step_by(C);
-            for (samples, &weight) in covered.zip(self.weights(taps)) {
+            for (samples, &weight) in covered.zip(self.weights_of(taps)) {
                 for (sum, &sample) in sums.iter_mut().zip(samples) {
                     *sum += i32::from(sample) * weight;
                 }
@@ -215,7 +244,7 @@ impl Kernel {
                     || {
                         sums.fill(HALF);
                         let covered = source[taps.first * row_length..].chunks_exact(row_length);
-                        for (source_row, &weight) in covered.zip(self.weights(taps)) {
+                        for (source_row, &weight) in covered.zip(self.weights_of(taps)) {
                             for (sum, &sample) in sums.iter_mut().zip(source_row) {
                                 *sum += i32::from(sample) * weight;
                             }

@@ -37,12 +37,5 @@ struct Params {
 // The least depth that shows, for each pixel of the band, in the coverage rule's own numbers.
 @group(0) @binding(6) var<storage, read> depth_prior: array<u32>;
 
-const NO_FACE: u32 = 0xffffffffu;
-
 // What a face does not give a pixel.
 const NO_FRAGMENT: u32 = 0xffffffffu;
-
-// Where a 1-dimensional dispatch has wrapped into a second dimension.
-fn group_of(workgroup: vec3<u32>, workgroup_count: vec3<u32>) -> u32 {
-    return workgroup.y * workgroup_count.x + workgroup.x;
-}

@@ -27,11 +27,14 @@ fn interpolate(
         let a = faces[3u * local_face] * params.group_channels;
         let b = faces[3u * local_face + 1u] * params.group_channels;
         let c = faces[3u * local_face + 2u] * params.group_channels;
-        let alpha = barycentrics[3u * pixel_index];
-        let beta = barycentrics[3u * pixel_index + 1u];
-        let gamma = barycentrics[3u * pixel_index + 2u];
+        let weights = vec3<f32>(
+            barycentrics[3u * pixel_index],
+            barycentrics[3u * pixel_index + 1u],
+            barycentrics[3u * pixel_index + 2u],
+        );
         for (var i = 0u; i < params.group_channels; i++) {
-            pixels[first + i] = alpha * attributes[a + i] + beta * attributes[b + i] + gamma * attributes[c + i];
+            let numbers = vec3<f32>(attributes[a + i], attributes[b + i], attributes[c + i]);
+            pixels[first + i] = weighted_sum(weights, numbers);
         }
     }
 }

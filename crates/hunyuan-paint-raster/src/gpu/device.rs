@@ -1,8 +1,11 @@
 //! The device, and what can go wrong with it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    iter,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use futures_channel::oneshot;
@@ -125,8 +128,12 @@ impl GpuDevice {
         }
     }
 
-    /// Does something with the device, and returns what the device has to say against it.
-    pub(super) async fn checked<T>(
+    /// Does something with the device, and returns what the device has to say against it: invalid use, a lack of
+    /// memory, or that it is lost. The work itself is not waited for.
+    ///
+    /// # Errors
+    /// The device's objection, or else the work's own error.
+    pub async fn checked<T>(
         &self,
         operation: &'static str,
         work: impl FnOnce() -> Result<T, RasterError>,
@@ -149,13 +156,15 @@ impl GpuDevice {
         result
     }
 
-    /// A buffer of zeros that shaders can read and write.
-    pub(super) fn storage(&self, label: &'static str, bytes: u64) -> wgpu::Buffer {
+    /// A buffer of zeros that shaders can read and write, and that can be [`read`](Self::read). Call it within
+    /// [`checked`](Self::checked).
+    pub fn storage(&self, label: &'static str, bytes: u64) -> wgpu::Buffer {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
         self.buffer(label, bytes, usage)
     }
 
-    pub(super) fn buffer(&self, label: &'static str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+    /// A buffer of zeros of at least 16 bytes. Call it within [`checked`](Self::checked).
+    pub fn buffer(&self, label: &'static str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
         // An empty binding is not allowed.
         let size = bytes.max(16);
         self.device.create_buffer(&wgpu::BufferDescriptor {
@@ -166,26 +175,90 @@ impl GpuDevice {
         })
     }
 
-    /// A buffer with contents, in whole words.
-    pub(super) fn upload(
-        &self,
-        label: &'static str,
-        contents: &[u8],
-        usage: wgpu::BufferUsages,
-    ) -> wgpu::Buffer {
+    /// A buffer with contents, in whole words of 4 bytes. Call it within [`checked`](Self::checked).
+    pub fn upload(&self, label: &'static str, contents: &[u8], usage: wgpu::BufferUsages) -> wgpu::Buffer {
         let buffer = self.buffer(label, contents.len() as u64, usage | wgpu::BufferUsages::COPY_DST);
         self.queue.write_buffer(&buffer, 0, contents);
         buffer
     }
 
-    /// Appends the first `bytes` of a buffer to `target`.
-    pub(super) async fn read(
+    /// Compiles a WGSL module's entry point, whose name is also the pipeline's. Call it within
+    /// [`checked`](Self::checked).
+    pub fn compile(&self, entry_point: &'static str, source: String) -> wgpu::ComputePipeline {
+        let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some(entry_point),
+            source: wgpu::ShaderSource::Wgsl(source.into()),
+        });
+        self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(entry_point),
+            layout: None,
+            module: &module,
+            entry_point: Some(entry_point),
+            compilation_options: Default::default(),
+            cache: None,
+        })
+    }
+
+    /// Binds a uniform of these words at 0, and whole buffers. `bindings` are all others that the shader has. Call it
+    /// within [`checked`](Self::checked).
+    pub fn bind(
+        &self,
+        pipeline: &wgpu::ComputePipeline,
+        params: &[u32],
+        bindings: &[(u32, &wgpu::Buffer)],
+    ) -> wgpu::BindGroup {
+        let params = self.upload("params", bytemuck::cast_slice(params), wgpu::BufferUsages::UNIFORM);
+        let entries: Vec<wgpu::BindGroupEntry<'_>> = iter::once((0, &params))
+            .chain(bindings.iter().copied())
+            .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
+            .collect();
+        self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        })
+    }
+
+    /// Dispatches so many workgroups; more than one dimension has go into a second one, which
+    /// [`SHARED_WGSL`](super::SHARED_WGSL) takes into account.
+    pub fn dispatch(
+        &self,
+        pass: &mut wgpu::ComputePass<'_>,
+        pipeline: &wgpu::ComputePipeline,
+        bind_group: &wgpu::BindGroup,
+        group_count: u32,
+    ) {
+        let columns = group_count.min(self.device.limits().max_compute_workgroups_per_dimension).max(1);
+        pass.set_pipeline(pipeline);
+        pass.set_bind_group(0, bind_group, &[]);
+        pass.dispatch_workgroups(columns, group_count.div_ceil(columns), 1);
+    }
+
+    /// Waits for all that was submitted and appends the first `bytes` of a buffer, a multiple of 4, to `target`. The
+    /// buffer has the usage `COPY_SRC`.
+    ///
+    /// # Errors
+    /// If the device is lost, or has no room.
+    pub async fn read(
         &self,
         buffer: &wgpu::Buffer,
         bytes: u64,
         target: &mut Vec<u8>,
     ) -> Result<(), RasterError> {
         target.reserve(bytes as usize);
+        self.read_with(buffer, bytes, |piece| target.extend_from_slice(piece)).await
+    }
+
+    /// The same without a copy: `take` is given one piece after the other, of 64 MiB but for the last one.
+    ///
+    /// # Errors
+    /// If the device is lost, or has no room.
+    pub async fn read_with(
+        &self,
+        buffer: &wgpu::Buffer,
+        bytes: u64,
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<(), RasterError> {
         let piece_bytes = bytes.min(READ_BYTES);
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self.checked("allocating", || Ok(self.buffer("read back", piece_bytes, usage))).await?;
@@ -215,7 +288,7 @@ impl GpuDevice {
                 Err(error) => return Err(failed(error.to_string())),
             }
             let view = staging.get_mapped_range(0..size).map_err(|error| failed(error.to_string()))?;
-            target.extend_from_slice(&view);
+            take(&view);
             drop(view);
             staging.unmap();
             offset += size;

@@ -24,6 +24,10 @@
 //! }
 //! ```
 //!
+//! Drawn views can be read by further shaders before anything comes back: their buffers are those of [`GpuBand`],
+//! [`FLOAT_WGSL`] has the arithmetic that CPU and GPU share, and [`GpuDevice`] has what it takes to make buffers, to
+//! hear the device's objections and to read results back.
+//!
 //! Functions that have to wait for the device are `async`; outside a browser they finish without anything to drive
 //! them, so that `pollster::block_on` is enough.
 
@@ -38,6 +42,6 @@ mod view;
 pub use device::GpuDevice;
 pub use mesh::{GpuAttributes, GpuMesh};
 pub use rasterizer::{GpuDraw, GpuRasterizer, Shares};
-pub use shaders::Stage;
+pub use shaders::{FLOAT_WGSL, SHARED_WGSL, Stage};
 pub use view::{GpuBand, GpuView};
 pub use wgpu;

@@ -1,6 +1,6 @@
 //! Which stages run, on what, in which order.
 
-use std::{iter, ops::Range};
+use std::ops::Range;
 
 use super::{
     device::GpuDevice,
@@ -22,6 +22,8 @@ const MEDIUM_GROUPS: u32 = 4096;
 const MEDIUM_SIDE_LIMIT: u32 = 127;
 /// The side of a tile of the large faces, in pixels.
 const TILE: u32 = 32;
+/// How many buffers of views that are no longer needed are kept.
+const SPARE_BUFFERS: usize = 8;
 
 /// What is drawn of a mesh.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +53,8 @@ pub struct GpuRasterizer {
     pipelines: Vec<(Stage, wgpu::ComputePipeline)>,
     /// A key for each pixel of a band; drawings follow one another and share it.
     keys: Option<wgpu::Buffer>,
+    /// The buffers of views that are no longer needed, the oldest first.
+    spare: Vec<wgpu::Buffer>,
 }
 
 /// Which faces go to which part of `draw`. It changes the time, never the picture.
@@ -92,22 +96,8 @@ impl GpuRasterizer {
         if !device.supports(depth_key) {
             return Err(RasterError::UnsupportedDepthKey { depth_key });
         }
-        let compile = |stage: Stage| {
-            let source = stage.source(options.coverage, depth_key);
-            let module = device.wgpu_device().create_shader_module(wgpu::ShaderModuleDescriptor {
-                label: Some(stage.name()),
-                source: wgpu::ShaderSource::Wgsl(source.into()),
-            });
-            let descriptor = wgpu::ComputePipelineDescriptor {
-                label: Some(stage.name()),
-                layout: None,
-                module: &module,
-                entry_point: Some(stage.name()),
-                compilation_options: Default::default(),
-                cache: None,
-            };
-            (stage, device.wgpu_device().create_compute_pipeline(&descriptor))
-        };
+        let compile =
+            |stage: Stage| (stage, device.compile(stage.name(), stage.source(options.coverage, depth_key)));
         let compile_all = || Ok(Stage::ALL.into_iter().map(compile).collect());
         let pipelines = device.checked("compiling shaders", compile_all).await?;
         Ok(Self {
@@ -117,6 +107,7 @@ impl GpuRasterizer {
             shares: Shares::default(),
             pipelines,
             keys: None,
+            spare: Vec::new(),
         })
     }
 
@@ -139,30 +130,48 @@ impl GpuRasterizer {
     /// the depth key can tell apart, or the device has no room or is lost.
     pub async fn draw(&mut self, mesh: &GpuMesh, draws: &[GpuDraw<'_>]) -> Result<Vec<GpuView>, RasterError> {
         let device = self.device.clone();
-        device
-            .checked("drawing", || {
-                let mut dispatches = Vec::new();
-                let mut views = Vec::new();
-                for draw in draws {
-                    views.push(self.plan(mesh, draw, &mut dispatches)?);
-                }
-                let mut encoder = device.wgpu_device().create_command_encoder(&Default::default());
-                self.record(&mut encoder.begin_compute_pass(&Default::default()), &dispatches);
-                device.wgpu_queue().submit([encoder.finish()]);
-                Ok(views)
-            })
-            .await
+        let drawn = device.checked("drawing", || {
+            let mut dispatches = Vec::new();
+            let mut views = Vec::new();
+            for draw in draws {
+                views.push(self.plan(mesh, draw, &mut dispatches)?);
+            }
+            let mut encoder = device.wgpu_device().create_command_encoder(&Default::default());
+            self.record(&mut encoder.begin_compute_pass(&Default::default()), &dispatches);
+            device.wgpu_queue().submit([encoder.finish()]);
+            Ok(views)
+        });
+        let drawn = drawn.await;
+        if drawn.is_err() {
+            // A buffer that the device had no room for cannot be used again.
+            self.keys = None;
+        }
+        drawn
+    }
+
+    /// Takes a view back, whose buffers views of the same size are then drawn into. What has been submitted may still
+    /// read them: the device keeps to the order.
+    pub fn recycle(&mut self, view: GpuView) {
+        if view.device.is(&self.device) {
+            for band in view.bands {
+                self.spare.extend([band.face_index, band.barycentrics]);
+                self.spare.extend(band.attributes.into_iter().chain(band.mask));
+            }
+            self.spare.drain(..self.spare.len().saturating_sub(SPARE_BUFFERS));
+        }
+    }
+
+    /// A buffer for an image of which every word will be written.
+    fn image(&mut self, label: &'static str, bytes: u64) -> wgpu::Buffer {
+        match self.spare.iter().position(|spare| spare.size() == bytes) {
+            Some(spare) => self.spare.swap_remove(spare),
+            None => self.device.storage(label, bytes),
+        }
     }
 
     pub(super) fn record(&self, pass: &mut wgpu::ComputePass<'_>, dispatches: &[Dispatch]) {
-        let limit = self.device.wgpu_device().limits().max_compute_workgroups_per_dimension;
         for Dispatch { pipeline, bind_group, group_count, .. } in dispatches {
-            // More workgroups than one dimension has go into a second one.
-            let columns = (*group_count).min(limit).max(1);
-            let rows = group_count.div_ceil(columns);
-            pass.set_pipeline(pipeline);
-            pass.set_bind_group(0, bind_group, &[]);
-            pass.dispatch_workgroups(columns, rows, 1);
+            self.device.dispatch(pass, pipeline, bind_group, *group_count);
         }
     }
 
@@ -213,7 +222,7 @@ impl GpuRasterizer {
     }
 
     fn plan_band(
-        &self,
+        &mut self,
         mesh: &GpuMesh,
         draw: &GpuDraw<'_>,
         rows: Range<u32>,
@@ -221,11 +230,10 @@ impl GpuRasterizer {
         depth_range: &wgpu::Buffer,
         dispatches: &mut Vec<Dispatch>,
     ) -> Result<GpuBand, RasterError> {
-        let device = &self.device;
         let view = &draw.view;
         let width = view.size.width;
         let pixel_count = width * rows.len() as u32;
-        let image = |label, words: usize| device.storage(label, u64::from(pixel_count) * 4 * words as u64);
+        let mut image = |label, words: usize| self.image(label, u64::from(pixel_count) * 4 * words as u64);
         let band = GpuBand {
             rows: rows.clone(),
             face_index: image("face index", 1),
@@ -233,6 +241,7 @@ impl GpuRasterizer {
             attributes: draw.attributes.map(|attributes| image("attributes", attributes.channel_count())),
             mask: draw.mask.then(|| image("mask", 1)),
         };
+        let device = &self.device;
         let depth_prior = match view.depth_prior {
             None => device.storage("no depth prior", 0),
             Some(prior) => {
@@ -343,17 +352,8 @@ impl GpuRasterizer {
             return Ok(());
         }
         let words = params.words(self.background_key(), self.shares);
-        let params = self.device.upload("params", bytemuck::cast_slice(&words), wgpu::BufferUsages::UNIFORM);
-        let entries: Vec<wgpu::BindGroupEntry<'_>> = iter::once((0, &params))
-            .chain(bindings.iter().copied())
-            .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
-            .collect();
         let pipeline = self.pipeline(stage)?.clone();
-        let bind_group = self.device.wgpu_device().create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(stage.name()),
-            layout: &pipeline.get_bind_group_layout(0),
-            entries: &entries,
-        });
+        let bind_group = self.device.bind(&pipeline, &words, bindings);
         dispatches.push(Dispatch { stage, pipeline, bind_group, group_count });
         Ok(())
     }

@@ -2,6 +2,15 @@
 
 use crate::{Coverage, DepthKey};
 
+/// WGSL that needs nothing else: `NO_FACE`, and `group_of`, which counts the workgroups of a dispatch that has wrapped
+/// into a second dimension.
+pub const SHARED_WGSL: &str = include_str!("../../shaders/shared.wgsl");
+
+/// WGSL functions whose float results are those of IEEE 754 to the last bit, as the CPU's are: `rounded` around each
+/// product and sum, `divide`, `square_root`, `weighted_sum`. A module that this is joined to needs a uniform `params`
+/// with a field `zero: u32`, which the host fills with 0.
+pub const FLOAT_WGSL: &str = include_str!("../../shaders/float.wgsl");
+
 /// A stage of drawing, in order. Its entry point has its [`name`](Stage::name).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -65,12 +74,20 @@ impl Stage {
 
     /// The whole WGSL module of the stage, for anyone who runs it without this crate's host code.
     pub fn source(self, coverage: Coverage, depth_key: DepthKey) -> String {
-        let common = include_str!("../../shaders/common.wgsl");
+        let common = concat!(
+            include_str!("../../shaders/shared.wgsl"),
+            "\n",
+            include_str!("../../shaders/common.wgsl")
+        );
         let corners = include_str!("../../shaders/corners.wgsl");
         let draw = include_str!("../../shaders/draw.wgsl");
         let rule = match coverage {
             Coverage::Reference => RuleSources {
-                common: include_str!("../../shaders/reference.wgsl"),
+                common: concat!(
+                    include_str!("../../shaders/float.wgsl"),
+                    "\n",
+                    include_str!("../../shaders/reference.wgsl")
+                ),
                 small_triangle: include_str!("../../shaders/reference_triangle.wgsl"),
                 any_triangle: include_str!("../../shaders/reference_triangle.wgsl"),
                 resolve: include_str!("../../shaders/reference_resolve.wgsl"),
@@ -102,7 +119,7 @@ impl Stage {
                 let resolve = include_str!("../../shaders/resolve.wgsl");
                 vec![common, rule.common, rule.any_triangle, rule.resolve, key_resolve, corners, resolve]
             }
-            Self::Interpolate => vec![common, include_str!("../../shaders/interpolate.wgsl")],
+            Self::Interpolate => vec![common, FLOAT_WGSL, include_str!("../../shaders/interpolate.wgsl")],
             Self::Mask => vec![common, include_str!("../../shaders/mask.wgsl")],
         };
         parts.join("\n")

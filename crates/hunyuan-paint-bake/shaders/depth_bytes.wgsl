@@ -1,0 +1,36 @@
+// Depth as a byte: 255 at the nearest visible point, 0 at the farthest, on the background, and everywhere if all is
+// equally far.
+
+struct Params {
+    pixel_count: u32,
+    // Depths are spread over at least so much.
+    range_min: f32,
+    zero: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> depth: array<u32>;
+@group(0) @binding(2) var<storage, read> depth_range: array<u32, 2>;
+@group(0) @binding(3) var<storage, read_write> bytes: array<u32>;
+
+@compute @workgroup_size(256)
+fn depth_bytes(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroup_count: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let pixel = group_of(workgroup, workgroup_count) * 256u + lane;
+    if pixel >= params.pixel_count {
+        return;
+    }
+    var byte = 0u;
+    if depth[pixel] != NO_DEPTH {
+        let farthest = bitcast<f32>(unordered(~depth_range[0]));
+        let nearest = max(bitcast<f32>(unordered(depth_range[1])), rounded(farthest + params.range_min));
+        let range = rounded(nearest - farthest);
+        if range != 0.0 {
+            byte = to_byte(divide(rounded(bitcast<f32>(depth[pixel]) - farthest), range));
+        }
+    }
+    bytes[pixel] = byte;
+}

@@ -1,0 +1,155 @@
+// Each texel looks up its colour in a view that sees it.
+
+struct Params {
+    // Rows of the matrix from paint space to clip space.
+    clip_x: vec4<f32>,
+    clip_y: vec4<f32>,
+    clip_w: vec4<f32>,
+    // The third row of the matrix from paint space to view space.
+    z_view: vec4<f32>,
+    // Pixels between NDC -1 and 1.
+    span: vec2<f32>,
+    // Pixels of the image for each of the view.
+    image_scale: vec2<f32>,
+    // The size of the view and of the image.
+    view_size: vec2<u32>,
+    image_size: vec2<u32>,
+    // How far apart along the surface's normal two points may be, where w is 1.
+    tolerance: f32,
+    cosine_squared_min: f32,
+    weight: f32,
+    exponent: u32,
+    texel_count: u32,
+    zero: u32,
+}
+
+// Normals shorter than the square root of this have no direction.
+const NORMAL_SQUARED_MIN: f32 = 1e-12;
+
+struct Taps {
+    // Four neighbouring pixels along an axis, and how much each counts.
+    pixels: vec4<u32>,
+    weights: vec4<f32>,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+// See `texel_points`.
+@group(0) @binding(1) var<storage, read> points: array<f32>;
+// The view's reliable depth.
+@group(0) @binding(2) var<storage, read> depth: array<u32>;
+// A word a pixel, red in the lowest byte.
+@group(0) @binding(3) var<storage, read> image: array<u32>;
+// Colour times trust, and trust, summed over the views.
+@group(0) @binding(4) var<storage, read_write> totals: array<vec4<f32>>;
+
+fn add(a: f32, b: f32) -> f32 {
+    return rounded(a + b);
+}
+
+fn multiply(a: f32, b: f32) -> f32 {
+    return rounded(a * b);
+}
+
+// The sum of the products of three numbers each, from left to right.
+fn dot_3(a: vec3<f32>, b: vec3<f32>) -> f32 {
+    return add(add(multiply(a.x, b.x), multiply(a.y, b.y)), multiply(a.z, b.z));
+}
+
+// A row of a matrix times a point.
+fn at(row: vec4<f32>, point: vec3<f32>) -> f32 {
+    return add(dot_3(row.xyz, point), row.w);
+}
+
+// Where a clip-space coordinate lies on the view, in pixels from the centre of the first one.
+fn place_on_view(clip: f32, w: f32, span: f32) -> f32 {
+    return multiply(add(divide(clip, w) * 0.5, 0.5), span);
+}
+
+// Keys' cubic weights (1981, a = -0.5) for the pixels around a coordinate; the border goes on outwards.
+fn taps_at(coordinate: f32, pixel_count: u32) -> Taps {
+    let first = floor(coordinate);
+    let t = add(coordinate, -first);
+    let last = i32(pixel_count) - 1;
+    let pixels = clamp(vec4<i32>(i32(first)) + vec4<i32>(-1, 0, 1, 2), vec4<i32>(0), vec4<i32>(last));
+    let weights = vec4<f32>(
+        multiply(add(multiply(add(-0.5 * t, 1.0), t), -0.5), t),
+        add(multiply(multiply(add(multiply(1.5, t), -2.5), t), t), 1.0),
+        multiply(add(multiply(add(multiply(-1.5, t), 2.0), t), 0.5), t),
+        multiply(multiply(add(0.5 * t, -0.5), t), t),
+    );
+    return Taps(vec4<u32>(pixels), weights);
+}
+
+// The image's colour at a point of the view, 0 to 255.
+fn sample(view_x: f32, view_y: f32) -> vec3<f32> {
+    let columns = taps_at(add(multiply(add(view_x, 0.5), params.image_scale.x), -0.5), params.image_size.x);
+    let rows = taps_at(add(multiply(add(view_y, 0.5), params.image_scale.y), -0.5), params.image_size.y);
+    var sum = vec3<f32>(0.0);
+    for (var i = 0u; i < 4u; i++) {
+        let start = rows.pixels[i] * params.image_size.x;
+        var row_sum = vec3<f32>(0.0);
+        for (var j = 0u; j < 4u; j++) {
+            let word = image[start + columns.pixels[j]];
+            let channels = vec3<f32>((vec3<u32>(word) >> vec3<u32>(0u, 8u, 16u)) & vec3<u32>(0xffu));
+            row_sum = rounded_3(row_sum + rounded_3(channels * columns.weights[j]));
+        }
+        sum = rounded_3(sum + rounded_3(row_sum * rows.weights[i]));
+    }
+    return clamp(sum, vec3<f32>(0.0), vec3<f32>(255.0));
+}
+
+@compute @workgroup_size(256)
+fn gather(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroup_count: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let texel = group_of(workgroup, workgroup_count) * 256u + lane;
+    if texel >= params.texel_count || bitcast<u32>(points[6u * texel]) == NO_POINT {
+        return;
+    }
+    let position = vec3<f32>(points[6u * texel], points[6u * texel + 1u], points[6u * texel + 2u]);
+    let normal = vec3<f32>(points[6u * texel + 3u], points[6u * texel + 4u], points[6u * texel + 5u]);
+
+    // 1. How squarely the view sees the point. Normals of paint space point inwards: away from the camera where it
+    // sees the face.
+    let normal_squared = dot_3(normal, normal);
+    let along = -dot_3(params.z_view.xyz, normal);
+    if !(normal_squared >= NORMAL_SQUARED_MIN && along > 0.0) {
+        return;
+    }
+    let cosine_squared = divide(multiply(along, along), normal_squared);
+    if !(cosine_squared >= params.cosine_squared_min) {
+        return;
+    }
+    let cosine = square_root(cosine_squared);
+
+    // 2. Where on the view.
+    let w = at(params.clip_w, position);
+    if !(w > 0.0) {
+        return;
+    }
+    let view_x = place_on_view(at(params.clip_x, position), w, params.span.x);
+    let view_y = place_on_view(at(params.clip_y, position), w, params.span.y);
+    let column = add(view_x, 0.5);
+    let row = add(view_y, 0.5);
+    let view_size = vec2<f32>(params.view_size);
+    if !(column >= 0.0 && row >= 0.0 && column < view_size.x && row < view_size.y) {
+        return;
+    }
+
+    // 3. Whether it is this point that the view shows, and not one before it.
+    let seen = bitcast<f32>(depth[u32(row) * params.view_size.x + u32(column)]);
+    if !is_finite_number(seen) {
+        return;
+    }
+    let gap = abs(add(at(params.z_view, position), -seen));
+    if !(multiply(gap, cosine) <= multiply(params.tolerance, w)) {
+        return;
+    }
+
+    let trust = floored_product(params.weight, power(cosine, params.exponent));
+    let total = totals[texel];
+    let color = rounded_3(total.xyz + rounded_3(sample(view_x, view_y) * trust));
+    totals[texel] = vec4<f32>(color, add(total.w, trust));
+}

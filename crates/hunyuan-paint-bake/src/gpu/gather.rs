@@ -1,0 +1,259 @@
+//! Texels that look up their colours in the views.
+
+use std::mem;
+
+use hunyuan_paint_mesh::PaintMesh;
+use hunyuan_paint_raster::{
+    Size, View, VisibilityBuffer,
+    gpu::{GpuDraw, GpuMesh, GpuView, wgpu},
+};
+use image::{GrayImage, RgbImage};
+use rayon::prelude::*;
+
+use super::{GpuBaker, reliable_depth, resize, stages::Stage, work::Work};
+use crate::{
+    BakeError, BakeOptions, BakeView, BakedTexture, check,
+    gather::{image_scale, lookup_size},
+    reliable_depth::DEPTH_RANGE_MIN,
+    sight::Aim,
+    texels::{chart_positions, point_attributes, texel_side},
+};
+
+/// The charts of a texture, drawn.
+struct Charts {
+    /// The face of each texel.
+    face_index: wgpu::Buffer,
+    /// Three numbers for each texel.
+    barycentrics: wgpu::Buffer,
+    /// The mesh's faces.
+    faces: wgpu::Buffer,
+    /// How many texels have a face.
+    texel_count: wgpu::Buffer,
+    /// What was drawn.
+    view: GpuView,
+}
+
+impl GpuBaker {
+    /// Colours the texels that a view sees: what [`gather`](crate::gather) does with the charts that
+    /// [`draw_charts`](crate::draw_charts) draws, to the bit.
+    ///
+    /// A view that has no depth has it drawn, at `depth_size` if that is given, else at the image's size.
+    ///
+    /// # Errors
+    /// If the mesh is empty or inconsistent, there are no views, a weight, an option or a size is out of range, a
+    /// depth has not as many values as its size says, a view or the texture is larger than the device can bind, or it
+    /// is lost or has no room. (The texture takes 24 bytes a texel.)
+    pub async fn gather(
+        &mut self,
+        mesh: &PaintMesh,
+        views: &[BakeView<'_>],
+        depth_size: Option<Size>,
+        texture_size: u32,
+        options: &BakeOptions,
+    ) -> Result<BakedTexture, BakeError> {
+        check::mesh(mesh)?;
+        check::views(views)?;
+        options.validate()?;
+        let texel_count = check::size("texture", texture_size, texture_size)?.pixel_count() as u32;
+        for view in views {
+            let size = view_size(view, depth_size);
+            let pixel_count = check::size("depth", size.width, size.height)?.pixel_count();
+            if let Some(depth) = view.depth {
+                check::length("depth", pixel_count, depth.z_view.len())?;
+            }
+        }
+
+        let faces = GpuMesh::new(&self.device, &mesh.faces, mesh.positions.len()).await?;
+        let charts = self.plan_charts(mesh, &faces, texture_size).await?;
+        let [points, totals] = self
+            .submit(|work| {
+                let vertices =
+                    work.upload("points of vertices", bytemuck::cast_slice(&point_attributes(mesh)))?;
+                let points = work.buffer("points", u64::from(texel_count) * 24)?;
+                let totals = work.buffer("totals", u64::from(texel_count) * 16)?;
+                work.clear(&totals);
+                let buffers = [&charts.face_index, &charts.barycentrics, &charts.faces, &vertices, &points];
+                work.dispatch(Stage::TexelPoints, &[texel_count], &buffers, texel_count)?;
+                Ok([points, totals])
+            })
+            .await?;
+        // The one number that the host needs: how large the images have to be.
+        let mut read = Vec::new();
+        self.device.read(&charts.texel_count, 4, &mut read).await?;
+        let drawn_texels: Vec<u32> = bytemuck::pod_collect_to_vec(&read);
+        let texel_side = texel_side(mesh, drawn_texels.iter().sum::<u32>() as usize);
+        self.charts.recycle(charts.view);
+
+        let texels = Texels { count: texel_count, points: &points, totals: &totals };
+        for view in views {
+            let size = view_size(view, depth_size);
+            let aim = Aim::new(&view.camera, size, options);
+            if !aim.clip_rows.iter().chain([&aim.z_row]).all(|row| row.is_finite()) {
+                // Such a camera sees nothing.
+                continue;
+            }
+            let lookup =
+                Lookup { aim, view_size: size, image_size: lookup_size(view, size, texel_side), options };
+            match view.depth {
+                Some(depth) => {
+                    self.submit(|work| {
+                        let depth = work.upload("depth", bytemuck::cast_slice(&depth.z_view))?;
+                        plan(work, view, &lookup, &depth, &texels)
+                    })
+                    .await?;
+                }
+                None => {
+                    let drawn = self.draw_depth(mesh, &faces, &view.camera, size).await?;
+                    self.submit(|work| {
+                        let depth =
+                            reliable_depth::plan(work, Work::whole(&drawn)?, size, 1, 0, DEPTH_RANGE_MIN)?;
+                        plan(work, view, &lookup, &depth, &texels)
+                    })
+                    .await?;
+                    self.views.recycle(drawn);
+                }
+            }
+        }
+        let texels = self
+            .submit(|work| {
+                let texels = work.buffer("texels", u64::from(texel_count) * 4)?;
+                work.dispatch(Stage::Paint, &[texel_count], &[&totals, &texels], texel_count)?;
+                Ok(texels)
+            })
+            .await?;
+        let mut texture = BakedTexture {
+            image: RgbImage::new(texture_size, texture_size),
+            painted: GrayImage::new(texture_size, texture_size),
+        };
+        let mut colors = texture.image.as_chunks_mut::<3>().0;
+        let mut painted: &mut [u8] = &mut texture.painted;
+        self.device
+            .read_with(&texels, u64::from(texel_count) * 4, |words| {
+                let words = words.as_chunks::<4>().0;
+                let (colors_here, colors_left) = mem::take(&mut colors).split_at_mut(words.len());
+                let (painted_here, painted_left) = mem::take(&mut painted).split_at_mut(words.len());
+                (colors, painted) = (colors_left, painted_left);
+                (words.par_iter().zip(colors_here).zip(painted_here))
+                    .with_min_len(1 << 14)
+                    .for_each(|((&[r, g, b, a], color), painted)| (*color, *painted) = ([r, g, b], a));
+            })
+            .await?;
+        Ok(texture)
+    }
+
+    /// Draws the charts: what [`draw_charts`](crate::draw_charts) does, to the bit.
+    ///
+    /// # Errors
+    /// As [`gather`](Self::gather).
+    pub async fn draw_charts(
+        &mut self,
+        mesh: &PaintMesh,
+        texture_size: u32,
+    ) -> Result<VisibilityBuffer, BakeError> {
+        check::mesh(mesh)?;
+        let texel_count = check::size("texture", texture_size, texture_size)?.pixel_count() as u64;
+        let faces = GpuMesh::new(&self.device, &mesh.faces, mesh.positions.len()).await?;
+        let charts = self.plan_charts(mesh, &faces, texture_size).await?;
+        let (mut face_index, mut barycentrics) = (Vec::new(), Vec::new());
+        self.device.read(&charts.face_index, texel_count * 4, &mut face_index).await?;
+        self.device.read(&charts.barycentrics, texel_count * 12, &mut barycentrics).await?;
+        let depth_range = charts.view.depth_range().await?;
+        self.charts.recycle(charts.view);
+        Ok(VisibilityBuffer {
+            face_index: bytemuck::pod_collect_to_vec(&face_index),
+            barycentrics: bytemuck::pod_collect_to_vec(&barycentrics),
+            depth_range,
+            width: texture_size,
+            height: texture_size,
+        })
+    }
+
+    /// Draws the charts, and has the device find the texels beside them.
+    async fn plan_charts(
+        &mut self,
+        mesh: &PaintMesh,
+        faces: &GpuMesh,
+        texture_size: u32,
+    ) -> Result<Charts, BakeError> {
+        let size = Size::square(texture_size);
+        self.work.check_view(size, 0)?;
+        let texel_count = size.pixel_count() as u32;
+        let positions = chart_positions(mesh);
+        let draw = GpuDraw::new(View::new(&positions, size));
+        let view = Work::only(self.charts.draw(faces, &[draw]).await?)?;
+        self.submit(|work| {
+            let drawn = Work::whole(&view)?;
+            let faces = work.upload("faces", bytemuck::cast_slice(&mesh.faces))?;
+            let uvs = work.upload("UVs", bytemuck::cast_slice(&mesh.uvs))?;
+            let face_index = work.buffer("charts", u64::from(texel_count) * 4)?;
+            let barycentrics = work.buffer("barycentrics of charts", u64::from(texel_count) * 12)?;
+            let count = work.buffer("texel count", 4)?;
+            work.clear(&count);
+            let buffers =
+                [&drawn.face_index, &drawn.barycentrics, &faces, &uvs, &face_index, &barycentrics, &count];
+            work.dispatch(Stage::Charts, &[texture_size], &buffers, texel_count)?;
+            Ok(Charts { face_index, barycentrics, faces, texel_count: count, view })
+        })
+        .await
+    }
+}
+
+/// The texels that are coloured.
+struct Texels<'a> {
+    count: u32,
+    /// The point of the surface that each shows.
+    points: &'a wgpu::Buffer,
+    /// Colour times trust, and trust.
+    totals: &'a wgpu::Buffer,
+}
+
+/// How a view is looked up.
+struct Lookup<'a> {
+    aim: Aim,
+    view_size: Size,
+    /// The size that the image has to be scaled to.
+    image_size: Size,
+    options: &'a BakeOptions,
+}
+
+/// The size at which a view's depth is known, or is to be.
+fn view_size(view: &BakeView<'_>, depth_size: Option<Size>) -> Size {
+    match view.depth {
+        Some(depth) => depth.size,
+        None => depth_size.unwrap_or(Size::new(view.image.width(), view.image.height())),
+    }
+}
+
+/// Appends how the texels look up a view's image.
+fn plan(
+    work: &mut Work,
+    view: &BakeView<'_>,
+    lookup: &Lookup<'_>,
+    depth: &wgpu::Buffer,
+    texels: &Texels<'_>,
+) -> Result<(), BakeError> {
+    let size = Size::new(view.image.width(), view.image.height());
+    let pixel_count = size.pixel_count() as u32;
+    let bytes = work.upload("image", &view.image.as_raw()[..3 * pixel_count as usize])?;
+    let mut pixels = work.buffer("pixels", 4 * u64::from(pixel_count))?;
+    work.dispatch(Stage::Unpack, &[pixel_count], &[&bytes, &pixels], pixel_count)?;
+    if lookup.image_size != size {
+        pixels = resize::plan(work, &pixels, size, lookup.image_size)?;
+    }
+    let Aim { clip_rows: [clip_x, clip_y, clip_w], z_row, span, .. } = lookup.aim;
+    let numbers = [clip_x, clip_y, clip_w, z_row].into_iter().flat_map(|row| row.to_array());
+    let numbers = numbers.chain(span).chain(image_scale(lookup.image_size, lookup.view_size));
+    let mut params: Vec<u32> = numbers.map(f32::to_bits).collect();
+    params.extend([
+        lookup.view_size.width,
+        lookup.view_size.height,
+        lookup.image_size.width,
+        lookup.image_size.height,
+        lookup.aim.tolerance.to_bits(),
+        lookup.aim.cosine_squared_min.to_bits(),
+        view.weight.to_bits(),
+        lookup.options.cosine_exponent,
+        texels.count,
+    ]);
+    work.dispatch(Stage::Gather, &params, &[texels.points, depth, &pixels, texels.totals], texels.count)
+}

@@ -1,0 +1,138 @@
+//! Which pixels of a view can be relied on.
+
+use hunyuan_paint_image::ImageError;
+use hunyuan_paint_mesh::{Camera, PaintMesh};
+use hunyuan_paint_raster::{
+    Size, View,
+    gpu::{GpuAttributes, GpuBand, GpuDraw, GpuMesh, GpuView, wgpu},
+};
+use image::GrayImage;
+
+use super::{GpuBaker, stages::Stage, work::Work};
+use crate::{
+    BakeError, ReliableDepth, check,
+    reliable_depth::{DEPTH_EDGE_THRESHOLDS, DEPTH_RANGE_MIN, margin},
+    view::project,
+};
+
+/// Appends how view-space z of a drawn view is found where it is reliable. `channel` of `channel_count` attributes is z;
+/// depths are spread over at least `range_min` before edges are looked for.
+/// The result is a word for each pixel: the bits of z, or of NaN.
+pub(super) fn plan(
+    work: &mut Work,
+    drawn: &GpuBand,
+    size: Size,
+    channel_count: u32,
+    channel: u32,
+    range_min: f32,
+) -> Result<wgpu::Buffer, BakeError> {
+    let pixel_count = size.pixel_count() as u32;
+    let depth = work.buffer("depth", 4 * u64::from(pixel_count))?;
+    let range = work.buffer("depth range", 8)?;
+    let bytes = work.buffer("bytes", 4 * u64::from(pixel_count))?;
+    work.clear(&range);
+    let buffers = [&drawn.face_index, Work::attributes(drawn)?, &depth, &range];
+    work.dispatch(Stage::VisibleDepth, &[pixel_count, channel_count, channel], &buffers, pixel_count)?;
+    work.dispatch(
+        Stage::DepthBytes,
+        &[pixel_count, range_min.to_bits()],
+        &[&depth, &range, &bytes],
+        pixel_count,
+    )?;
+
+    let mask = plan_canny(work, &bytes, &depth, size, DEPTH_EDGE_THRESHOLDS)?;
+
+    let params = [size.width, size.height, margin(size)];
+    let wide = work.buffer("gradients", 4 * u64::from(pixel_count))?;
+    work.dispatch(Stage::DilateRows, &params, &[&mask, &wide], pixel_count)?;
+    work.dispatch(Stage::DilateColumns, &params, &[&wide, &depth], pixel_count)?;
+    Ok(depth)
+}
+
+/// Appends how edges in an image of a byte a word are found. The result is a word for each pixel: 1 on edges and where
+/// there is no depth, else 0. It takes the place of the image.
+fn plan_canny(
+    work: &mut Work,
+    bytes: &wgpu::Buffer,
+    depth: &wgpu::Buffer,
+    size: Size,
+    thresholds: [u16; 2],
+) -> Result<wgpu::Buffer, BakeError> {
+    let pixel_count = size.pixel_count() as u32;
+    let gradients = work.buffer("gradients", 4 * u64::from(pixel_count))?;
+    let labels = work.buffer("labels", 4 * u64::from(pixel_count))?;
+    let [first, second] = thresholds.map(u32::from);
+    let sides = [size.width, size.height];
+    work.dispatch(Stage::Sobel, &sides, &[bytes, &gradients], pixel_count)?;
+    let params = [size.width, size.height, first.min(second), first.max(second)];
+    work.dispatch(Stage::Candidates, &params, &[&gradients, &labels], pixel_count)?;
+    work.dispatch(Stage::Connect, &sides, &[&labels], pixel_count)?;
+    work.dispatch(Stage::Unreliable, &[pixel_count], &[&labels, depth, bytes], pixel_count)?;
+    Ok(bytes.clone())
+}
+
+impl GpuBaker {
+    /// Finds where a camera's view can be relied on: what [`ReliableDepth::render`] does, to the bit.
+    ///
+    /// # Errors
+    /// If the mesh is empty or inconsistent, the view is not 1 to [`Size::LIMIT`] pixels a side or larger than the
+    /// device can bind, or it is lost or has no room.
+    pub async fn reliable_depth(
+        &mut self,
+        mesh: &PaintMesh,
+        camera: &Camera,
+        width: u32,
+        height: u32,
+    ) -> Result<ReliableDepth, BakeError> {
+        check::mesh(mesh)?;
+        let size = check::size("view", width, height)?;
+        let faces = GpuMesh::new(&self.device, &mesh.faces, mesh.positions.len()).await?;
+        let drawn = self.draw_depth(mesh, &faces, camera, size).await?;
+        let depth = self.submit(|work| plan(work, Work::whole(&drawn)?, size, 1, 0, DEPTH_RANGE_MIN)).await?;
+        self.views.recycle(drawn);
+        let mut read = Vec::new();
+        self.device.read(&depth, 4 * size.pixel_count() as u64, &mut read).await?;
+        Ok(ReliableDepth { z_view: bytemuck::pod_collect_to_vec(&read), size })
+    }
+
+    /// Draws view-space z.
+    pub(super) async fn draw_depth(
+        &mut self,
+        mesh: &PaintMesh,
+        faces: &GpuMesh,
+        camera: &Camera,
+        size: Size,
+    ) -> Result<GpuView, BakeError> {
+        self.work.check_view(size, 1)?;
+        let (positions_view, clip_positions) = project(&mesh.positions, camera);
+        let z: Vec<[f32; 1]> = positions_view.iter().map(|position| [position.z]).collect();
+        let z = GpuAttributes::new(&self.device, faces, &z).await?;
+        let draw = GpuDraw { attributes: Some(&z), ..GpuDraw::new(View::new(&clip_positions, size)) };
+        Work::only(self.views.draw(faces, &[draw]).await?)
+    }
+
+    /// Canny's edge detector, as [`canny`](hunyuan_paint_image::canny) has it: 255 on edges, 0 elsewhere.
+    ///
+    /// # Errors
+    /// If a side of the image is not 1 to [`Size::LIMIT`], it is larger than the device can bind, or the device is
+    /// lost or has no room.
+    pub async fn canny(&mut self, image: &GrayImage, low: u16, high: u16) -> Result<GrayImage, BakeError> {
+        let (width, height) = image.dimensions();
+        let size = check::size("image", width, height)?;
+        let words: Vec<u32> = image.iter().take(size.pixel_count()).map(|&byte| u32::from(byte)).collect();
+        let mask = self
+            .submit(|work| {
+                let bytes = work.upload("bytes", bytemuck::cast_slice(&words))?;
+                // A depth of 0 everywhere: no background.
+                let depth = work.buffer("depth", 4 * words.len() as u64)?;
+                work.clear(&depth);
+                plan_canny(work, &bytes, &depth, size, [low, high])
+            })
+            .await?;
+        let mut read = Vec::new();
+        self.device.read(&mask, 4 * words.len() as u64, &mut read).await?;
+        let edges = read.chunks_exact(4).map(|word| if word == [0; 4] { 0 } else { 255 }).collect();
+        let what = "edges";
+        GrayImage::from_raw(width, height, edges).ok_or(ImageError::Size { what, width, height }.into())
+    }
+}

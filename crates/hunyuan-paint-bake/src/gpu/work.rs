@@ -1,0 +1,172 @@
+//! Pipelines, buffers that are used again, and dispatches in a row.
+
+use hunyuan_paint_raster::{
+    RasterError, Size,
+    gpu::{GpuBand, GpuDevice, GpuView, wgpu},
+};
+
+use super::stages::Stage;
+use crate::BakeError;
+
+/// Threads of a workgroup in every stage.
+const GROUP_SIZE: u32 = 256;
+
+/// What the stages work with.
+#[derive(Debug)]
+pub(super) struct Work {
+    device: GpuDevice,
+    pipelines: Vec<(Stage, wgpu::ComputePipeline)>,
+    /// Buffers by what they hold.
+    buffers: Vec<(&'static str, wgpu::Buffer)>,
+    /// What is to be done next.
+    steps: Vec<Step>,
+}
+
+#[derive(Debug)]
+enum Step {
+    Clear(wgpu::Buffer),
+    Dispatch { pipeline: wgpu::ComputePipeline, bind_group: wgpu::BindGroup, group_count: u32 },
+}
+
+impl Work {
+    pub(super) async fn new(device: &GpuDevice) -> Result<Self, RasterError> {
+        let compile = |stage: Stage| (stage, device.compile(stage.name(), stage.source()));
+        let compile_all = || Ok(Stage::ALL.into_iter().map(compile).collect());
+        let pipelines = device.checked("compiling shaders", compile_all).await?;
+        Ok(Self { device: device.clone(), pipelines, buffers: Vec::new(), steps: Vec::new() })
+    }
+
+    /// The buffer that holds that, of at least so many bytes; what is in it is left from before.
+    pub(super) fn buffer(&mut self, what: &'static str, bytes: u64) -> Result<wgpu::Buffer, BakeError> {
+        self.check_bytes(what, bytes)?;
+        let fits = |(name, buffer): &&(&str, wgpu::Buffer)| *name == what && buffer.size() >= bytes;
+        if let Some((_, buffer)) = self.buffers.iter().find(fits) {
+            return Ok(buffer.clone());
+        }
+        self.buffers.retain(|(name, _)| *name != what);
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let buffer = self.device.buffer(what, bytes, usage);
+        self.buffers.push((what, buffer.clone()));
+        Ok(buffer)
+    }
+
+    /// The buffer that holds that, with these contents, padded to whole words.
+    pub(super) fn upload(&mut self, what: &'static str, contents: &[u8]) -> Result<wgpu::Buffer, BakeError> {
+        let buffer = self.buffer(what, (contents.len() as u64).next_multiple_of(4))?;
+        let (words, rest) = contents.split_at(contents.len() / 4 * 4);
+        let queue = self.device.wgpu_queue();
+        queue.write_buffer(&buffer, 0, words);
+        if !rest.is_empty() {
+            let mut word = [0; 4];
+            word[..rest.len()].copy_from_slice(rest);
+            queue.write_buffer(&buffer, words.len() as u64, &word);
+        }
+        Ok(buffer)
+    }
+
+    pub(super) fn check_bytes(&self, buffer: &'static str, found: u64) -> Result<(), BakeError> {
+        match self.device.binding_limit() {
+            limit if found > limit => Err(BakeError::TooLargeForGpu { buffer, found, limit }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a view of that size can be drawn without being cut.
+    pub(super) fn check_view(&self, size: Size, channel_count: u64) -> Result<(), BakeError> {
+        self.check_bytes("attributes of a view", size.pixel_count() as u64 * 4 * channel_count.max(3))
+    }
+
+    /// A view's buffers, which are whole: see [`check_view`](Self::check_view).
+    pub(super) fn whole(view: &GpuView) -> Result<&GpuBand, BakeError> {
+        match view.bands() {
+            [band] => Ok(band),
+            bands => {
+                let reason = format!("a view in {} bands", bands.len());
+                Err(RasterError::Gpu { operation: "baking", reason }.into())
+            }
+        }
+    }
+
+    /// The attributes of a view's pixels.
+    pub(super) fn attributes(band: &GpuBand) -> Result<&wgpu::Buffer, BakeError> {
+        let missing = || RasterError::Gpu { operation: "baking", reason: "a view without attributes".into() };
+        Ok(band.attributes.as_ref().ok_or_else(missing)?)
+    }
+
+    /// The one view that was drawn.
+    pub(super) fn only(views: Vec<GpuView>) -> Result<GpuView, BakeError> {
+        let missing = || RasterError::Gpu { operation: "baking", reason: "no view was drawn".into() };
+        Ok(views.into_iter().next().ok_or_else(missing)?)
+    }
+
+    /// Appends that a buffer becomes all zeros.
+    pub(super) fn clear(&mut self, buffer: &wgpu::Buffer) {
+        self.steps.push(Step::Clear(buffer.clone()));
+    }
+
+    /// Appends a stage for so many pixels or texels. The words are its `params` but for the zero at the end; the
+    /// buffers are bound from 1 on.
+    pub(super) fn dispatch(
+        &mut self,
+        stage: Stage,
+        params: &[u32],
+        buffers: &[&wgpu::Buffer],
+        thread_count: u32,
+    ) -> Result<(), BakeError> {
+        let found = self.pipelines.iter().find(|(of, _)| *of == stage);
+        let pipeline = found.map(|(_, pipeline)| pipeline.clone()).ok_or_else(|| RasterError::Gpu {
+            operation: "baking",
+            reason: format!("the stage {} is not compiled", stage.name()),
+        })?;
+        let mut words = params.to_vec();
+        // The zero that only the host knows, and whole quadruples of words.
+        words.push(0);
+        words.resize(words.len().next_multiple_of(4), 0);
+        let bindings: Vec<_> = (1..).zip(buffers.iter().copied()).collect();
+        let bind_group = self.device.bind(&pipeline, &words, &bindings);
+        self.steps.push(Step::Dispatch {
+            pipeline,
+            bind_group,
+            group_count: thread_count.div_ceil(GROUP_SIZE),
+        });
+        Ok(())
+    }
+
+    /// Has the device do what `plan` appends, unless it fails.
+    pub(super) fn plan_and_submit<T>(
+        &mut self,
+        plan: impl FnOnce(&mut Self) -> Result<T, BakeError>,
+    ) -> Result<T, BakeError> {
+        let planned = plan(self);
+        match planned {
+            Ok(_) => self.submit(),
+            Err(_) => self.steps.clear(),
+        }
+        planned
+    }
+
+    fn submit(&mut self) {
+        let mut encoder = self.device.wgpu_device().create_command_encoder(&Default::default());
+        let mut steps = self.steps.drain(..).peekable();
+        while let Some(step) = steps.next() {
+            match step {
+                Step::Clear(buffer) => encoder.clear_buffer(&buffer, 0, None),
+                Step::Dispatch { pipeline, bind_group, group_count } => {
+                    let mut pass = encoder.begin_compute_pass(&Default::default());
+                    self.device.dispatch(&mut pass, &pipeline, &bind_group, group_count);
+                    while let Some(Step::Dispatch { pipeline, bind_group, group_count }) =
+                        steps.next_if(|step| matches!(step, Step::Dispatch { .. }))
+                    {
+                        self.device.dispatch(&mut pass, &pipeline, &bind_group, group_count);
+                    }
+                }
+            }
+        }
+        self.device.wgpu_queue().submit([encoder.finish()]);
+    }
+
+    /// Gives all buffers up.
+    pub(super) fn release(&mut self) {
+        self.buffers.clear();
+    }
+}
