@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod camera;
+mod charts;
 mod error;
 mod mesh;
 mod normals;
 mod paint_mesh;
+mod progress;
 mod read;
 mod simplify;
 #[cfg(test)]
@@ -21,9 +23,10 @@ pub use error::MeshError;
 pub use mesh::Mesh;
 pub use normals::vertex_normals;
 pub use paint_mesh::PaintMesh;
+pub use progress::{UnwrapProgress, UnwrapStage};
 pub use read::{MeshFormat, read_mesh, read_mesh_from_bytes};
 pub use simplify::simplify;
-pub use unwrap::{PreparedMesh, UnwrapOptions, UnwrapProgress, UnwrapStage, UvMode, UvSource, prepare_uvs};
+pub use unwrap::{PreparedMesh, UnwrapOptions, UvMode, UvSource, prepare_uvs};
 pub use uv_quality::UvQuality;
 pub use views::{CameraView, DEFAULT_VIEWS, MAX_CAMERAS, parse_views, validate_views, view_index};
 pub use write::{glb_bytes, write_atomically, write_glb, write_obj};

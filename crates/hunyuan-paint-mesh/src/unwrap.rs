@@ -1,10 +1,15 @@
 //! UVs for painting: the mesh's own where they serve, new ones otherwise.
 
-use std::ops::ControlFlow;
+use std::{collections::HashMap, ops::ControlFlow};
 
 use glam::Vec2;
 
-use crate::{Mesh, MeshError, UvQuality, uv_quality::uvs_inside_texture};
+use crate::{
+    Mesh, MeshError, UvQuality,
+    charts::{Charts, make_charts},
+    progress::{Reporter, UnwrapProgress, UnwrapStage},
+    uv_quality::uvs_inside_texture,
+};
 
 /// Where the UVs come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -45,31 +50,6 @@ impl UnwrapOptions {
         }
         Ok(())
     }
-}
-
-/// A stage of unwrapping, in the order in which they run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum UnwrapStage {
-    /// The surface is cut into charts.
-    Segmenting,
-    /// The charts are flattened; counts faces.
-    Flattening,
-    /// The charts are placed in the texture; counts attempts, of which nobody knows how many it will take.
-    Packing,
-    /// The mesh is put together.
-    Output,
-}
-
-/// How far unwrapping has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct UnwrapProgress {
-    /// What is being done.
-    pub stage: UnwrapStage,
-    /// Units of work done in this stage.
-    pub done: usize,
-    /// Units of work in this stage, if known.
-    pub total: Option<usize>,
 }
 
 /// Where a prepared mesh's UVs come from.
@@ -136,40 +116,27 @@ fn unwrap(
     options: &UnwrapOptions,
     progress: impl Fn(UnwrapProgress) -> ControlFlow<()> + Sync,
 ) -> Result<PreparedMesh, MeshError> {
-    let positions: Vec<[f32; 3]> = mesh.positions.iter().map(|p| p.to_array()).collect();
-    let input = uvunwrap::MeshInput::new(&positions, mesh.faces.as_flattened());
-    let texture_size = options.texture_size;
-    let unwrap_options = uvunwrap::Options {
-        density: uvunwrap::Density::Auto { page_size: texture_size },
-        padding: options.padding,
-        // Its other way of packing gains a tenth of density and takes minutes for some thousand charts.
-        packing: uvunwrap::Packing::Fast,
-        ..uvunwrap::Options::default()
-    };
-    let report = |p: uvunwrap::Progress| progress(own_progress(p)).is_continue();
-    let atlas = uvunwrap::generate_with_progress(&[input], &unwrap_options, report).map_err(|source| {
-        if source == uvunwrap::Error::Cancelled { MeshError::Cancelled } else { MeshError::Unwrap { source } }
-    })?;
+    let reporter = Reporter::new(&progress);
+    let charts = make_charts(mesh, &reporter)?;
+    let atlas = pack(mesh, &charts, options, &reporter)?;
     let Some(output) = atlas.meshes.first() else { return Err(MeshError::NoFaces) };
 
     // A page is cropped to the height that it needs; the texture is square. Should the charts need several
     // pages, these are laid side by side.
     let columns = (1..).find(|n| n * n >= atlas.page_count).unwrap_or(1);
-    let page_scale = Vec2::new(atlas.width as f32, atlas.height as f32) / texture_size as f32;
+    let page_scale = Vec2::new(atlas.width as f32, atlas.height as f32) / options.texture_size as f32;
     let texture_uv = |vertex: &uvunwrap::OutputVertex| {
         let page = vertex.page.unwrap_or(0);
         let corner = Vec2::new((page % columns) as f32, (page / columns) as f32);
         ((corner + Vec2::from_array(vertex.uv) * page_scale) / columns as f32).clamp(Vec2::ZERO, Vec2::ONE)
     };
-    let source_vertices: Vec<u32> = output.vertices.iter().map(|vertex| vertex.xref).collect();
-    let faces = output.indices.as_chunks::<3>().0.to_vec();
-    let unwrapped = Mesh {
-        uvs: Some(output.vertices.iter().map(texture_uv).collect()),
-        ..mesh.with_vertices(&source_vertices, faces)
-    };
+    let uvs: Vec<Vec2> = output.vertices.iter().map(texture_uv).collect();
+    let sources: Vec<u32> =
+        output.vertices.iter().map(|vertex| charts.source_vertices[vertex.xref as usize]).collect();
     let page_share = page_scale.x * page_scale.y * atlas.page_count as f32 / (columns * columns) as f32;
+    let (mesh, source_vertices) = with_uvs(mesh, output.indices.as_chunks::<3>().0, &sources, &uvs);
     Ok(PreparedMesh {
-        mesh: unwrapped,
+        mesh,
         uv_source: UvSource::Unwrapped {
             chart_count: atlas.chart_count as usize,
             utilization: atlas.utilization * page_share,
@@ -178,14 +145,68 @@ fn unwrap(
     })
 }
 
-fn own_progress(progress: uvunwrap::Progress) -> UnwrapProgress {
-    let stage = match progress.stage {
-        uvunwrap::Stage::Segmenting => UnwrapStage::Segmenting,
-        uvunwrap::Stage::Parameterizing => UnwrapStage::Flattening,
-        uvunwrap::Stage::Packing => UnwrapStage::Packing,
-        _ => UnwrapStage::Output,
+/// Lets uvunwrap check the charts, unwrap in its own way what has flaws, and place everything in the texture.
+fn pack(
+    mesh: &Mesh,
+    charts: &Charts,
+    options: &UnwrapOptions,
+    reporter: &Reporter<'_>,
+) -> Result<uvunwrap::Atlas, MeshError> {
+    let position = |&source: &u32| mesh.positions[source as usize].to_array();
+    let positions: Vec<[f32; 3]> = charts.source_vertices.iter().map(position).collect();
+    let uvs: Vec<[f32; 2]> = charts.uvs.iter().map(|uv| uv.to_array()).collect();
+    let input = uvunwrap::MeshInput {
+        existing_uvs: Some(&uvs),
+        face_materials: Some(&charts.chart_of_face),
+        ..uvunwrap::MeshInput::new(&positions, charts.faces.as_flattened())
     };
-    UnwrapProgress { stage, done: progress.done, total: progress.total }
+    let unwrap_options = uvunwrap::Options {
+        density: uvunwrap::Density::Auto { page_size: options.texture_size },
+        padding: options.padding,
+        // Its other way of packing gains a tenth of density and takes minutes for some thousand charts.
+        packing: uvunwrap::Packing::Fast,
+        ..uvunwrap::Options::default()
+    };
+    let report = |progress: uvunwrap::Progress| {
+        let go_on = match progress.stage {
+            // All faces have been counted; what is checked again is not news.
+            uvunwrap::Stage::Segmenting | uvunwrap::Stage::Parameterizing => {
+                reporter.advance(UnwrapStage::Flattening, 0, Some(mesh.faces.len()))
+            }
+            uvunwrap::Stage::Packing => reporter.advance(UnwrapStage::Packing, 1, None),
+            _ => reporter.advance(UnwrapStage::Output, 1, progress.total),
+        };
+        go_on.is_ok()
+    };
+    uvunwrap::generate_with_progress(&[input], &unwrap_options, report).map_err(|source| {
+        if source == uvunwrap::Error::Cancelled { MeshError::Cancelled } else { MeshError::Unwrap { source } }
+    })
+}
+
+/// The mesh with UVs at the corners of its faces, and for each of its vertices the original one. `sources` and
+/// `uvs` belong to the vertices that `faces` name.
+///
+/// The first copy of a vertex keeps its number; those that seams ask for follow at the end.
+fn with_uvs(mesh: &Mesh, faces: &[[u32; 3]], sources: &[u32], uvs: &[Vec2]) -> (Mesh, Vec<u32>) {
+    let vertex_count = mesh.positions.len();
+    let mut source_vertices: Vec<u32> = (0..vertex_count as u32).collect();
+    let mut new_uvs: Vec<Option<Vec2>> = vec![None; vertex_count];
+    let mut copies: HashMap<(u32, [u32; 2]), u32> = HashMap::new();
+    let mut number = |vertex: u32| {
+        let (source, uv) = (sources[vertex as usize], uvs[vertex as usize]);
+        let first = new_uvs[source as usize].get_or_insert(uv);
+        if *first == uv {
+            return source;
+        }
+        *copies.entry((source, uv.to_array().map(f32::to_bits))).or_insert_with(|| {
+            source_vertices.push(source);
+            new_uvs.push(Some(uv));
+            new_uvs.len() as u32 - 1
+        })
+    };
+    let faces = faces.iter().map(|face| face.map(&mut number)).collect();
+    let uvs = new_uvs.into_iter().map(Option::unwrap_or_default).collect();
+    (Mesh { uvs: Some(uvs), ..mesh.with_vertices(&source_vertices, faces) }, source_vertices)
 }
 
 #[cfg(test)]
