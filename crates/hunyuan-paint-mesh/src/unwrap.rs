@@ -8,6 +8,7 @@ use crate::{
     Mesh, MeshError, UvQuality,
     charts::{Charts, make_charts},
     progress::{Reporter, UnwrapProgress, UnwrapStage},
+    simplify::simplify_with_sources,
     uv_quality::uvs_inside_texture,
 };
 
@@ -23,20 +24,26 @@ pub enum UvMode {
     Unwrap,
 }
 
-/// How new UVs are laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// How a mesh is prepared, and new UVs laid out.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UnwrapOptions {
     /// Width and height of the texture in texels, 16 to 16384.
     pub texture_size: u32,
     /// Empty texels around each chart: charts are twice as far apart. Less than an eighth of the texture.
     pub padding: u32,
+    /// The overlap, 0 to 1, up to which [`UvMode::Auto`] keeps a mesh's own UVs ([`UvQuality::overlap`]); by default
+    /// [`UvQuality::OVERLAP_MAX`].
+    pub overlap_max: f32,
+    /// Simplifies the mesh to about so many faces first (see [`simplify`](crate::simplify)), at least 1; by default
+    /// it stays as it is.
+    pub simplify_to: Option<usize>,
 }
 
 impl UnwrapOptions {
     /// Options for a square texture of that size, with one texel of padding for every 512, but at least two.
     pub const fn new(texture_size: u32) -> Self {
         let padding = if texture_size > 1024 { texture_size / 512 } else { 2 };
-        Self { texture_size, padding }
+        Self { texture_size, padding, overlap_max: UvQuality::OVERLAP_MAX, simplify_to: None }
     }
 
     fn validate(&self) -> Result<(), MeshError> {
@@ -47,6 +54,14 @@ impl UnwrapOptions {
         if self.padding >= self.texture_size / 8 {
             let (parameter, found) = ("padding", self.padding.to_string());
             return Err(MeshError::Parameter { parameter, expected: "less than texture_size / 8", found });
+        }
+        if !(0.0..=1.0).contains(&self.overlap_max) {
+            let (parameter, found) = ("overlap_max", self.overlap_max.to_string());
+            return Err(MeshError::Parameter { parameter, expected: "0 to 1", found });
+        }
+        if self.simplify_to == Some(0) {
+            let (parameter, found) = ("simplify_to", "0".to_owned());
+            return Err(MeshError::Parameter { parameter, expected: "at least 1", found });
         }
         Ok(())
     }
@@ -70,8 +85,10 @@ pub enum UvSource {
 /// A mesh that is ready to be painted on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PreparedMesh {
-    /// The mesh, with UVs. Its faces are the original ones in their order, its positions bit-identical copies;
-    /// vertices at seams occur several times.
+    /// The mesh, with UVs. Its positions are bit-identical copies of the original ones; its faces are the original
+    /// ones in their order unless it was simplified, and so are its parts. Vertices at seams occur several times:
+    /// the first copies come first, in the original order, all others after them. Vertices that no face names
+    /// are left out.
     pub mesh: Mesh,
     /// Where the UVs come from.
     pub uv_source: UvSource,
@@ -79,11 +96,14 @@ pub struct PreparedMesh {
     pub source_vertices: Vec<u32>,
 }
 
-/// Gives a mesh UVs that can be painted on.
+/// Meshes with more faces are painted no better than with fewer, and slower.
+const MANY_FACES: usize = 1_000_000;
+
+/// Gives a mesh UVs that can be painted on; simplifies it before that if so asked.
 ///
-/// The result is the same for any number of threads, and on every platform unless the feature `direct-solver`
-/// is on. `progress` is called while new UVs
-/// are made, maybe from other threads but never twice at a time; `Break` ends the work.
+/// New UVs are the same for any number of threads and on every platform (simplification is not, see
+/// [`simplify`](crate::simplify)). `progress` is called while they are made, maybe from other threads but never
+/// twice at a time; `Break` ends the work.
 ///
 /// # Errors
 /// If the mesh or the options are not valid, `Keep` finds UVs missing, not finite or outside 0 to 1, the
@@ -96,18 +116,38 @@ pub fn prepare_uvs(
 ) -> Result<PreparedMesh, MeshError> {
     mesh.validate()?;
     options.validate()?;
-    let own = match (mode, uvs_inside_texture(mesh)) {
+    let (mesh, source_vertices) = match options.simplify_to {
+        Some(target) => simplify_with_sources(mesh, target)?,
+        None => {
+            let mut mesh = mesh.clone();
+            let source_vertices = mesh.drop_unused_vertices();
+            (mesh, source_vertices)
+        }
+    };
+    // What no face named may have been all that made the extent valid.
+    mesh.validate()?;
+    if mesh.faces.len() > MANY_FACES {
+        let faces = mesh.faces.len();
+        tracing::warn!(
+            faces,
+            "a mesh of so many faces takes long to paint; UnwrapOptions::simplify_to reduces it"
+        );
+    }
+    let own = match (mode, uvs_inside_texture(&mesh)) {
         (UvMode::Unwrap, _) | (UvMode::Auto, Err(_)) => None,
         (UvMode::Keep, Err(error)) => return Err(error),
-        (_, Ok(uvs)) => Some((UvQuality::measure(mesh, &uvs), uvs)),
+        (_, Ok(uvs)) => Some((UvQuality::measure(&mesh, &uvs), uvs)),
     };
     match own {
-        Some((quality, uvs)) if mode == UvMode::Keep || quality.is_usable() => Ok(PreparedMesh {
-            mesh: Mesh { uvs: Some(uvs), ..mesh.clone() },
-            uv_source: UvSource::Own(quality),
-            source_vertices: (0..mesh.positions.len() as u32).collect(),
-        }),
-        _ => unwrap(mesh, options, progress),
+        Some((quality, uvs)) if mode == UvMode::Keep || quality.is_within(options.overlap_max) => {
+            let mesh = Mesh { uvs: Some(uvs), ..mesh };
+            Ok(PreparedMesh { mesh, uv_source: UvSource::Own(quality), source_vertices })
+        }
+        _ => {
+            let mut prepared = unwrap(&mesh, options, progress)?;
+            prepared.source_vertices.iter_mut().for_each(|i| *i = source_vertices[*i as usize]);
+            Ok(prepared)
+        }
     }
 }
 
@@ -145,6 +185,10 @@ fn unwrap(
     })
 }
 
+/// The most charts, and the largest texture, for which charts are packed by shape.
+const SHAPED_CHARTS_MAX: usize = 128;
+const SHAPED_SIZE_MAX: u32 = 4096;
+
 /// Lets uvunwrap check the charts, unwrap in its own way what has flaws, and place everything in the texture.
 fn pack(
     mesh: &Mesh,
@@ -160,11 +204,12 @@ fn pack(
         face_materials: Some(&charts.chart_of_face),
         ..uvunwrap::MeshInput::new(&positions, charts.faces.as_flattened())
     };
+    // Packing by shape leaves up to a fifth less of the texture empty, but takes minutes for some thousand charts.
+    let by_shape = charts.count <= SHAPED_CHARTS_MAX && options.texture_size <= SHAPED_SIZE_MAX;
     let unwrap_options = uvunwrap::Options {
         density: uvunwrap::Density::Auto { page_size: options.texture_size },
         padding: options.padding,
-        // Its other way of packing gains a tenth of density and takes minutes for some thousand charts.
-        packing: uvunwrap::Packing::Fast,
+        packing: if by_shape { uvunwrap::Packing::Shape } else { uvunwrap::Packing::Fast },
         ..uvunwrap::Options::default()
     };
     let report = |progress: uvunwrap::Progress| {
@@ -275,7 +320,7 @@ mod tests {
         for (i, position) in soup.positions.iter_mut().enumerate() {
             position.z += (i / 3) as f32;
         }
-        let options = UnwrapOptions { texture_size: 64, padding: 2 };
+        let options = UnwrapOptions::new(64);
         let prepared = prepare_uvs(&soup, UvMode::Auto, &options, go_on)?;
         let uvs = prepared.mesh.uvs.as_deref().unwrap_or_default();
         assert!(uvs.iter().all(|uv| uv.min_element() >= 0.0 && uv.max_element() <= 1.0));
@@ -300,7 +345,16 @@ mod tests {
     fn options_out_of_range_are_errors() {
         let mesh = bumpy_sphere(8, 6);
         for (texture_size, padding) in [(0, 0), (15, 0), (20000, 2), (64, 8), (64, u32::MAX)] {
-            let options = UnwrapOptions { texture_size, padding };
+            let options = UnwrapOptions { padding, ..UnwrapOptions::new(texture_size) };
+            let result = prepare_uvs(&mesh, UvMode::Auto, &options, go_on);
+            assert!(matches!(result, Err(MeshError::Parameter { .. })), "{options:?}");
+        }
+        let good = UnwrapOptions::new(64);
+        for options in [
+            UnwrapOptions { overlap_max: f32::NAN, ..good },
+            UnwrapOptions { overlap_max: -0.1, ..good },
+            UnwrapOptions { simplify_to: Some(0), ..good },
+        ] {
             let result = prepare_uvs(&mesh, UvMode::Auto, &options, go_on);
             assert!(matches!(result, Err(MeshError::Parameter { .. })), "{options:?}");
         }

@@ -28,6 +28,8 @@ pub(crate) struct Charts {
     pub(crate) uvs: Vec<Vec2>,
     /// The chart of each face; degenerate ones have a number that no other has.
     pub(crate) chart_of_face: Vec<u32>,
+    /// The number of charts.
+    pub(crate) count: usize,
 }
 
 /// Cuts and flattens a valid mesh. Charts may still have flaws too small to be noticed here.
@@ -68,5 +70,5 @@ fn put_together(mesh: &Mesh, charts: Vec<Chart>) -> Charts {
     for face in (0..faces.len()).filter(|&face| chart_of_face[face] == NONE) {
         faces[face] = mesh.faces[face].map(|source| vertex(source, NONE, 0, Vec2::ZERO));
     }
-    Charts { source_vertices, faces, uvs, chart_of_face }
+    Charts { source_vertices, faces, uvs, chart_of_face, count: charts.len() }
 }

@@ -103,7 +103,7 @@ impl Welded {
 
     fn into_mesh(self) -> Mesh {
         let faces = self.corners.as_chunks::<3>().0.to_vec();
-        Mesh { positions: self.positions, faces, uvs: None, normals: None }
+        Mesh { positions: self.positions, faces, ..Mesh::default() }
     }
 }
 
