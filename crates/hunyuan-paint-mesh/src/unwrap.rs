@@ -106,26 +106,26 @@ const MANY_FACES: usize = 1_000_000;
 /// twice at a time; `Break` ends the work.
 ///
 /// # Errors
-/// If the mesh or the options are not valid, `Keep` finds UVs missing, not finite or outside 0 to 1, the
-/// unwrapper fails, or `progress` asks to stop ([`MeshError::Cancelled`]).
+/// If the options are not valid, or the mesh is not (see [`Mesh::validate`]; vertices that no face names do not
+/// matter), `Keep` finds UVs missing, not finite or outside 0 to 1, the unwrapper fails, or `progress` asks to stop
+/// ([`MeshError::Cancelled`]).
 pub fn prepare_uvs(
     mesh: &Mesh,
     mode: UvMode,
     options: &UnwrapOptions,
     progress: impl Fn(UnwrapProgress) -> ControlFlow<()> + Sync,
 ) -> Result<PreparedMesh, MeshError> {
-    mesh.validate()?;
     options.validate()?;
-    let (mesh, source_vertices) = match options.simplify_to {
-        Some(target) => simplify_with_sources(mesh, target)?,
-        None => {
-            let mut mesh = mesh.clone();
-            let source_vertices = mesh.drop_unused_vertices();
-            (mesh, source_vertices)
-        }
-    };
-    // What no face named may have been all that made the extent valid.
+    mesh.validate_structure()?;
+    let mut mesh = mesh.clone();
+    // First of all: a stray vertex would count for the extent.
+    let mut source_vertices = mesh.drop_unused_vertices();
     mesh.validate()?;
+    if let Some(target) = options.simplify_to {
+        let (simple, kept) = simplify_with_sources(&mesh, target)?;
+        source_vertices = kept.into_iter().map(|i| source_vertices[i as usize]).collect();
+        mesh = simple;
+    }
     if mesh.faces.len() > MANY_FACES {
         let faces = mesh.faces.len();
         tracing::warn!(

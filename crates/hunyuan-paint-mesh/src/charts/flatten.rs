@@ -51,11 +51,11 @@ fn flatten_at_depth(
     let projected = patch.project();
     let mut uvs = fit(&projected);
     let mut verdict = patch.check(&uvs, PROJECTION_DISTORTION_MAX);
-    if verdict.is_err() {
-        if let Some(relaxed) = patch.relax(projected) {
-            uvs = fit(&relaxed);
-            verdict = patch.check(&uvs, DISTORTION_MAX);
-        }
+    if verdict.is_err()
+        && let Some(relaxed) = patch.relax(projected)
+    {
+        uvs = fit(&relaxed);
+        verdict = patch.check(&uvs, DISTORTION_MAX);
     }
     match verdict {
         Err(clash) if patch.faces.len() > SMALL && depth < DEPTH_MAX => {
@@ -193,7 +193,7 @@ impl<'a> Patch<'a> {
                 self.area(i) * ratio.max(1.0 / ratio)
             })
             .sum();
-        if !(distortion <= distortion_max * total_surface) {
+        if distortion > distortion_max * total_surface {
             return Err(None);
         }
         let triangles: Vec<_> = self.corners.iter().map(triangle).collect();
