@@ -46,7 +46,7 @@ impl MeshFormat {
         match () {
             () if bytes.starts_with(b"glTF") || text.starts_with(b"{") => Some(Self::Gltf),
             () if text.starts_with(b"ply") => Some(Self::Ply),
-            () if text.starts_with(b"solid") || stl::is_binary(bytes) => Some(Self::Stl),
+            () if stl::is_text(bytes) || stl::is_binary(bytes) => Some(Self::Stl),
             () => None,
         }
     }
