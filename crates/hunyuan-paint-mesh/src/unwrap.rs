@@ -256,7 +256,7 @@ fn with_uvs(mesh: &Mesh, faces: &[[u32; 3]], sources: &[u32], uvs: &[Vec2]) -> (
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Mutex, PoisonError};
 
     use super::*;
     use crate::test_meshes::bumpy_sphere;
@@ -329,16 +329,41 @@ mod tests {
     }
 
     #[test]
-    fn progress_is_reported_and_can_cancel() {
+    fn progress_never_goes_back_and_every_stage_can_be_cancelled() -> Result<(), MeshError> {
         let mesh = bumpy_sphere(24, 16);
-        let calls = AtomicUsize::new(0);
-        let stop_at_packing = |progress: UnwrapProgress| {
-            calls.fetch_add(1, Ordering::Relaxed);
-            if progress.stage == UnwrapStage::Packing { ControlFlow::Break(()) } else { go_on(progress) }
+        let reports = Mutex::new(Vec::new());
+        let run = |stop_at: Option<UnwrapStage>| {
+            let note = |progress: UnwrapProgress| {
+                reports.lock().unwrap_or_else(PoisonError::into_inner).push(progress);
+                if Some(progress.stage) == stop_at { ControlFlow::Break(()) } else { go_on(progress) }
+            };
+            prepare_uvs(&mesh, UvMode::Unwrap, &UnwrapOptions::new(256), note)
         };
-        let result = prepare_uvs(&mesh, UvMode::Unwrap, &UnwrapOptions::new(256), stop_at_packing);
-        assert!(matches!(result, Err(MeshError::Cancelled)));
-        assert!(calls.load(Ordering::Relaxed) > 1);
+        run(None)?;
+        let all = std::mem::take(&mut *reports.lock().unwrap_or_else(PoisonError::into_inner));
+        let stages =
+            [UnwrapStage::Segmenting, UnwrapStage::Flattening, UnwrapStage::Packing, UnwrapStage::Output];
+        let order = |p: &UnwrapProgress| (stages.iter().position(|stage| *stage == p.stage), p.done);
+        assert!(all.is_sorted_by_key(order));
+        for stage in stages {
+            assert!(all.iter().any(|p| p.stage == stage && p.total.is_none_or(|total| p.done == total)));
+            reports.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            assert!(matches!(run(Some(stage)), Err(MeshError::Cancelled)), "{stage:?}");
+            // Nothing is heard after that.
+            let heard = std::mem::take(&mut *reports.lock().unwrap_or_else(PoisonError::into_inner));
+            assert_eq!(heard.iter().filter(|p| p.stage == stage).count(), 1, "{stage:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn more_overlap_is_kept_if_so_asked() -> Result<(), MeshError> {
+        let mut mesh = bumpy_sphere(24, 16);
+        mesh.uvs = Some(mesh.positions.iter().map(|p| p.truncate() / 3.0 + 0.5).collect());
+        let options = UnwrapOptions { overlap_max: 1.0, ..UnwrapOptions::new(256) };
+        let kept = prepare_uvs(&mesh, UvMode::Auto, &options, go_on)?;
+        assert!(matches!(kept.uv_source, UvSource::Own(quality) if !quality.is_usable()));
+        Ok(())
     }
 
     #[test]

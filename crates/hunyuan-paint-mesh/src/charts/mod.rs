@@ -72,3 +72,28 @@ fn put_together(mesh: &Mesh, charts: Vec<Chart>) -> Charts {
     }
     Charts { source_vertices, faces, uvs, chart_of_face, count: charts.len() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use super::*;
+    use crate::test_meshes::bumpy_sphere;
+
+    #[test]
+    fn every_face_lies_in_one_chart_the_right_way_up() -> Result<(), MeshError> {
+        let mut mesh = bumpy_sphere(60, 40);
+        let degenerate = mesh.faces.len();
+        mesh.faces.push([5, 6, 5]);
+        let go_on = |_| ControlFlow::Continue(());
+        let charts = make_charts(&mesh, &Reporter::new(&go_on))?;
+        assert!((2..40).contains(&charts.count), "{}", charts.count);
+        for (i, (face, original)) in charts.faces.iter().zip(&mesh.faces).enumerate() {
+            assert_eq!(face.map(|k| charts.source_vertices[k as usize]), *original);
+            let [a, b, c] = face.map(|k| charts.uvs[k as usize]);
+            assert_eq!((b - a).perp_dot(c - a) > 0.0, i != degenerate);
+            assert_eq!((charts.chart_of_face[i] as usize) < charts.count, i != degenerate);
+        }
+        Ok(())
+    }
+}
