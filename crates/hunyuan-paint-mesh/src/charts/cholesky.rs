@@ -2,13 +2,19 @@
 
 use glam::{DVec2, DVec3};
 
+/// The most entries per column. Surfaces need less than 200; what is too tangled shall not fill the memory.
+const FILL_MAX: usize = 600;
+
 /// Parts of the mesh this small are not dissected further.
 const LEAF: usize = 24;
+
+/// Vertices with more entries than this, two for each neighbour, stay out of the dissection.
+const HUB_MIN: usize = 100;
 
 /// A symmetric matrix on the vertices of a mesh: the diagonal, and a value for each pair of neighbours.
 pub(super) struct MeshMatrix {
     diagonal: Vec<f64>,
-    /// For each vertex its neighbours and their values.
+    /// For each vertex its neighbours and their values; a neighbour that occurs several times has their sum.
     rows: Vec<Vec<(u32, f64)>>,
 }
 
@@ -23,17 +29,12 @@ impl MeshMatrix {
 
     /// Adds to both entries of a pair.
     pub(super) fn add_pair(&mut self, i: u32, j: u32, value: f64) {
-        for (i, j) in [(i, j), (j, i)] {
-            let row = &mut self.rows[i as usize];
-            match row.iter_mut().find(|(other, _)| *other == j) {
-                Some((_, sum)) => *sum += value,
-                None => row.push((j, value)),
-            }
-        }
+        self.rows[i as usize].push((j, value));
+        self.rows[j as usize].push((i, value));
     }
 
     /// Factorises the matrix without the row and column of the vertex that the ordering puts last, whose value is
-    /// taken as zero. `None` if it is not positive definite.
+    /// taken as zero. `None` if it is not positive definite, or too tangled.
     pub(super) fn factorize(&self, positions: &[DVec3]) -> Option<Cholesky> {
         let order = dissect(positions, &self.rows);
         let mut rank = vec![0; order.len()];
@@ -92,7 +93,11 @@ fn dissect(positions: &[DVec3], rows: &[Vec<(u32, f64)>]) -> Vec<u32> {
     let mut side = vec![0_u32; positions.len()];
     let mut stamp = 0;
     // What is to be ordered comes off the stack back to front, so the order is reversed in the end.
-    let mut stack = vec![(0..positions.len() as u32).collect::<Vec<u32>>()];
+    // A hub would make everything around it a separator.
+    let is_hub = |i: &u32| rows[*i as usize].len() > HUB_MIN;
+    let (hubs, rest) = (0..positions.len() as u32).partition::<Vec<u32>, _>(is_hub);
+    order.extend(hubs);
+    let mut stack = vec![rest];
     while let Some(mut part) = stack.pop() {
         if part.len() <= LEAF {
             order.extend(part);
@@ -131,10 +136,15 @@ fn factorize<'a>(
     let mut tree = EliminationTree::new(size, &row);
     let mut columns = Vec::new();
     let mut starts = vec![0; size + 1];
+    let mut count = 0;
     for r in 0..size {
         tree.reach(row(r), r, &mut columns);
         starts[r + 1] += 1;
         columns.iter().for_each(|&c| starts[c as usize + 1] += 1);
+        count += columns.len();
+        if count > FILL_MAX * size {
+            return None;
+        }
     }
     (0..size).for_each(|c| starts[c + 1] += starts[c]);
 
@@ -143,7 +153,7 @@ fn factorize<'a>(
     let mut x = vec![0.0; size];
     for r in 0..size {
         tree.reach(row(r), r, &mut columns);
-        row(r).iter().for_each(|&(c, value)| x[c as usize] = value);
+        row(r).iter().for_each(|&(c, value)| x[c as usize] += value);
         let mut pivot = diagonal(r);
         for c in columns.iter().map(|&c| c as usize) {
             let (&(_, diagonal), below) = entries[starts[c]..next[c]].split_first()?;
@@ -242,6 +252,26 @@ mod tests {
         let solution = factor.map(|factor| factor.solve(&right)).unwrap_or_default();
         let shift = wanted[0] - solution[0];
         assert!(solution.iter().zip(&wanted).all(|(x, wanted)| (*x + shift).distance(*wanted) < 1e-9));
+    }
+
+    #[test]
+    fn a_hub_does_not_fill_the_factor() {
+        // A wheel of 2,000 spokes.
+        let mut matrix = MeshMatrix::zero(2001);
+        for i in 1..=2000 {
+            for (a, b) in [(0, i), (i, i % 2000 + 1)] {
+                matrix.add_pair(a, b, -1.0);
+                matrix.add_diagonal(a, 1.0);
+                matrix.add_diagonal(b, 1.0);
+            }
+        }
+        let mut positions = vec![DVec3::ZERO];
+        positions.extend((0..2000).map(|i| {
+            let (sin, cos) = libm::sincos(f64::from(i) * std::f64::consts::TAU / 2000.0);
+            DVec3::new(cos, sin, 0.0)
+        }));
+        let factor = matrix.factorize(&positions);
+        assert!(factor.is_some_and(|factor| factor.entries.len() < 20_000));
     }
 
     #[test]
