@@ -234,6 +234,9 @@ impl Merged {
     ) -> Result<(), MeshError> {
         let next = self.mesh.positions.len();
         let first = *self.first_vertex.entry(key).or_insert(next);
+        if first + part.positions.len() > u32::MAX as usize {
+            return Err(unsupported("more than 2³² vertices"));
+        }
         let start = self.mesh.faces.len();
         let end = start + part.faces.len();
         let is_mirrored = object_from_mesh.determinant() < 0.0;
