@@ -61,6 +61,24 @@ pub enum MeshError {
         /// The number of values.
         found: usize,
     },
+    /// A part does not start where the one before it ends, or ends before it starts.
+    #[error("part {part} has the faces {range:?}; expected a range that starts at {expected_start}")]
+    PartRange {
+        /// The part, counted from 0.
+        part: usize,
+        /// Its faces.
+        range: std::ops::Range<usize>,
+        /// Where it should start.
+        expected_start: usize,
+    },
+    /// The parts have another number of faces than the mesh.
+    #[error("the parts end at face {found}, the mesh at face {expected}")]
+    PartsLength {
+        /// The number of faces.
+        expected: usize,
+        /// Where the last part ends.
+        found: usize,
+    },
     /// An attribute is NaN or infinite.
     #[error("{attribute} of vertex {vertex} is not finite")]
     NotFinite {

@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod camera;
+mod charts;
 mod error;
 mod mesh;
 mod normals;
 mod paint_mesh;
+mod part;
+mod progress;
 mod read;
 mod simplify;
 #[cfg(test)]
@@ -21,9 +24,11 @@ pub use error::MeshError;
 pub use mesh::Mesh;
 pub use normals::vertex_normals;
 pub use paint_mesh::PaintMesh;
+pub use part::{AlphaMode, Material, MeshPart};
+pub use progress::{UnwrapProgress, UnwrapStage};
 pub use read::{MeshFormat, read_mesh, read_mesh_from_bytes};
 pub use simplify::simplify;
-pub use unwrap::{PreparedMesh, UnwrapOptions, UnwrapProgress, UnwrapStage, UvMode, UvSource, prepare_uvs};
+pub use unwrap::{PreparedMesh, UnwrapOptions, UvMode, UvSource, prepare_uvs};
 pub use uv_quality::UvQuality;
 pub use views::{
     CameraView, DEFAULT_VIEWS, MAX_CAMERAS, parse_views, trained_places, validate_views, view_index,

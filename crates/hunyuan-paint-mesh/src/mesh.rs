@@ -2,7 +2,7 @@
 
 use glam::{DVec3, Vec2, Vec3};
 
-use crate::MeshError;
+use crate::{MeshError, MeshPart};
 
 /// Diagonals of the bounding box for which float32 squares neither overflow nor vanish.
 const EXTENT_RANGE: std::ops::RangeInclusive<f64> = 1e-15..=1e15;
@@ -23,14 +23,18 @@ pub struct Mesh {
     pub uvs: Option<Vec<Vec2>>,
     /// One normal per vertex, not necessarily of unit length.
     pub normals: Option<Vec<Vec3>>,
+    /// What the faces belonged to: ranges that follow one another from the first face to the last. A mesh without
+    /// parts is one object without names.
+    pub parts: Vec<MeshPart>,
 }
 
 impl Mesh {
     /// Checks that the mesh can be painted.
     ///
     /// # Errors
-    /// If there are no faces, an index is out of range, an attribute has the wrong length, a position
-    /// is NaN or infinite, the extent is zero or outside what float32 can square, or no triangle has an area.
+    /// If there are no faces, an index is out of range, an attribute has the wrong length, the parts do not cover
+    /// the faces one after another, a position is NaN or infinite, the extent is zero or outside what float32 can
+    /// square, or no triangle has an area.
     pub fn validate(&self) -> Result<(), MeshError> {
         self.validate_structure()?;
         if let Some(vertex) = self.positions.iter().position(|p| !p.is_finite()) {
@@ -64,16 +68,27 @@ impl Mesh {
             }
         }
         check_length("UVs", self.uvs.as_ref().map(Vec::len), vertex_count)?;
-        check_length("normals", self.normals.as_ref().map(Vec::len), vertex_count)
+        check_length("normals", self.normals.as_ref().map(Vec::len), vertex_count)?;
+        let mut next = 0;
+        for (part, MeshPart { faces, .. }) in self.parts.iter().enumerate() {
+            if faces.start != next || faces.end < faces.start {
+                return Err(MeshError::PartRange { part, range: faces.clone(), expected_start: next });
+            }
+            next = faces.end;
+        }
+        if next != self.faces.len() && !self.parts.is_empty() {
+            return Err(MeshError::PartsLength { expected: self.faces.len(), found: next });
+        }
+        Ok(())
     }
 
     /// Drops the vertices that no face names, which would count for the bounding box; the others keep their
-    /// order. The structure must be valid.
-    pub(crate) fn drop_unused_vertices(&mut self) {
+    /// order. The structure must be valid. Returns the former index of each vertex.
+    pub(crate) fn drop_unused_vertices(&mut self) -> Vec<u32> {
         let mut is_used = vec![false; self.positions.len()];
         self.faces.iter().flatten().for_each(|&i| is_used[i as usize] = true);
         if is_used.iter().all(|&used| used) {
-            return;
+            return (0..self.positions.len() as u32).collect();
         }
         let used: Vec<u32> = (0..).zip(&is_used).filter(|(_, used)| **used).map(|(i, _)| i).collect();
         let mut new_index = vec![0; self.positions.len()];
@@ -82,15 +97,18 @@ impl Mesh {
         }
         let faces = self.faces.iter().map(|face| face.map(|i| new_index[i as usize])).collect();
         *self = self.with_vertices(&used, faces);
+        used
     }
 
-    /// A mesh of the given faces, whose vertex `i` is this one's vertex `source[i]`, which must exist.
+    /// A mesh of the given faces, as many as this one has, whose vertex `i` is this one's vertex `source[i]`, which
+    /// must exist.
     pub(crate) fn with_vertices(&self, source: &[u32], faces: Vec<[u32; 3]>) -> Self {
         Self {
             positions: gather(&self.positions, source),
             faces,
             uvs: self.uvs.as_ref().map(|uvs| gather(uvs, source)),
             normals: self.normals.as_ref().map(|normals| gather(normals, source)),
+            parts: self.parts.clone(),
         }
     }
 
@@ -148,14 +166,29 @@ mod tests {
     }
 
     #[test]
+    fn parts_cover_all_faces_in_order() {
+        let with_parts = |ranges: &[(usize, usize)]| {
+            let part = |&(start, end): &(usize, usize)| MeshPart { faces: start..end, ..MeshPart::default() };
+            let faces = vec![[0, 1, 2]; 4];
+            Mesh { faces, parts: ranges.iter().map(part).collect(), ..triangle() }.validate()
+        };
+        assert!(with_parts(&[(0, 3), (3, 3), (3, 4)]).is_ok());
+        assert!(matches!(with_parts(&[(0, 3)]), Err(MeshError::PartsLength { expected: 4, found: 3 })));
+        assert!(matches!(with_parts(&[(0, 9)]), Err(MeshError::PartsLength { expected: 4, found: 9 })));
+        for wrong in [&[(1, 4)][..], &[(0, 2), (3, 4)], &[(0, 3), (2, 4)], &[(0, 3), (3, 1)]] {
+            assert!(matches!(with_parts(wrong), Err(MeshError::PartRange { .. })), "{wrong:?}");
+        }
+    }
+
+    #[test]
     fn unused_vertices_are_dropped_in_order() {
         let mut mesh = Mesh {
             positions: (0..5).map(|i| Vec3::splat(i as f32)).collect(),
             faces: vec![[4, 1, 3]],
             uvs: Some((0..5).map(|i| Vec2::splat(i as f32)).collect()),
-            normals: None,
+            ..Mesh::default()
         };
-        mesh.drop_unused_vertices();
+        assert_eq!(mesh.drop_unused_vertices(), [1, 3, 4]);
         assert_eq!(mesh.faces, [[2, 0, 1]]);
         assert_eq!(mesh.positions, [1.0, 3.0, 4.0].map(Vec3::splat));
         assert_eq!(mesh.uvs, Some([1.0, 3.0, 4.0].map(Vec2::splat).to_vec()));

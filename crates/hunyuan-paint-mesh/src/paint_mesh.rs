@@ -70,7 +70,7 @@ mod tests {
             positions: vec![Vec3::ZERO, Vec3::new(4.0, 0.0, 0.0), Vec3::new(0.0, 2.0, 0.0)],
             faces: vec![[0, 1, 2]],
             uvs: Some(vec![Vec2::ZERO, Vec2::X, Vec2::new(0.0, 0.75)]),
-            normals: None,
+            ..Mesh::default()
         }
     }
 

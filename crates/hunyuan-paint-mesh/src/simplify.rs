@@ -1,34 +1,68 @@
 //! Fewer triangles.
 
-use crate::{Mesh, MeshError};
+use crate::{Mesh, MeshError, MeshPart};
+
+/// The error that may be made, relative to the extent: any.
+const ERROR_MAX: f32 = 1.0;
+
+/// What is left of a part at least, so that small ones do not vanish.
+const PART_FACES_MIN: usize = 4;
 
 /// A mesh with at most about `target_faces` triangles that looks like this one (meshoptimizer's quadric edge
 /// collapse). Vertices that stay keep their positions, UVs and normals, bit for bit.
 ///
-/// Seams and borders limit how far it can go, so that more faces than asked for may remain. A mesh that has few
+/// Every part is simplified on its own, with its borders left as they are. Seams and borders limit how far it can go, so that more faces than asked for may remain. A mesh that has few
 /// enough is returned as it is. meshoptimizer is C++, so the choice of vertices may differ between platforms.
 ///
 /// # Errors
 /// If the mesh is not valid (see [`Mesh::validate`]), or what remains is not.
 pub fn simplify(mesh: &Mesh, target_faces: usize) -> Result<Mesh, MeshError> {
+    simplify_with_sources(mesh, target_faces).map(|(simple, _)| simple)
+}
+
+/// As [`simplify`], with the original vertex of each vertex.
+pub(crate) fn simplify_with_sources(mesh: &Mesh, target_faces: usize) -> Result<(Mesh, Vec<u32>), MeshError> {
     mesh.validate()?;
     if mesh.faces.len() <= target_faces {
-        return Ok(mesh.clone());
+        return Ok((mesh.clone(), (0..mesh.positions.len() as u32).collect()));
     }
-    let positions: Vec<[f32; 3]> = mesh.positions.iter().map(|p| p.to_array()).collect();
-    let indices = meshopt::simplify_decoder(
-        mesh.faces.as_flattened(),
-        &positions,
-        target_faces * 3,
-        // The error allowed, relative to the extent: any.
-        1.0,
-        meshopt::SimplifyOptions::None,
-        None,
-    );
-    let mut simple = Mesh { faces: indices.as_chunks::<3>().0.to_vec(), ..mesh.clone() };
-    simple.drop_unused_vertices();
+    let mut simple = Mesh { faces: Vec::new(), parts: Vec::new(), ..mesh.clone() };
+    if mesh.parts.is_empty() {
+        simple.faces = collapse(mesh, &mesh.faces, target_faces, meshopt::SimplifyOptions::None);
+    }
+    for part in &mesh.parts {
+        // Each part gets its share. Borders stay as they are, so that parts still meet.
+        let share = part.faces.len() as u64 * target_faces as u64 / mesh.faces.len() as u64;
+        let target = (share as usize).max(PART_FACES_MIN);
+        let start = simple.faces.len();
+        let faces = &mesh.faces[part.faces.clone()];
+        simple.faces.extend(collapse(mesh, faces, target, meshopt::SimplifyOptions::LockBorder));
+        simple.parts.push(MeshPart { faces: start..simple.faces.len(), ..part.clone() });
+    }
+    let source_vertices = simple.drop_unused_vertices();
     simple.validate()?;
-    Ok(simple)
+    Ok((simple, source_vertices))
+}
+
+/// Some of a mesh's faces, simplified. They must be in range.
+fn collapse(
+    mesh: &Mesh,
+    faces: &[[u32; 3]],
+    target_faces: usize,
+    options: meshopt::SimplifyOptions,
+) -> Vec<[u32; 3]> {
+    if faces.len() <= target_faces {
+        return faces.to_vec();
+    }
+    // Only their own vertices, so that many small parts of a large mesh take no longer than one.
+    let mut vertices: Vec<u32> = faces.as_flattened().to_vec();
+    vertices.sort_unstable();
+    vertices.dedup();
+    let positions: Vec<[f32; 3]> = vertices.iter().map(|&i| mesh.positions[i as usize].to_array()).collect();
+    let own_index = |i: &u32| vertices.partition_point(|other| other < i) as u32;
+    let indices: Vec<u32> = faces.as_flattened().iter().map(own_index).collect();
+    let indices = meshopt::simplify_decoder(&indices, &positions, target_faces * 3, ERROR_MAX, options, None);
+    indices.as_chunks::<3>().0.iter().map(|face| face.map(|i| vertices[i as usize])).collect()
 }
 
 #[cfg(test)]
@@ -48,6 +82,26 @@ mod tests {
         };
         assert!(bits(&simple).is_subset(&bits(&mesh)));
         assert_eq!(simplify(&mesh, usize::MAX)?, mesh);
+        Ok(())
+    }
+
+    #[test]
+    fn parts_keep_their_share_and_still_meet() -> Result<(), MeshError> {
+        let mut mesh = bumpy_sphere(32, 24);
+        let half = mesh.faces.len() / 2;
+        let part = |name: &str, faces| MeshPart { name: name.to_owned(), faces, ..MeshPart::default() };
+        mesh.parts = vec![part("north", 0..half), part("south", half..mesh.faces.len())];
+        let (simple, sources) = simplify_with_sources(&mesh, 600)?;
+        let [north, south] = simple.parts.as_slice() else { return Err(MeshError::NoFaces) };
+        assert_eq!((north.name.as_str(), south.name.as_str()), ("north", "south"));
+        assert!(north.faces.len() > 200 && south.faces.len() > 200 && simple.faces.len() < 700);
+        for (position, source) in simple.positions.iter().zip(sources) {
+            assert_eq!(*position, mesh.positions[source as usize]);
+        }
+        // Closed, as before: every edge is used once in each direction.
+        let edges = || simple.faces.iter().flat_map(|&[a, b, c]| [(a, b), (b, c), (c, a)]);
+        let directed: BTreeSet<(u32, u32)> = edges().collect();
+        assert!(edges().all(|(a, b)| directed.contains(&(b, a))));
         Ok(())
     }
 

@@ -35,5 +35,5 @@ pub(crate) fn bumpy_sphere(segments: u32, rings: u32) -> Mesh {
             }
         }
     }
-    Mesh { positions, faces, uvs: None, normals: None }
+    Mesh { positions, faces, ..Mesh::default() }
 }

@@ -1,10 +1,16 @@
 //! UVs for painting: the mesh's own where they serve, new ones otherwise.
 
-use std::ops::ControlFlow;
+use std::{collections::HashMap, ops::ControlFlow};
 
 use glam::Vec2;
 
-use crate::{Mesh, MeshError, UvQuality, uv_quality::uvs_inside_texture};
+use crate::{
+    Mesh, MeshError, UvQuality,
+    charts::{Charts, make_charts},
+    progress::{Reporter, UnwrapProgress, UnwrapStage},
+    simplify::simplify_with_sources,
+    uv_quality::uvs_inside_texture,
+};
 
 /// Where the UVs come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -18,20 +24,26 @@ pub enum UvMode {
     Unwrap,
 }
 
-/// How new UVs are laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// How a mesh is prepared, and new UVs laid out.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UnwrapOptions {
     /// Width and height of the texture in texels, 16 to 16384.
     pub texture_size: u32,
     /// Empty texels around each chart: charts are twice as far apart. Less than an eighth of the texture.
     pub padding: u32,
+    /// The overlap, 0 to 1, up to which [`UvMode::Auto`] keeps a mesh's own UVs ([`UvQuality::overlap`]); by default
+    /// [`UvQuality::OVERLAP_MAX`].
+    pub overlap_max: f32,
+    /// Simplifies the mesh to about so many faces first (see [`simplify`](crate::simplify)), at least 1; by default
+    /// it stays as it is.
+    pub simplify_to: Option<usize>,
 }
 
 impl UnwrapOptions {
     /// Options for a square texture of that size, with one texel of padding for every 512, but at least two.
     pub const fn new(texture_size: u32) -> Self {
         let padding = if texture_size > 1024 { texture_size / 512 } else { 2 };
-        Self { texture_size, padding }
+        Self { texture_size, padding, overlap_max: UvQuality::OVERLAP_MAX, simplify_to: None }
     }
 
     fn validate(&self) -> Result<(), MeshError> {
@@ -43,33 +55,16 @@ impl UnwrapOptions {
             let (parameter, found) = ("padding", self.padding.to_string());
             return Err(MeshError::Parameter { parameter, expected: "less than texture_size / 8", found });
         }
+        if !(0.0..=1.0).contains(&self.overlap_max) {
+            let (parameter, found) = ("overlap_max", self.overlap_max.to_string());
+            return Err(MeshError::Parameter { parameter, expected: "0 to 1", found });
+        }
+        if self.simplify_to == Some(0) {
+            let (parameter, found) = ("simplify_to", "0".to_owned());
+            return Err(MeshError::Parameter { parameter, expected: "at least 1", found });
+        }
         Ok(())
     }
-}
-
-/// A stage of unwrapping, in the order in which they run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum UnwrapStage {
-    /// The surface is cut into charts.
-    Segmenting,
-    /// The charts are flattened; counts faces.
-    Flattening,
-    /// The charts are placed in the texture; counts attempts, of which nobody knows how many it will take.
-    Packing,
-    /// The mesh is put together.
-    Output,
-}
-
-/// How far unwrapping has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct UnwrapProgress {
-    /// What is being done.
-    pub stage: UnwrapStage,
-    /// Units of work done in this stage.
-    pub done: usize,
-    /// Units of work in this stage, if known.
-    pub total: Option<usize>,
 }
 
 /// Where a prepared mesh's UVs come from.
@@ -90,8 +85,10 @@ pub enum UvSource {
 /// A mesh that is ready to be painted on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PreparedMesh {
-    /// The mesh, with UVs. Its faces are the original ones in their order, its positions bit-identical copies;
-    /// vertices at seams occur several times.
+    /// The mesh, with UVs. Its positions are bit-identical copies of the original ones; its faces are the original
+    /// ones in their order unless it was simplified, and so are its parts. Vertices at seams occur several times:
+    /// the first copies come first, in the original order, all others after them. Vertices that no face names
+    /// are left out.
     pub mesh: Mesh,
     /// Where the UVs come from.
     pub uv_source: UvSource,
@@ -99,35 +96,58 @@ pub struct PreparedMesh {
     pub source_vertices: Vec<u32>,
 }
 
-/// Gives a mesh UVs that can be painted on.
+/// Meshes with more faces are painted no better than with fewer, and slower.
+const MANY_FACES: usize = 1_000_000;
+
+/// Gives a mesh UVs that can be painted on; simplifies it before that if so asked.
 ///
-/// The result is the same for any number of threads, and on every platform unless the feature `direct-solver`
-/// is on. `progress` is called while new UVs
-/// are made, maybe from other threads but never twice at a time; `Break` ends the work.
+/// New UVs are the same for any number of threads and on every platform (simplification is not, see
+/// [`simplify`](crate::simplify)). `progress` is called while they are made, maybe from other threads but never
+/// twice at a time; `Break` ends the work.
 ///
 /// # Errors
-/// If the mesh or the options are not valid, `Keep` finds UVs missing, not finite or outside 0 to 1, the
-/// unwrapper fails, or `progress` asks to stop ([`MeshError::Cancelled`]).
+/// If the options are not valid, or the mesh is not (see [`Mesh::validate`]; vertices that no face names do not
+/// matter), `Keep` finds UVs missing, not finite or outside 0 to 1, the unwrapper fails, or `progress` asks to stop
+/// ([`MeshError::Cancelled`]).
 pub fn prepare_uvs(
     mesh: &Mesh,
     mode: UvMode,
     options: &UnwrapOptions,
     progress: impl Fn(UnwrapProgress) -> ControlFlow<()> + Sync,
 ) -> Result<PreparedMesh, MeshError> {
-    mesh.validate()?;
     options.validate()?;
-    let own = match (mode, uvs_inside_texture(mesh)) {
+    mesh.validate_structure()?;
+    let mut mesh = mesh.clone();
+    // First of all: a stray vertex would count for the extent.
+    let mut source_vertices = mesh.drop_unused_vertices();
+    mesh.validate()?;
+    if let Some(target) = options.simplify_to {
+        let (simple, kept) = simplify_with_sources(&mesh, target)?;
+        source_vertices = kept.into_iter().map(|i| source_vertices[i as usize]).collect();
+        mesh = simple;
+    }
+    if mesh.faces.len() > MANY_FACES {
+        let faces = mesh.faces.len();
+        tracing::warn!(
+            faces,
+            "a mesh of so many faces takes long to paint; UnwrapOptions::simplify_to reduces it"
+        );
+    }
+    let own = match (mode, uvs_inside_texture(&mesh)) {
         (UvMode::Unwrap, _) | (UvMode::Auto, Err(_)) => None,
         (UvMode::Keep, Err(error)) => return Err(error),
-        (_, Ok(uvs)) => Some((UvQuality::measure(mesh, &uvs), uvs)),
+        (_, Ok(uvs)) => Some((UvQuality::measure(&mesh, &uvs), uvs)),
     };
     match own {
-        Some((quality, uvs)) if mode == UvMode::Keep || quality.is_usable() => Ok(PreparedMesh {
-            mesh: Mesh { uvs: Some(uvs), ..mesh.clone() },
-            uv_source: UvSource::Own(quality),
-            source_vertices: (0..mesh.positions.len() as u32).collect(),
-        }),
-        _ => unwrap(mesh, options, progress),
+        Some((quality, uvs)) if mode == UvMode::Keep || quality.is_within(options.overlap_max) => {
+            let mesh = Mesh { uvs: Some(uvs), ..mesh };
+            Ok(PreparedMesh { mesh, uv_source: UvSource::Own(quality), source_vertices })
+        }
+        _ => {
+            let mut prepared = unwrap(&mesh, options, progress)?;
+            prepared.source_vertices.iter_mut().for_each(|i| *i = source_vertices[*i as usize]);
+            Ok(prepared)
+        }
     }
 }
 
@@ -136,40 +156,27 @@ fn unwrap(
     options: &UnwrapOptions,
     progress: impl Fn(UnwrapProgress) -> ControlFlow<()> + Sync,
 ) -> Result<PreparedMesh, MeshError> {
-    let positions: Vec<[f32; 3]> = mesh.positions.iter().map(|p| p.to_array()).collect();
-    let input = uvunwrap::MeshInput::new(&positions, mesh.faces.as_flattened());
-    let texture_size = options.texture_size;
-    let unwrap_options = uvunwrap::Options {
-        density: uvunwrap::Density::Auto { page_size: texture_size },
-        padding: options.padding,
-        // Its other way of packing gains a tenth of density and takes minutes for some thousand charts.
-        packing: uvunwrap::Packing::Fast,
-        ..uvunwrap::Options::default()
-    };
-    let report = |p: uvunwrap::Progress| progress(own_progress(p)).is_continue();
-    let atlas = uvunwrap::generate_with_progress(&[input], &unwrap_options, report).map_err(|source| {
-        if source == uvunwrap::Error::Cancelled { MeshError::Cancelled } else { MeshError::Unwrap { source } }
-    })?;
+    let reporter = Reporter::new(&progress);
+    let charts = make_charts(mesh, &reporter)?;
+    let atlas = pack(mesh, &charts, options, &reporter)?;
     let Some(output) = atlas.meshes.first() else { return Err(MeshError::NoFaces) };
 
     // A page is cropped to the height that it needs; the texture is square. Should the charts need several
     // pages, these are laid side by side.
     let columns = (1..).find(|n| n * n >= atlas.page_count).unwrap_or(1);
-    let page_scale = Vec2::new(atlas.width as f32, atlas.height as f32) / texture_size as f32;
+    let page_scale = Vec2::new(atlas.width as f32, atlas.height as f32) / options.texture_size as f32;
     let texture_uv = |vertex: &uvunwrap::OutputVertex| {
         let page = vertex.page.unwrap_or(0);
         let corner = Vec2::new((page % columns) as f32, (page / columns) as f32);
         ((corner + Vec2::from_array(vertex.uv) * page_scale) / columns as f32).clamp(Vec2::ZERO, Vec2::ONE)
     };
-    let source_vertices: Vec<u32> = output.vertices.iter().map(|vertex| vertex.xref).collect();
-    let faces = output.indices.as_chunks::<3>().0.to_vec();
-    let unwrapped = Mesh {
-        uvs: Some(output.vertices.iter().map(texture_uv).collect()),
-        ..mesh.with_vertices(&source_vertices, faces)
-    };
+    let uvs: Vec<Vec2> = output.vertices.iter().map(texture_uv).collect();
+    let sources: Vec<u32> =
+        output.vertices.iter().map(|vertex| charts.source_vertices[vertex.xref as usize]).collect();
     let page_share = page_scale.x * page_scale.y * atlas.page_count as f32 / (columns * columns) as f32;
+    let (mesh, source_vertices) = with_uvs(mesh, output.indices.as_chunks::<3>().0, &sources, &uvs);
     Ok(PreparedMesh {
-        mesh: unwrapped,
+        mesh,
         uv_source: UvSource::Unwrapped {
             chart_count: atlas.chart_count as usize,
             utilization: atlas.utilization * page_share,
@@ -178,19 +185,78 @@ fn unwrap(
     })
 }
 
-fn own_progress(progress: uvunwrap::Progress) -> UnwrapProgress {
-    let stage = match progress.stage {
-        uvunwrap::Stage::Segmenting => UnwrapStage::Segmenting,
-        uvunwrap::Stage::Parameterizing => UnwrapStage::Flattening,
-        uvunwrap::Stage::Packing => UnwrapStage::Packing,
-        _ => UnwrapStage::Output,
+/// The most charts, and the largest texture, for which charts are packed by shape.
+const SHAPED_CHARTS_MAX: usize = 128;
+const SHAPED_SIZE_MAX: u32 = 4096;
+
+/// Lets uvunwrap check the charts, unwrap in its own way what has flaws, and place everything in the texture.
+fn pack(
+    mesh: &Mesh,
+    charts: &Charts,
+    options: &UnwrapOptions,
+    reporter: &Reporter<'_>,
+) -> Result<uvunwrap::Atlas, MeshError> {
+    let position = |&source: &u32| mesh.positions[source as usize].to_array();
+    let positions: Vec<[f32; 3]> = charts.source_vertices.iter().map(position).collect();
+    let uvs: Vec<[f32; 2]> = charts.uvs.iter().map(|uv| uv.to_array()).collect();
+    let input = uvunwrap::MeshInput {
+        existing_uvs: Some(&uvs),
+        face_materials: Some(&charts.chart_of_face),
+        ..uvunwrap::MeshInput::new(&positions, charts.faces.as_flattened())
     };
-    UnwrapProgress { stage, done: progress.done, total: progress.total }
+    // Packing by shape leaves up to a fifth less of the texture empty, but takes minutes for some thousand charts.
+    let by_shape = charts.count <= SHAPED_CHARTS_MAX && options.texture_size <= SHAPED_SIZE_MAX;
+    let unwrap_options = uvunwrap::Options {
+        density: uvunwrap::Density::Auto { page_size: options.texture_size },
+        padding: options.padding,
+        packing: if by_shape { uvunwrap::Packing::Shape } else { uvunwrap::Packing::Fast },
+        ..uvunwrap::Options::default()
+    };
+    let report = |progress: uvunwrap::Progress| {
+        let go_on = match progress.stage {
+            // All faces have been counted; what is checked again is not news.
+            uvunwrap::Stage::Segmenting | uvunwrap::Stage::Parameterizing => {
+                reporter.advance(UnwrapStage::Flattening, 0, Some(mesh.faces.len()))
+            }
+            uvunwrap::Stage::Packing => reporter.advance(UnwrapStage::Packing, 1, None),
+            _ => reporter.advance(UnwrapStage::Output, 1, progress.total),
+        };
+        go_on.is_ok()
+    };
+    uvunwrap::generate_with_progress(&[input], &unwrap_options, report).map_err(|source| {
+        if source == uvunwrap::Error::Cancelled { MeshError::Cancelled } else { MeshError::Unwrap { source } }
+    })
+}
+
+/// The mesh with UVs at the corners of its faces, and for each of its vertices the original one. `sources` and
+/// `uvs` belong to the vertices that `faces` name.
+///
+/// The first copy of a vertex keeps its number; those that seams ask for follow at the end.
+fn with_uvs(mesh: &Mesh, faces: &[[u32; 3]], sources: &[u32], uvs: &[Vec2]) -> (Mesh, Vec<u32>) {
+    let vertex_count = mesh.positions.len();
+    let mut source_vertices: Vec<u32> = (0..vertex_count as u32).collect();
+    let mut new_uvs: Vec<Option<Vec2>> = vec![None; vertex_count];
+    let mut copies: HashMap<(u32, [u32; 2]), u32> = HashMap::new();
+    let mut number = |vertex: u32| {
+        let (source, uv) = (sources[vertex as usize], uvs[vertex as usize]);
+        let first = new_uvs[source as usize].get_or_insert(uv);
+        if *first == uv {
+            return source;
+        }
+        *copies.entry((source, uv.to_array().map(f32::to_bits))).or_insert_with(|| {
+            source_vertices.push(source);
+            new_uvs.push(Some(uv));
+            new_uvs.len() as u32 - 1
+        })
+    };
+    let faces = faces.iter().map(|face| face.map(&mut number)).collect();
+    let uvs = new_uvs.into_iter().map(Option::unwrap_or_default).collect();
+    (Mesh { uvs: Some(uvs), ..mesh.with_vertices(&source_vertices, faces) }, source_vertices)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Mutex, PoisonError};
 
     use super::*;
     use crate::test_meshes::bumpy_sphere;
@@ -254,7 +320,7 @@ mod tests {
         for (i, position) in soup.positions.iter_mut().enumerate() {
             position.z += (i / 3) as f32;
         }
-        let options = UnwrapOptions { texture_size: 64, padding: 2 };
+        let options = UnwrapOptions::new(64);
         let prepared = prepare_uvs(&soup, UvMode::Auto, &options, go_on)?;
         let uvs = prepared.mesh.uvs.as_deref().unwrap_or_default();
         assert!(uvs.iter().all(|uv| uv.min_element() >= 0.0 && uv.max_element() <= 1.0));
@@ -263,23 +329,57 @@ mod tests {
     }
 
     #[test]
-    fn progress_is_reported_and_can_cancel() {
+    fn progress_never_goes_back_and_every_stage_can_be_cancelled() -> Result<(), MeshError> {
         let mesh = bumpy_sphere(24, 16);
-        let calls = AtomicUsize::new(0);
-        let stop_at_packing = |progress: UnwrapProgress| {
-            calls.fetch_add(1, Ordering::Relaxed);
-            if progress.stage == UnwrapStage::Packing { ControlFlow::Break(()) } else { go_on(progress) }
+        let reports = Mutex::new(Vec::new());
+        let run = |stop_at: Option<UnwrapStage>| {
+            let note = |progress: UnwrapProgress| {
+                reports.lock().unwrap_or_else(PoisonError::into_inner).push(progress);
+                if Some(progress.stage) == stop_at { ControlFlow::Break(()) } else { go_on(progress) }
+            };
+            prepare_uvs(&mesh, UvMode::Unwrap, &UnwrapOptions::new(256), note)
         };
-        let result = prepare_uvs(&mesh, UvMode::Unwrap, &UnwrapOptions::new(256), stop_at_packing);
-        assert!(matches!(result, Err(MeshError::Cancelled)));
-        assert!(calls.load(Ordering::Relaxed) > 1);
+        run(None)?;
+        let all = std::mem::take(&mut *reports.lock().unwrap_or_else(PoisonError::into_inner));
+        let stages =
+            [UnwrapStage::Segmenting, UnwrapStage::Flattening, UnwrapStage::Packing, UnwrapStage::Output];
+        let order = |p: &UnwrapProgress| (stages.iter().position(|stage| *stage == p.stage), p.done);
+        assert!(all.is_sorted_by_key(order));
+        for stage in stages {
+            assert!(all.iter().any(|p| p.stage == stage && p.total.is_none_or(|total| p.done == total)));
+            reports.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            assert!(matches!(run(Some(stage)), Err(MeshError::Cancelled)), "{stage:?}");
+            // Nothing is heard after that.
+            let heard = std::mem::take(&mut *reports.lock().unwrap_or_else(PoisonError::into_inner));
+            assert_eq!(heard.iter().filter(|p| p.stage == stage).count(), 1, "{stage:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn more_overlap_is_kept_if_so_asked() -> Result<(), MeshError> {
+        let mut mesh = bumpy_sphere(24, 16);
+        mesh.uvs = Some(mesh.positions.iter().map(|p| p.truncate() / 3.0 + 0.5).collect());
+        let options = UnwrapOptions { overlap_max: 1.0, ..UnwrapOptions::new(256) };
+        let kept = prepare_uvs(&mesh, UvMode::Auto, &options, go_on)?;
+        assert!(matches!(kept.uv_source, UvSource::Own(quality) if !quality.is_usable()));
+        Ok(())
     }
 
     #[test]
     fn options_out_of_range_are_errors() {
         let mesh = bumpy_sphere(8, 6);
         for (texture_size, padding) in [(0, 0), (15, 0), (20000, 2), (64, 8), (64, u32::MAX)] {
-            let options = UnwrapOptions { texture_size, padding };
+            let options = UnwrapOptions { padding, ..UnwrapOptions::new(texture_size) };
+            let result = prepare_uvs(&mesh, UvMode::Auto, &options, go_on);
+            assert!(matches!(result, Err(MeshError::Parameter { .. })), "{options:?}");
+        }
+        let good = UnwrapOptions::new(64);
+        for options in [
+            UnwrapOptions { overlap_max: f32::NAN, ..good },
+            UnwrapOptions { overlap_max: -0.1, ..good },
+            UnwrapOptions { simplify_to: Some(0), ..good },
+        ] {
             let result = prepare_uvs(&mesh, UvMode::Auto, &options, go_on);
             assert!(matches!(result, Err(MeshError::Parameter { .. })), "{options:?}");
         }

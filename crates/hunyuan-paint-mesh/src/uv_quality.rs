@@ -30,14 +30,19 @@ pub struct UvQuality {
 }
 
 impl UvQuality {
-    /// The largest overlap with which UVs are kept.
+    /// The largest overlap with which UVs are kept, unless [`UnwrapOptions`](crate::UnwrapOptions) says otherwise.
     pub const OVERLAP_MAX: f32 = 0.01;
     /// The largest share of unmapped surface with which UVs are kept.
     pub const UNMAPPED_MAX: f32 = 0.01;
 
-    /// Whether the UVs can be painted on as they are.
+    /// Whether the UVs can be painted on as they are, by the default measure.
     pub fn is_usable(&self) -> bool {
-        self.overlap <= Self::OVERLAP_MAX && self.unmapped <= Self::UNMAPPED_MAX
+        self.is_within(Self::OVERLAP_MAX)
+    }
+
+    /// Whether the UVs can be painted on where so much overlap is allowed.
+    pub(crate) fn is_within(&self, overlap_max: f32) -> bool {
+        self.overlap <= overlap_max && self.unmapped <= Self::UNMAPPED_MAX
     }
 
     /// Measures the UVs of a valid mesh.
@@ -123,7 +128,7 @@ mod tests {
         let square = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)];
         let positions = [0.0, 5.0].iter().flat_map(|&z| square.map(|(x, y)| Vec3::new(x, y, z))).collect();
         let faces = vec![[0, 1, 2], [0, 2, 3], [4, 5, 6], [4, 6, 7]];
-        let mesh = Mesh { positions, faces, uvs: None, normals: None };
+        let mesh = Mesh { positions, faces, ..Mesh::default() };
         (mesh, uvs.map(Vec2::from).to_vec())
     }
 

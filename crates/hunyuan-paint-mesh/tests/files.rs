@@ -6,8 +6,8 @@ use std::{fs, path::PathBuf};
 
 use glam::{Vec2, Vec3};
 use hunyuan_paint_mesh::{
-    Mesh, MeshError, MeshFormat, glb_bytes, read_mesh, read_mesh_from_bytes, vertex_normals, write_glb,
-    write_obj,
+    AlphaMode, Material, Mesh, MeshError, MeshFormat, MeshPart, glb_bytes, read_mesh, read_mesh_from_bytes,
+    vertex_normals, write_glb, write_obj,
 };
 use image::{Rgb, RgbImage};
 use scene::Scene;
@@ -46,7 +46,7 @@ fn tetrahedron() -> Mesh {
     let faces = vec![[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]];
     let normals = vertex_normals(&positions, &faces);
     let uvs = vec![Vec2::new(0.125, 0.25), Vec2::new(1.0, 0.0), Vec2::new(0.0, 1.0), Vec2::new(0.7, 0.5)];
-    Mesh { positions, faces, uvs: Some(uvs), normals: Some(normals) }
+    Mesh { positions, faces, uvs: Some(uvs), normals: Some(normals), ..Mesh::default() }
 }
 
 fn texture() -> RgbImage {
@@ -96,6 +96,123 @@ fn a_written_glb_holds_its_texture_and_a_dull_material() -> TestResult {
 fn gltf_json(glb: &[u8]) -> Result<(serde_json::Value, &[u8]), Box<dyn std::error::Error>> {
     let length = u32::from_le_bytes(*glb[12..].first_chunk().ok_or("short")?) as usize;
     Ok((serde_json::from_slice(&glb[20..20 + length])?, &glb[20 + length + 8..]))
+}
+
+#[test]
+fn parts_come_back_with_their_names_materials_and_vertices() -> TestResult {
+    let folder = Folder::new("parts")?;
+    let part = |name: &str, faces, material| MeshPart { name: name.to_owned(), faces, material };
+    let named = |name: &str| Material { name: name.to_owned(), ..Material::default() };
+    let steel = Material { metallic: 1.0, roughness: 0.25, double_sided: true, ..named("steel") };
+    let leaf = Material { alpha: AlphaMode::Mask { cutoff: 0.75 }, ..named("leaf") };
+    let glass = Material { alpha: AlphaMode::Blend, ..named("steel") };
+    let parts = vec![
+        part("body", 0..1, steel.clone()),
+        part("body", 1..2, leaf),
+        part("", 2..3, glass),
+        part("tail #1", 3..4, steel),
+    ];
+    let mesh = Mesh { parts, ..tetrahedron() };
+    write_glb(&folder.path("a.glb"), &mesh, &texture())?;
+    let read = read_mesh(&folder.path("a.glb"))?;
+    assert_eq!(read.parts, mesh.parts);
+    assert_eq!((bits(&read), &read.faces, &read.normals), (bits(&mesh), &mesh.faces, &mesh.normals));
+    let (json, _) = gltf_json(&fs::read(folder.path("a.glb"))?).map(|(json, binary)| (json, binary.len()))?;
+    assert_eq!(json["materials"].as_array().map(Vec::len), Some(3));
+    assert_eq!(
+        (json["nodes"].as_array().map(Vec::len), &json["nodes"][0]["name"]),
+        (Some(3), &"body".into())
+    );
+
+    write_obj(&folder.path("a.obj"), &mesh, &texture())?;
+    let read = read_mesh(&folder.path("a.obj"))?;
+    let names: Vec<_> = read
+        .parts
+        .iter()
+        .map(|part| (part.name.as_str(), part.material.name.as_str(), part.faces.len()))
+        .collect();
+    assert_eq!(names, [("body", "steel", 1), ("body", "leaf", 1), ("", "steel", 1), ("tail _1", "steel", 1)]);
+    assert_eq!((bits(&read), &read.faces, &read.normals), (bits(&mesh), &mesh.faces, &mesh.normals));
+    let mtl = fs::read_to_string(folder.path("a.mtl"))?;
+    assert_eq!((mtl.matches("newmtl").count(), mtl.matches("map_Kd a.png").count()), (2, 2));
+    Ok(())
+}
+
+#[test]
+fn materials_that_say_nothing_of_metal_stay_dull() -> TestResult {
+    let read = |material: &str| {
+        let primitive = r#"{ "attributes": { "POSITION": 0 }, "material": 0 }"#;
+        Scene::triangle()
+            .with("meshes", &format!(r#"[{{ "name": "thing", "primitives": [{primitive}] }}]"#))
+            .with("materials", &format!("[{material}]"))
+            .read()
+    };
+    let factors =
+        |mesh: Mesh| mesh.parts.first().map(|part| (part.material.metallic, part.material.roughness));
+    assert_eq!(factors(read(r#"{ "name": "m" }"#)?), Some((0.0, 1.0)));
+    let textured = r#"{ "pbrMetallicRoughness": { "roughnessFactor": 0.5, "metallicRoughnessTexture": { "index": 0 } } }"#;
+    assert_eq!(factors(read(textured)?), Some((0.0, 1.0)));
+    assert_eq!(factors(read(r#"{ "pbrMetallicRoughness": { "roughnessFactor": 0.5 } }"#)?), Some((1.0, 0.5)));
+    assert_eq!(read("{}")?.parts.first().map(|part| part.name.clone()), Some("thing".to_owned()));
+    Ok(())
+}
+
+#[test]
+fn primitives_with_the_same_attributes_share_vertices() -> TestResult {
+    let primitive = r#"{ "attributes": { "POSITION": 0, "TEXCOORD_0": 1 }, "indices": 2 }"#;
+    let meshes = format!(r#"[{{ "primitives": [{primitive}, {primitive}] }}]"#);
+    let scene = Scene::triangle()
+        .with("meshes", &meshes)
+        .with("nodes", r#"[{ "mesh": 0 }, { "mesh": 0, "name": "moved", "translation": [0, 0, 1] }]"#)
+        .with("scenes", r#"[{ "nodes": [0, 1] }]"#);
+    let mesh = scene.read()?;
+    assert_eq!(mesh.faces, [[2, 1, 0], [2, 1, 0], [5, 4, 3], [5, 4, 3]]);
+    assert_eq!(mesh.positions.len(), 6);
+    let names: Vec<_> = mesh.parts.iter().map(|part| (part.name.as_str(), part.faces.clone())).collect();
+    assert_eq!(names, [("", 0..1), ("", 1..2), ("moved", 2..3), ("moved", 3..4)]);
+    Ok(())
+}
+
+#[test]
+fn a_mesh_shown_too_often_is_an_error() -> TestResult {
+    // A hundred kilobytes that would come to thirty million triangles.
+    let indices = 3 * 16_384;
+    let mut bytes = Vec::new();
+    (0..9_u8).for_each(|i| bytes.extend(f32::from(i % 4).to_le_bytes()));
+    bytes.resize(36 + indices, 0);
+    let nodes: Vec<serde_json::Value> =
+        (0..2048).map(|i| serde_json::json!({ "mesh": 0, "translation": [i, 0, 0] })).collect();
+    let scene = serde_json::json!({
+        "asset": { "version": "2.0" },
+        "nodes": nodes,
+        "meshes": [{ "primitives": [{ "attributes": { "POSITION": 0 }, "indices": 1 }] }],
+        "accessors": [
+            { "bufferView": 0, "componentType": 5126, "type": "VEC3", "count": 3 },
+            { "bufferView": 1, "componentType": 5121, "type": "SCALAR", "count": indices }
+        ],
+        "bufferViews": [
+            { "buffer": 0, "byteOffset": 0, "byteLength": 36 },
+            { "buffer": 0, "byteOffset": 36, "byteLength": indices }
+        ],
+        "buffers": [{ "byteLength": bytes.len(), "uri": "many.bin" }],
+    });
+    let folder = Folder::new("instances")?;
+    fs::write(folder.path("many.gltf"), scene.to_string())?;
+    fs::write(folder.path("many.bin"), bytes)?;
+    let error = read_mesh(&folder.path("many.gltf")).map_err(|error| error.to_string());
+    assert!(error.is_err_and(|error| error.contains("vertices and corners")));
+    Ok(())
+}
+
+#[test]
+fn an_obj_never_replaces_its_own_texture() -> TestResult {
+    let folder = Folder::new("own-texture")?;
+    for name in ["a.png", "a.MTL"] {
+        let result = write_obj(&folder.path(name), &tetrahedron(), &texture());
+        assert!(matches!(result, Err(MeshError::Parameter { .. })), "{name}");
+    }
+    assert_eq!(fs::read_dir(&folder.0)?.count(), 0);
+    Ok(())
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Face corners that index positions, UVs and normals apart, made into vertices with one index for all.
 
+use std::collections::HashMap;
+
 use glam::{Vec2, Vec3};
 
 use crate::Mesh;
 
 /// A corner of a face: its position, and its UV and normal where it has them.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Corner {
     pub(super) position: u32,
     pub(super) uv: Option<u32>,
@@ -27,53 +29,36 @@ pub(super) struct Attributes {
 pub(super) fn unify(attributes: &Attributes, triangles: &[[Corner; 3]]) -> Mesh {
     let has_uvs = triangles.iter().flatten().all(|corner| corner.uv.is_some());
     let has_normals = triangles.iter().flatten().all(|corner| corner.normal.is_some());
-    let mut vertices: Vec<Vertex> = vec![Vertex::default(); attributes.positions.len()];
+    // The combination that each vertex stands for; `None` as long as no face uses a position.
+    let mut vertices: Vec<Option<Corner>> = vec![None; attributes.positions.len()];
+    let mut added: HashMap<Corner, u32> = HashMap::new();
     let mut index_of = |corner: &Corner| {
         let wanted = Corner {
             uv: corner.uv.filter(|_| has_uvs),
             normal: corner.normal.filter(|_| has_normals),
             ..*corner
         };
-        let mut i = corner.position;
-        loop {
-            let count = vertices.len() as u32;
-            let vertex = &mut vertices[i as usize];
-            match (vertex.corner, vertex.next) {
-                (None, _) => vertex.corner = Some(wanted),
-                (Some(corner), _) if corner == wanted => {}
-                (Some(_), Some(next)) => {
-                    i = next;
-                    continue;
-                }
-                (Some(_), None) => {
-                    vertex.next = Some(count);
-                    vertices.push(Vertex { corner: Some(wanted), next: None });
-                    i = count;
-                }
-            }
-            return i;
+        if *vertices[corner.position as usize].get_or_insert(wanted) == wanted {
+            return corner.position;
         }
+        *added.entry(wanted).or_insert_with(|| {
+            vertices.push(Some(wanted));
+            vertices.len() as u32 - 1
+        })
     };
     let faces = triangles.iter().map(|triangle| triangle.each_ref().map(&mut index_of)).collect();
 
-    let uv = |vertex: &Vertex| vertex.corner?.uv.map(|i| attributes.uvs[i as usize]);
-    let normal = |vertex: &Vertex| vertex.corner?.normal.map(|i| attributes.normals[i as usize]);
-    let added = &vertices[attributes.positions.len()..];
-    let added = added.iter().filter_map(|v| v.corner).map(|c| attributes.positions[c.position as usize]);
+    let uv = |vertex: &Option<Corner>| vertex.as_ref()?.uv.map(|i| attributes.uvs[i as usize]);
+    let normal = |vertex: &Option<Corner>| vertex.as_ref()?.normal.map(|i| attributes.normals[i as usize]);
+    let added = vertices[attributes.positions.len()..].iter().flatten();
+    let added = added.map(|corner| attributes.positions[corner.position as usize]);
     Mesh {
         positions: attributes.positions.iter().copied().chain(added).collect(),
         faces,
         uvs: has_uvs.then(|| vertices.iter().map(|v| uv(v).unwrap_or_default()).collect()),
         normals: has_normals.then(|| vertices.iter().map(|v| normal(v).unwrap_or_default()).collect()),
+        parts: Vec::new(),
     }
-}
-
-/// A vertex of the result, in a chain with the others at the same position.
-#[derive(Clone, Copy, Default)]
-struct Vertex {
-    /// The combination that it stands for; `None` as long as no face uses the position.
-    corner: Option<Corner>,
-    next: Option<u32>,
 }
 
 #[cfg(test)]

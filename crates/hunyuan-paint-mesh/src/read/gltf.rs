@@ -1,6 +1,9 @@
 //! glTF 2.0: walks the scene and merges its triangles into one mesh.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::Path,
+};
 
 use glam::{DMat3, DMat4, DQuat, DVec3, Vec2, Vec3};
 use gltf::{
@@ -13,8 +16,14 @@ use gltf::{
     },
 };
 
-use super::gltf_data::{GltfData, malformed, unsupported};
-use crate::{Mesh, MeshError};
+use super::{
+    gltf_data::{GltfData, malformed, unsupported},
+    gltf_material::material,
+};
+use crate::{Mesh, MeshError, MeshPart};
+
+/// The most vertices, or corners of faces, that a scene may come to: a small file may show one mesh again and again.
+const COUNT_MAX: u64 = 100_000_000;
 
 /// Required extensions that leave positions, indices and UVs readable as they stand: looks and quantisation.
 fn is_harmless(extension: &str) -> bool {
@@ -46,23 +55,51 @@ pub(super) fn read(bytes: &[u8], folder: Option<&Path>) -> Result<Mesh, MeshErro
     }
     let data = GltfData::load(root, gltf.blob.as_deref(), folder)?;
     let mut merged = Merged::default();
-    for (mesh, object_from_mesh) in instances(root)? {
+    let instances = instances(root)?;
+    check_size(root, &instances)?;
+    for Instance { mesh, object_from_mesh, name } in instances {
         let mesh = root.meshes.get(mesh).ok_or_else(|| malformed(format!("there is no mesh {mesh}")))?;
         for primitive in &mesh.primitives {
             if let Some(part) = read_primitive(&data, primitive)? {
-                merged.push(part, object_from_mesh)?;
+                let name = name.or(mesh.name.as_deref()).unwrap_or_default().to_owned();
+                let about = MeshPart { name, material: material(root, primitive), faces: 0..0 };
+                merged.push(part, about, VertexKey::new(primitive, object_from_mesh), object_from_mesh)?;
             }
         }
     }
     Ok(merged.into_mesh())
 }
 
-/// Every mesh of the scene with its transform, in the order of a depth-first walk.
+/// Whether what the scene shows can be held, going by the counts that the file claims.
+fn check_size(root: &Root, instances: &[Instance<'_>]) -> Result<(), MeshError> {
+    let shown = instances.iter().filter_map(|instance| root.meshes.get(instance.mesh));
+    let accessors = shown.flat_map(|mesh| &mesh.primitives).flat_map(|primitive| {
+        let positions = primitive.attributes.get(&Checked::Valid(Semantic::Positions));
+        [positions.copied(), primitive.indices]
+    });
+    let counts = accessors.flatten().filter_map(|index| root.get(index)).map(|accessor| accessor.count.0);
+    // One mesh alone cannot claim more than the file holds, which is seen to when it is read.
+    if counts.filter(|&count| count <= COUNT_MAX).fold(0, u64::saturating_add) > COUNT_MAX {
+        return Err(unsupported(format!("a scene that comes to more than {COUNT_MAX} vertices and corners")));
+    }
+    Ok(())
+}
+
+/// A mesh where a node puts it.
+struct Instance<'a> {
+    mesh: usize,
+    object_from_mesh: DMat4,
+    /// The node's.
+    name: Option<&'a str>,
+}
+
+/// Every mesh of the scene, in the order of a depth-first walk.
 ///
 /// A file without scenes shows all nodes, one without nodes all meshes.
-fn instances(root: &Root) -> Result<Vec<(usize, DMat4)>, MeshError> {
+fn instances(root: &Root) -> Result<Vec<Instance<'_>>, MeshError> {
     if root.nodes.is_empty() {
-        return Ok((0..root.meshes.len()).map(|mesh| (mesh, DMat4::IDENTITY)).collect());
+        let instance = |mesh| Instance { mesh, object_from_mesh: DMat4::IDENTITY, name: None };
+        return Ok((0..root.meshes.len()).map(instance).collect());
     }
     let scene = root.scene.map_or(0, |scene| scene.value());
     let roots: Vec<usize> = match root.scenes.get(scene) {
@@ -83,7 +120,8 @@ fn instances(root: &Root) -> Result<Vec<(usize, DMat4)>, MeshError> {
         }
         let object_from_node = object_from_parent * parent_from_node(node);
         if let Some(mesh) = node.mesh {
-            instances.push((mesh.value(), object_from_node));
+            let name = node.name.as_deref();
+            instances.push(Instance { mesh: mesh.value(), object_from_mesh: object_from_node, name });
         }
         let children = node.children.iter().flatten().rev();
         stack.extend(children.map(|child| (child.value(), object_from_node)));
@@ -123,6 +161,7 @@ fn read_primitive(data: &GltfData<'_>, primitive: &Primitive) -> Result<Option<M
         // glTF's v points down.
         uvs: uvs.map(|uvs| uvs.into_iter().map(|[u, v]| Vec2::new(u, 1.0 - v)).collect()),
         normals: normals.map(|normals| normals.into_iter().map(Vec3::from_array).collect()),
+        parts: Vec::new(),
     };
     if mesh.faces.is_empty() {
         // It has no say in which attributes the merged mesh has.
@@ -158,32 +197,63 @@ fn triangles(mode: Mode, sequence: &[u32]) -> Result<Vec<[u32; 3]>, MeshError> {
     Ok(faces)
 }
 
+/// What tells the vertices of primitives apart: where their attributes are, and where a node puts them.
+#[derive(PartialEq, Eq, Hash)]
+struct VertexKey {
+    accessors: [Option<usize>; 3],
+    object_from_mesh: [u64; 16],
+}
+
+impl VertexKey {
+    fn new(primitive: &Primitive, object_from_mesh: DMat4) -> Self {
+        let accessor = |semantic| primitive.attributes.get(&Checked::Valid(semantic)).map(Index::value);
+        Self {
+            accessors: [Semantic::Positions, Semantic::TexCoords(0), Semantic::Normals].map(accessor),
+            object_from_mesh: object_from_mesh.to_cols_array().map(f64::to_bits),
+        }
+    }
+}
+
 /// Parts put together; an attribute stays only if every part has it.
 #[derive(Default)]
 struct Merged {
-    positions: Vec<Vec3>,
-    faces: Vec<[u32; 3]>,
+    mesh: Mesh,
     uvs: Vec<Vec2>,
     normals: Vec<Vec3>,
+    /// The first vertex of each lot that is there already: parts may share one.
+    first_vertex: HashMap<VertexKey, usize>,
 }
 
 impl Merged {
-    fn push(&mut self, part: Mesh, object_from_mesh: DMat4) -> Result<(), MeshError> {
-        let first = self.positions.len();
+    fn push(
+        &mut self,
+        part: Mesh,
+        about: MeshPart,
+        key: VertexKey,
+        object_from_mesh: DMat4,
+    ) -> Result<(), MeshError> {
+        let next = self.mesh.positions.len();
+        let first = *self.first_vertex.entry(key).or_insert(next);
         if first + part.positions.len() > u32::MAX as usize {
             return Err(unsupported("more than 2³² vertices"));
         }
+        let start = self.mesh.faces.len();
+        let end = start + part.faces.len();
         let is_mirrored = object_from_mesh.determinant() < 0.0;
         let turned = |[a, b, c]: [u32; 3]| if is_mirrored { [a, c, b] } else { [a, b, c] };
-        self.faces.extend(part.faces.into_iter().map(|face| turned(face.map(|i| i + first as u32))));
+        self.mesh.faces.extend(part.faces.into_iter().map(|face| turned(face.map(|i| i + first as u32))));
+        self.mesh.parts.push(MeshPart { faces: start..end, ..about });
+        if first < next {
+            return Ok(());
+        }
         self.uvs.extend(part.uvs.into_iter().flatten());
         let normals = part.normals.into_iter().flatten();
         if object_from_mesh == DMat4::IDENTITY {
-            self.positions.extend(part.positions);
+            self.mesh.positions.extend(part.positions);
             self.normals.extend(normals);
         } else {
             let position = |p: Vec3| object_from_mesh.transform_point3(p.as_dvec3()).as_vec3();
-            self.positions.extend(part.positions.into_iter().map(position));
+            self.mesh.positions.extend(part.positions.into_iter().map(position));
             let normal_matrix = normal_matrix(object_from_mesh);
             let normal = |n: Vec3| (normal_matrix * n.as_dvec3()).normalize_or_zero().as_vec3();
             self.normals.extend(normals.map(normal));
@@ -192,14 +262,14 @@ impl Merged {
     }
 
     fn into_mesh(self) -> Mesh {
-        let Self { positions, faces, uvs, normals } = self;
-        let vertex_count = positions.len();
-        Mesh {
-            positions,
-            faces,
-            uvs: Some(uvs).filter(|uvs| uvs.len() == vertex_count),
-            normals: Some(normals).filter(|normals| normals.len() == vertex_count),
+        let Self { mut mesh, uvs, normals, .. } = self;
+        let vertex_count = mesh.positions.len();
+        mesh.uvs = Some(uvs).filter(|uvs| uvs.len() == vertex_count);
+        mesh.normals = Some(normals).filter(|normals| normals.len() == vertex_count);
+        if matches!(mesh.parts.as_slice(), [part] if part.is_plain()) {
+            mesh.parts.clear();
         }
+        mesh
     }
 }
 

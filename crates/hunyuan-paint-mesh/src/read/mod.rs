@@ -3,6 +3,7 @@
 mod corners;
 mod gltf;
 mod gltf_data;
+mod gltf_material;
 mod obj;
 mod ply;
 mod ply_header;
@@ -45,7 +46,7 @@ impl MeshFormat {
         match () {
             () if bytes.starts_with(b"glTF") || text.starts_with(b"{") => Some(Self::Gltf),
             () if text.starts_with(b"ply") => Some(Self::Ply),
-            () if text.starts_with(b"solid") || stl::is_binary(bytes) => Some(Self::Stl),
+            () if stl::is_text(bytes) || stl::is_binary(bytes) => Some(Self::Stl),
             () => None,
         }
     }
@@ -64,8 +65,9 @@ impl fmt::Display for MeshFormat {
 
 /// Reads a mesh file. Its extension names the format; where that says nothing, its first bytes do.
 ///
-/// All parts of a scene are merged into one mesh, in the scene's coordinates; materials, colours,
-/// animations, skins and morph targets are left behind. UVs and normals are kept if every part has them.
+/// All parts of a scene are merged into one mesh, in the scene's coordinates; [`Mesh::parts`] says what they were
+/// called and what of their materials survives painting. Textures, colours, animations, skins and morph targets
+/// are left behind. UVs and normals are kept if every part has them.
 /// Polygons are triangulated; vertices that no triangle uses are dropped, the others keep their order.
 ///
 /// # Errors

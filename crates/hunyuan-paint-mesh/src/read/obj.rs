@@ -1,6 +1,5 @@
-//! Wavefront OBJ: positions, UVs, normals and faces; everything else is passed over.
-
-use std::str::SplitAsciiWhitespace;
+//! Wavefront OBJ: positions, UVs, normals, faces, and the names of objects, groups and materials. Everything else is
+//! passed over.
 
 use glam::{Vec2, Vec3};
 
@@ -8,7 +7,7 @@ use super::{
     corners::{Attributes, Corner, unify},
     triangulate::triangulate,
 };
-use crate::{Mesh, MeshError, MeshFormat};
+use crate::{Material, Mesh, MeshError, MeshFormat, MeshPart};
 
 /// Reads an OBJ file's content.
 pub(super) fn read(bytes: &[u8]) -> Result<Mesh, MeshError> {
@@ -17,6 +16,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Mesh, MeshError> {
     let mut attributes = Attributes::default();
     let mut triangles = Vec::new();
     let mut corners = Vec::new();
+    let mut parts = Parts::default();
     for (number, line) in logical_lines(&text) {
         let malformed = |what: &str| MeshError::Malformed {
             format: MeshFormat::Obj,
@@ -32,6 +32,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Mesh, MeshError> {
                 attributes.positions.push(Vec3::from_array(position));
             }
             Some("vt") => {
+                // A texture with one dimension is addressed by u alone.
+                let mut words = words.chain(std::iter::once("0"));
                 let uv = numbers(&mut words).ok_or_else(|| malformed("expected u v"))?;
                 attributes.uvs.push(Vec2::from_array(uv));
             }
@@ -50,12 +52,64 @@ pub(super) fn read(bytes: &[u8]) -> Result<Mesh, MeshError> {
                 }
                 let polygon: Vec<Vec3> =
                     corners.iter().map(|corner| attributes.positions[corner.position as usize]).collect();
+                parts.begin_face(triangles.len());
                 triangles.extend(triangulate(&polygon).into_iter().map(|face| face.map(|i| corners[i])));
             }
+            Some("o") => parts.name(rest_of(&line), true),
+            Some("g") => parts.name(rest_of(&line), false),
+            Some("usemtl") => parts.material(rest_of(&line)),
             _ => {}
         }
     }
-    Ok(unify(&attributes, &triangles))
+    let parts = parts.into_parts(triangles.len());
+    Ok(Mesh { parts, ..unify(&attributes, &triangles) })
+}
+
+/// What stands behind the first word.
+fn rest_of(line: &str) -> &str {
+    line.trim_start().split_once(|c: char| c.is_ascii_whitespace()).map_or("", |(_, rest)| rest.trim())
+}
+
+/// Parts, each of which begins with a face under another name or material than the one before it.
+#[derive(Default)]
+struct Parts {
+    /// Each ends where the next one starts.
+    parts: Vec<MeshPart>,
+    /// The name and the material of the faces to come.
+    current: (String, String),
+    has_objects: bool,
+}
+
+impl Parts {
+    /// The name of an object, or of a group, which counts only where there are no objects.
+    fn name(&mut self, name: &str, is_object: bool) {
+        if is_object || !self.has_objects {
+            name.clone_into(&mut self.current.0);
+        }
+        self.has_objects |= is_object;
+    }
+
+    fn material(&mut self, name: &str) {
+        name.clone_into(&mut self.current.1);
+    }
+
+    fn begin_face(&mut self, face: usize) {
+        let (name, material) = &self.current;
+        if self.parts.last().is_none_or(|part| part.name != *name || part.material.name != *material) {
+            let material = Material { name: material.clone(), ..Material::default() };
+            self.parts.push(MeshPart { name: name.clone(), faces: face..face, material });
+        }
+    }
+
+    fn into_parts(self, face_count: usize) -> Vec<MeshPart> {
+        let mut parts = self.parts;
+        let mut end = face_count;
+        for part in parts.iter_mut().rev() {
+            part.faces.end = end;
+            end = part.faces.start;
+        }
+        if matches!(parts.as_slice(), [part] if part.is_plain()) { Vec::new() } else { parts }
+    }
 }
 
 /// Lines with their numbers, from 1; a backslash at the end of one joins it to the next. Comments are cut off.
@@ -78,7 +132,7 @@ fn without_comment(line: &str) -> &str {
     line.split_once('#').map_or(line, |(content, _)| content).trim_end()
 }
 
-fn numbers<const N: usize>(words: &mut SplitAsciiWhitespace<'_>) -> Option<[f32; N]> {
+fn numbers<'a, const N: usize>(words: &mut impl Iterator<Item = &'a str>) -> Option<[f32; N]> {
     let mut values = [0.0; N];
     for value in &mut values {
         *value = words.next()?.parse().ok()?;
@@ -120,6 +174,34 @@ mod tests {
         assert_eq!(mesh.positions[3], Vec3::Y);
         assert_eq!(mesh.uvs, Some(vec![Vec2::ZERO, Vec2::X, Vec2::ONE, Vec2::Y]));
         assert_eq!(mesh.normals, Some(vec![Vec3::Z; 4]));
+        let [part] = mesh.parts.as_slice() else { return Err(MeshError::NoFaces) };
+        assert_eq!(
+            (part.name.as_str(), part.faces.clone(), part.material.name.as_str()),
+            ("thing", 0..2, "m")
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn a_part_begins_with_a_face_under_another_name() -> Result<(), MeshError> {
+        let text = "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nf 1 2 3 4\ng a group\nusemtl wood\nusemtl dark  oak\n\
+            f 1 2 3\nf 2 3 4\ng other\no one\ng within\nf 1 2 3\nusemtl dark  oak\nf 1 2 3\no empty\n";
+        let mesh = read(text.as_bytes())?;
+        mesh.validate()?;
+        let found: Vec<_> = mesh
+            .parts
+            .iter()
+            .map(|part| (part.name.as_str(), part.material.name.as_str(), part.faces.clone()))
+            .collect();
+        assert_eq!(found, [("", "", 0..2), ("a group", "dark  oak", 2..4), ("one", "dark  oak", 4..6)]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_uv_may_lack_its_v() -> Result<(), MeshError> {
+        let mesh = read(b"v 0 0 0\nv 1 0 0\nv 1 1 0\nvt 0.5\nf 1/1 2/1 3/1\n")?;
+        assert_eq!(mesh.uvs, Some(vec![Vec2::new(0.5, 0.0); 3]));
+        assert!(mesh.parts.is_empty());
         Ok(())
     }
 
@@ -138,7 +220,8 @@ mod tests {
         for (line, number) in [
             ("v 1 2", 4),
             ("v 1 2 x", 4),
-            ("vt 1", 4),
+            ("vt", 4),
+            ("vt x", 4),
             ("f 1 2", 4),
             ("f 1 2 4", 4),
             ("f 0 1 2", 4),

@@ -1,8 +1,11 @@
 //! Stanford PLY, in text or binary of either byte order.
 
+use std::collections::HashMap;
+
 use glam::{Vec2, Vec3};
 
 use super::{
+    corners::{Attributes, Corner, unify},
     ply_header::{Element, Encoding, Scalar, malformed, parse_header},
     triangulate::triangulate,
 };
@@ -25,16 +28,59 @@ pub(super) fn read(bytes: &[u8]) -> Result<Mesh, MeshError> {
             _ => body.records(element, |_| Ok(()))?,
         }
     }
+    // UVs at the corners of faces, if all have them.
+    let has_wedges = !polygons.is_empty() && polygons.iter().all(|p| p.uvs.len() == p.vertices.len());
+    let mut wedges = Wedges::default();
     for (face, polygon) in polygons.iter().enumerate() {
         let corner = |&index: &u32| {
             let vertex_count = mesh.positions.len();
             let position = mesh.positions.get(index as usize).copied();
             position.ok_or(MeshError::IndexOutOfRange { face, index, vertex_count })
         };
-        let corners: Vec<Vec3> = polygon.iter().map(corner).collect::<Result<_, _>>()?;
-        mesh.faces.extend(triangulate(&corners).into_iter().map(|triangle| triangle.map(|i| polygon[i])));
+        let corners: Vec<Vec3> = polygon.vertices.iter().map(corner).collect::<Result<_, _>>()?;
+        let triangles = triangulate(&corners);
+        if has_wedges {
+            wedges.push(polygon, &triangles, mesh.normals.is_some());
+        }
+        mesh.faces.extend(triangles.into_iter().map(|triangle| triangle.map(|i| polygon.vertices[i])));
     }
-    Ok(mesh)
+    Ok(if has_wedges { wedges.into_mesh(mesh) } else { mesh })
+}
+
+/// A face as it stands in the file.
+struct Polygon {
+    vertices: Vec<u32>,
+    /// One for each corner, or none.
+    uvs: Vec<Vec2>,
+}
+
+/// Triangles whose corners have UVs of their own.
+#[derive(Default)]
+struct Wedges {
+    uvs: Vec<Vec2>,
+    uv_at: HashMap<[u32; 2], u32>,
+    triangles: Vec<[Corner; 3]>,
+}
+
+impl Wedges {
+    fn push(&mut self, polygon: &Polygon, triangles: &[[usize; 3]], has_normals: bool) {
+        let mut corner = |i: usize| {
+            let uv = polygon.uvs[i];
+            let index = *self.uv_at.entry(uv.to_array().map(f32::to_bits)).or_insert_with(|| {
+                self.uvs.push(uv);
+                self.uvs.len() as u32 - 1
+            });
+            let position = polygon.vertices[i];
+            Corner { position, uv: Some(index), normal: has_normals.then_some(position) }
+        };
+        self.triangles.extend(triangles.iter().map(|triangle| triangle.map(&mut corner)));
+    }
+
+    fn into_mesh(self, mesh: Mesh) -> Mesh {
+        let normals = mesh.normals.unwrap_or_default();
+        let attributes = Attributes { positions: mesh.positions, uvs: self.uvs, normals };
+        unify(&attributes, &self.triangles)
+    }
 }
 
 fn read_vertices(body: &mut Body<'_>, element: &Element, mesh: &mut Mesh) -> Result<(), MeshError> {
@@ -63,11 +109,12 @@ fn read_vertices(body: &mut Body<'_>, element: &Element, mesh: &mut Mesh) -> Res
 fn read_polygons(
     body: &mut Body<'_>,
     element: &Element,
-    polygons: &mut Vec<Vec<u32>>,
+    polygons: &mut Vec<Polygon>,
 ) -> Result<(), MeshError> {
     let indices = element
         .find(&["vertex_indices", "vertex_index"])
         .ok_or_else(|| malformed("faces without vertex_indices"))?;
+    let uvs = element.find(&["texcoord"]).filter(|&i| element.properties[i].length.is_some());
     body.records(element, |record| {
         let index = |&value: &f64| {
             let index = value as u32;
@@ -77,7 +124,10 @@ fn read_polygons(
                 Err(malformed(format!("vertex index {value}")))
             }
         };
-        polygons.push(record[indices].iter().map(index).collect::<Result<_, _>>()?);
+        let vertices = record[indices].iter().map(index).collect::<Result<_, _>>()?;
+        let numbers = uvs.map_or(&[][..], |i| record[i].as_slice());
+        let uvs = numbers.as_chunks().0.iter().map(|&[u, v]| Vec2::new(u as f32, v as f32)).collect();
+        polygons.push(Polygon { vertices, uvs });
         Ok(())
     })
 }
@@ -215,6 +265,20 @@ mod tests {
             assert_eq!(mesh.positions[2], Vec3::new(1.0, 1.0, 0.5));
             assert_eq!(mesh.uvs.as_ref().map(|uvs| uvs[1]), Some(Vec2::new(1.0, 0.25)));
         }
+        Ok(())
+    }
+
+    #[test]
+    fn uvs_at_corners_split_vertices() -> Result<(), MeshError> {
+        let header = "ply\nformat ascii 1.0\nelement vertex 4\nproperty float x\nproperty float y\n\
+            property float z\nelement face 2\nproperty list uchar int vertex_indices\n\
+            property list uchar float texcoord\nend_header\n0 0 0\n1 0 0\n1 1 0\n0 1 0\n";
+        let mesh = read(format!("{header}3 0 1 2 6 0 0 1 0 1 1\n3 0 2 3 6 .5 0 1 1 0 1\n").as_bytes())?;
+        assert_eq!(mesh.faces, [[0, 1, 2], [4, 2, 3]]);
+        assert_eq!(mesh.uvs.map(|uvs| (uvs[0], uvs[4])), Some((Vec2::ZERO, Vec2::new(0.5, 0.0))));
+        // A face without them: they are worth nothing.
+        let mesh = read(format!("{header}3 0 1 2 6 0 0 1 0 1 1\n3 0 2 3 0\n").as_bytes())?;
+        assert_eq!((mesh.faces, mesh.uvs), (vec![[0, 1, 2], [0, 2, 3]], None));
         Ok(())
     }
 

@@ -18,12 +18,17 @@ fn malformed(reason: impl Into<String>) -> MeshError {
 
 /// Reads an STL file's content.
 pub(super) fn read(bytes: &[u8]) -> Result<Mesh, MeshError> {
-    // Binary files may start with "solid", too: a length that is just right decides.
-    if !is_binary(bytes) && bytes.trim_ascii_start().starts_with(b"solid") {
-        read_text(&String::from_utf8_lossy(bytes))
-    } else {
-        read_binary(bytes)
+    // Binary files may start with "solid", too: a length that is just right decides, and in the end whether there is
+    // any sense in the text.
+    if is_binary(bytes) || !is_text(bytes) {
+        return read_binary(bytes);
     }
+    read_text(&String::from_utf8_lossy(bytes)).or_else(|error| read_binary(bytes).map_err(|_| error))
+}
+
+/// Whether the first word is that of a text file.
+pub(super) fn is_text(bytes: &[u8]) -> bool {
+    bytes.trim_ascii_start().get(..5).is_some_and(|word| word.eq_ignore_ascii_case(b"solid"))
 }
 
 /// Whether the length is what the triangle count of a binary file asks for.
@@ -55,23 +60,30 @@ fn read_binary(bytes: &[u8]) -> Result<Mesh, MeshError> {
 
 fn read_text(text: &str) -> Result<Mesh, MeshError> {
     let mut welded = Welded::default();
-    let mut words = text.split_ascii_whitespace();
     let mut ended = false;
-    while let Some(word) = words.next() {
-        match word {
-            "vertex" => {
-                let mut number = || words.next()?.parse().ok();
-                let corner = [number(), number(), number()];
-                let [Some(x), Some(y), Some(z)] = corner else {
-                    return Err(malformed(format!("corner {}: expected x y z", welded.corners.len())));
-                };
-                welded.push(Vec3::new(x, y, z))?;
+    for line in text.lines() {
+        let mut words = line.split_ascii_whitespace();
+        while let Some(word) = words.next() {
+            match word.to_ascii_lowercase().as_str() {
+                "vertex" => {
+                    let mut number = || words.next()?.parse().ok();
+                    let corner = [number(), number(), number()];
+                    let [Some(x), Some(y), Some(z)] = corner else {
+                        return Err(malformed(format!("corner {}: expected x y z", welded.corners.len())));
+                    };
+                    welded.push(Vec3::new(x, y, z))?;
+                }
+                "endfacet" if !welded.corners.len().is_multiple_of(3) => {
+                    return Err(malformed("a facet that is no triangle"));
+                }
+                // A name follows, in which any word may stand.
+                "solid" => break,
+                "endsolid" => {
+                    ended = true;
+                    break;
+                }
+                _ => {}
             }
-            "endfacet" if !welded.corners.len().is_multiple_of(3) => {
-                return Err(malformed("a facet that is no triangle"));
-            }
-            "endsolid" => ended = true,
-            _ => {}
         }
     }
     if !ended || !welded.corners.len().is_multiple_of(3) {
@@ -103,7 +115,7 @@ impl Welded {
 
     fn into_mesh(self) -> Mesh {
         let faces = self.corners.as_chunks::<3>().0.to_vec();
-        Mesh { positions: self.positions, faces, uvs: None, normals: None }
+        Mesh { positions: self.positions, faces, ..Mesh::default() }
     }
 }
 
@@ -139,7 +151,16 @@ mod tests {
 
     #[test]
     fn both_forms_give_the_same_welded_mesh() -> Result<(), MeshError> {
-        for bytes in [binary(b"any"), binary(b"solid but binary"), text().into_bytes()] {
+        let mut with_more_behind = binary(b"solid but binary");
+        with_more_behind.extend(b"more");
+        for bytes in [
+            binary(b"any"),
+            binary(b"solid but binary"),
+            with_more_behind,
+            text().into_bytes(),
+            text().to_uppercase().into_bytes(),
+            text().replace("a part", "vertex of a part").into_bytes(),
+        ] {
             let mesh = read(&bytes)?;
             assert_eq!(mesh.faces, [[0, 1, 2], [1, 3, 2]]);
             assert_eq!(mesh.positions.len(), 4);

@@ -2,7 +2,7 @@
 
 use glam::{DVec2, DVec3, Vec3};
 
-/// Ears take time that grows with the cube of the number of corners; nobody may hang a reader with one face.
+/// Ears may take time that grows with the cube of the number of corners; nobody may hang a reader with one face.
 const CONCAVE_CORNERS_MAX: usize = 1024;
 
 /// Triangles, as indices into the polygon's corners, that cover it; none for fewer than three corners.
@@ -19,10 +19,20 @@ pub(super) fn triangulate(polygon: &[Vec3]) -> Vec<[usize; 3]> {
     let mut rest: Vec<usize> = (0..count).collect();
     let mut triangles = Vec::with_capacity(count - 2);
     if (4..=CONCAVE_CORNERS_MAX).contains(&count) && !is_convex(&points) {
+        // Only corners that bend inwards can lie in an ear; none begins to do so when ears are cut off.
+        let bends_inwards = |&i: &usize| {
+            let [a, b, c] = neighbours(&rest, i).map(|k| points[k]);
+            turn(a, b, c) <= 0.0
+        };
+        let inward: Vec<usize> = (0..count).filter(bends_inwards).collect();
+        let mut last = 0;
         while rest.len() > 3 {
-            let Some(ear) = (0..rest.len()).find(|&i| is_ear(&points, &rest, i)) else { break };
+            // The next ear is often beside the last one.
+            let mut candidates = (last..rest.len()).chain(0..last);
+            let Some(ear) = candidates.find(|&i| is_ear(&points, &rest, &inward, i)) else { break };
             triangles.push(neighbours(&rest, ear));
             rest.remove(ear);
+            last = ear.saturating_sub(1);
         }
     }
     triangles.extend((2..rest.len()).map(|i| [rest[0], rest[i - 1], rest[i]]));
@@ -53,12 +63,13 @@ fn neighbours(rest: &[usize], i: usize) -> [usize; 3] {
     [rest[(i + count - 1) % count], rest[i], rest[(i + 1) % count]]
 }
 
-/// Whether the triangle at corner `i` lies inside the polygon and holds no other corner.
-fn is_ear(points: &[DVec2], rest: &[usize], i: usize) -> bool {
+/// Whether the triangle at corner `i` of the rest lies inside the polygon and holds no other corner; `inward` are
+/// those that come into question.
+fn is_ear(points: &[DVec2], rest: &[usize], inward: &[usize], i: usize) -> bool {
     let corners = neighbours(rest, i);
     let [a, b, c] = corners.map(|k| points[k]);
     let inside = |p: DVec2| turn(a, b, p) >= 0.0 && turn(b, c, p) >= 0.0 && turn(c, a, p) >= 0.0;
-    turn(a, b, c) > 0.0 && !rest.iter().any(|k| !corners.contains(k) && inside(points[*k]))
+    turn(a, b, c) > 0.0 && !inward.iter().any(|k| !corners.contains(k) && inside(points[*k]))
 }
 
 #[cfg(test)]
@@ -90,6 +101,30 @@ mod tests {
                 assert!((area(&polygon) - 2.0).abs() < 1e-6, "{}", area(&polygon));
             }
         }
+    }
+
+    #[test]
+    fn a_comb_of_a_thousand_corners_is_covered_once() {
+        // Teeth of height 1 upon a bar; then the same wound up, so that few corners are ears.
+        let tooth = |i: usize| {
+            let height = if i.is_multiple_of(2) { 1.0 } else { 0.1 };
+            Vec3::new(i as f32, height, 0.0)
+        };
+        let mut comb: Vec<Vec3> = (0..1001).map(tooth).collect();
+        comb.extend([Vec3::new(1000.0, 0.0, 0.0), Vec3::ZERO]);
+        assert!((area(&comb) - 550.0).abs() < 0.1, "{}", area(&comb));
+        let arm = |i: u32, width: f32| {
+            let (sin, cos) = libm::sincosf(i as f32 * 0.1);
+            Vec3::new(cos, sin, 0.0) * (i as f32 * 0.1 + 1.0 + width)
+        };
+        let spiral: Vec<Vec3> =
+            (0..500).map(|i| arm(i, 0.5)).chain((0..500).rev().map(|i| arm(i, 0.0))).collect();
+        let steps = (1..500).map(|i| {
+            let quad = [arm(i - 1, 0.5), arm(i, 0.5), arm(i, 0.0), arm(i - 1, 0.0)];
+            (quad[2] - quad[0]).cross(quad[3] - quad[1]).length() / 2.0
+        });
+        let expected: f32 = steps.sum();
+        assert!((area(&spiral) / expected - 1.0).abs() < 1e-3, "{} {expected}", area(&spiral));
     }
 
     #[test]

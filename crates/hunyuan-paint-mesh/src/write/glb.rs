@@ -1,4 +1,4 @@
-//! Binary glTF 2.0: one mesh, one material, its texture inside.
+//! Binary glTF 2.0: one primitive for each part, all with the one texture, which is inside.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use image::RgbImage;
 use serde_json::{Value, json};
 
 use super::{atomic::write_atomically, png_bytes};
-use crate::{Mesh, MeshError, MeshFormat};
+use crate::{AlphaMode, Material, Mesh, MeshError, MeshFormat, MeshPart};
 
 /// glTF's numbers for types, buffer targets and texture sampling, named as there.
 const FLOAT: u32 = 5126;
@@ -31,8 +31,9 @@ pub fn write_glb(path: &Path, mesh: &Mesh, texture: &RgbImage) -> Result<(), Mes
 
 /// A textured mesh as the content of a `.glb` file.
 ///
-/// Positions are written bit for bit, in the mesh's own units and axes. The one material has the texture (row 0
-/// on top, as PNG) as its base colour, no metal, and full roughness. Normals are written if the mesh has them
+/// Positions are written bit for bit, in the mesh's own units and axes. Every part of the mesh becomes a primitive
+/// with its material, of which the base colour is the texture (row 0 on top, as PNG); parts of the same name that
+/// follow one another become one node. All of them share their vertices. Normals are written if the mesh has them
 /// and none of them is zero or not finite.
 ///
 /// # Errors
@@ -52,20 +53,34 @@ pub fn glb_bytes(mesh: &Mesh, texture: &RgbImage) -> Result<Vec<u8>, MeshError> 
     if let Some(normals) = mesh.normals.as_deref().and_then(unit_normals) {
         attributes["NORMAL"] = json!(body.floats(normals.iter().map(|n| n.to_array())));
     }
-    let indices = body.indices(mesh.faces.as_flattened());
+    let (mut nodes, mut meshes) = (Vec::new(), Vec::<Value>::new());
+    let mut materials = Materials::default();
+    let whole = [MeshPart { faces: 0..mesh.faces.len(), ..MeshPart::default() }];
+    let parts = if mesh.parts.is_empty() { &whole } else { mesh.parts.as_slice() };
+    let parts = parts.iter().filter(|part| !part.faces.is_empty()).collect::<Vec<_>>();
+    for parts in parts.chunk_by(|a, b| a.name == b.name) {
+        let primitives: Vec<Value> = parts
+            .iter()
+            .map(|part| {
+                let indices = body.indices(mesh.faces[part.faces.clone()].as_flattened());
+                let material = materials.index(&part.material);
+                json!({ "attributes": attributes, "indices": indices, "material": material })
+            })
+            .collect();
+        let mut node = json!({ "mesh": meshes.len() });
+        set_name(&mut node, &parts[0].name);
+        nodes.push(node);
+        meshes.push(json!({ "primitives": primitives }));
+    }
     let image = body.view(&png_bytes(texture)?, None);
 
     let document = json!({
         "asset": { "version": "2.0", "generator": concat!("hunyuan-paint ", env!("CARGO_PKG_VERSION")) },
         "scene": 0,
-        "scenes": [{ "nodes": [0] }],
-        "nodes": [{ "mesh": 0 }],
-        "meshes": [{ "primitives": [{ "attributes": attributes, "indices": indices, "material": 0 }] }],
-        "materials": [{
-            "pbrMetallicRoughness": {
-                "baseColorTexture": { "index": 0 }, "metallicFactor": 0.0, "roughnessFactor": 1.0
-            }
-        }],
+        "scenes": [{ "nodes": (0..nodes.len()).collect::<Vec<_>>() }],
+        "nodes": nodes,
+        "meshes": meshes,
+        "materials": materials.json,
         "textures": [{ "sampler": 0, "source": 0 }],
         "samplers": [{
             "magFilter": LINEAR, "minFilter": LINEAR_MIPMAP_LINEAR,
@@ -77,6 +92,54 @@ pub fn glb_bytes(mesh: &Mesh, texture: &RgbImage) -> Result<Vec<u8>, MeshError> 
         "accessors": body.accessors,
     });
     container(document.to_string().into_bytes(), body.bytes)
+}
+
+/// The different materials of the parts, in the order in which they occur.
+#[derive(Default)]
+struct Materials {
+    seen: Vec<Material>,
+    json: Vec<Value>,
+}
+
+impl Materials {
+    fn index(&mut self, material: &Material) -> usize {
+        if let Some(i) = self.seen.iter().position(|seen| seen == material) {
+            return i;
+        }
+        self.seen.push(material.clone());
+        self.json.push(material_json(material));
+        self.json.len() - 1
+    }
+}
+
+fn material_json(material: &Material) -> Value {
+    let unit = |value: f32, default: f32| if value.is_nan() { default } else { value.clamp(0.0, 1.0) };
+    let mut json = json!({
+        "pbrMetallicRoughness": {
+            "baseColorTexture": { "index": 0 },
+            "metallicFactor": unit(material.metallic, 0.0),
+            "roughnessFactor": unit(material.roughness, 1.0),
+        }
+    });
+    set_name(&mut json, &material.name);
+    if material.double_sided {
+        json["doubleSided"] = json!(true);
+    }
+    match material.alpha {
+        AlphaMode::Opaque => {}
+        AlphaMode::Mask { cutoff } => {
+            json["alphaMode"] = json!("MASK");
+            json["alphaCutoff"] = json!(unit(cutoff, 0.5));
+        }
+        AlphaMode::Blend => json["alphaMode"] = json!("BLEND"),
+    }
+    json
+}
+
+fn set_name(json: &mut Value, name: &str) {
+    if !name.is_empty() {
+        json["name"] = json!(name);
+    }
 }
 
 /// The binary chunk, and what describes it.

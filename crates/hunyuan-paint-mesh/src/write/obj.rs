@@ -1,15 +1,19 @@
 //! Wavefront OBJ with its material and texture beside it.
 
-use std::{fmt::Write, path::Path};
+use std::{collections::BTreeSet, fmt::Write, path::Path};
 
 use image::RgbImage;
 
 use super::{atomic::StagedFile, png_bytes};
-use crate::{Mesh, MeshError};
+use crate::{Mesh, MeshError, MeshPart};
+
+/// The name of a material that has none.
+const PAINTED: &str = "painted";
 
 /// Writes a textured mesh as `name.obj`, with `name.mtl` and `name.png` beside it.
 ///
 /// Positions, UVs and normals are written so that they read back bit for bit, in the mesh's own units and axes.
+/// Parts keep their names and those of their materials, all of which look alike: OBJ cannot say more.
 /// All three files are complete before the first one takes its place.
 ///
 /// # Errors
@@ -24,20 +28,59 @@ pub fn write_obj(path: &Path, mesh: &Mesh, texture: &RgbImage) -> Result<(), Mes
         found: path.display().to_string(),
     })?;
     let obj = obj_text(mesh, name)?;
-    let mtl = format!("newmtl painted\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nillum 1\nmap_Kd {name}.png\n");
+    let [png_path, mtl_path] =
+        ["png", "mtl"].map(|extension| path.with_file_name(format!("{name}.{extension}")));
+    if [&png_path, &mtl_path].iter().any(|other| same_file_name(other, path)) {
+        return Err(MeshError::Parameter {
+            parameter: "path",
+            expected: "a name that is not the texture's or the material's, too",
+            found: path.display().to_string(),
+        });
+    }
     let staged = [
-        StagedFile::new(&path.with_file_name(format!("{name}.png")), &png_bytes(texture)?)?,
-        StagedFile::new(&path.with_file_name(format!("{name}.mtl")), mtl.as_bytes())?,
+        StagedFile::new(&png_path, &png_bytes(texture)?)?,
+        StagedFile::new(&mtl_path, mtl_text(mesh, name).as_bytes())?,
         StagedFile::new(path, obj.as_bytes())?,
     ];
     staged.into_iter().try_for_each(StagedFile::commit)
+}
+
+/// Whether the names agree even on a file system that knows no upper case.
+fn same_file_name(a: &Path, b: &Path) -> bool {
+    let lower = |path: &Path| path.file_name().map(|name| name.to_string_lossy().to_lowercase());
+    lower(a) == lower(b)
+}
+
+/// A name as it can stand in an OBJ file.
+fn plain_name(name: &str) -> String {
+    let plain: String =
+        name.chars().map(|c| if c.is_control() || c == '#' || c == '\\' { '_' } else { c }).collect();
+    plain.trim().to_owned()
+}
+
+/// The name of a part's material in the files.
+fn material_name(part: &MeshPart) -> String {
+    Some(plain_name(&part.material.name))
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| PAINTED.to_owned())
+}
+
+fn mtl_text(mesh: &Mesh, name: &str) -> String {
+    let mut names: BTreeSet<String> = mesh.parts.iter().map(material_name).collect();
+    if names.is_empty() {
+        names.insert(PAINTED.to_owned());
+    }
+    let material = |material: String| {
+        format!("newmtl {material}\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nillum 1\nmap_Kd {name}.png\n")
+    };
+    names.into_iter().map(material).collect()
 }
 
 fn obj_text(mesh: &Mesh, name: &str) -> Result<String, MeshError> {
     mesh.validate()?;
     let uvs = mesh.uvs.as_ref().ok_or(MeshError::MissingUvs)?;
     let normals = mesh.normals.as_ref().filter(|normals| normals.iter().all(|n| n.is_finite()));
-    let mut text = format!("mtllib {name}.mtl\nusemtl painted\n");
+    let mut text = format!("mtllib {name}.mtl\n");
     // Rust prints the shortest number that reads back as the same float; writing to a string cannot fail.
     for p in &mesh.positions {
         let _ = writeln!(text, "v {} {} {}", p.x, p.y, p.z);
@@ -48,12 +91,29 @@ fn obj_text(mesh: &Mesh, name: &str) -> Result<String, MeshError> {
     for n in normals.into_iter().flatten() {
         let _ = writeln!(text, "vn {} {} {}", n.x, n.y, n.z);
     }
-    for face in &mesh.faces {
-        let [a, b, c] = face.map(|i| u64::from(i) + 1);
-        let _ = match normals {
-            Some(_) => writeln!(text, "f {a}/{a}/{a} {b}/{b}/{b} {c}/{c}/{c}"),
-            None => writeln!(text, "f {a}/{a} {b}/{b} {c}/{c}"),
-        };
+    if mesh.parts.is_empty() {
+        let _ = writeln!(text, "usemtl {PAINTED}");
+        write_faces(&mut text, &mesh.faces, normals.is_some());
+    }
+    let mut object = String::new();
+    for part in &mesh.parts {
+        let name = plain_name(&part.name);
+        if name != object {
+            let _ = writeln!(text, "o {name}");
+            object = name;
+        }
+        let _ = writeln!(text, "usemtl {}", material_name(part));
+        write_faces(&mut text, &mesh.faces[part.faces.clone()], normals.is_some());
     }
     Ok(text)
+}
+
+fn write_faces(text: &mut String, faces: &[[u32; 3]], with_normals: bool) {
+    for face in faces {
+        let [a, b, c] = face.map(|i| u64::from(i) + 1);
+        let _ = match with_normals {
+            true => writeln!(text, "f {a}/{a}/{a} {b}/{b}/{b} {c}/{c}/{c}"),
+            false => writeln!(text, "f {a}/{a} {b}/{b} {c}/{c}"),
+        };
+    }
 }

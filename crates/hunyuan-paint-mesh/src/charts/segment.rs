@@ -1,0 +1,296 @@
+//! Cuts a surface into charts: pieces that bend little, with short borders.
+//!
+//! Charts grow one after another, face by face, cheapest first (as in xatlas and uvunwrap): a face costs more the
+//! more it turns away from the chart, less where it fills a notch, more beyond a crease. Small charts are then given
+//! to the neighbour that they touch most, and faces that stick out of a border to the chart that they stick into.
+
+use std::{cmp::Ordering, collections::BinaryHeap};
+
+use glam::DVec3;
+
+use super::surface::{NONE, Surface};
+
+/// Faces turn at most 70° away from their chart: its cosine.
+const FACING_MIN: f64 = 0.342;
+/// Normals are averaged over an edge up to a crease of 30°: its cosine.
+const SMOOTH_MIN: f64 = 0.866;
+/// How often. Scans have noisy normals, along which charts would fray.
+const SMOOTHING_ROUNDS: usize = 8;
+
+const TURN_WEIGHT: f64 = 2.0;
+const NOTCH_WEIGHT: f64 = 6.0;
+const CREASE_WEIGHT: f64 = 4.0;
+const COST_MAX: f64 = 2.0;
+
+/// The sum of a chart's normals, weighted by area, its area, and the length of its border.
+#[derive(Clone, Copy)]
+struct Shape {
+    normals: DVec3,
+    area: f64,
+    border: f64,
+}
+
+impl Shape {
+    fn direction(&self) -> DVec3 {
+        self.normals.normalize_or(DVec3::Z)
+    }
+}
+
+/// Assigns every face with an area to a chart, each of which is connected across edges; `NONE` for other faces. Charts
+/// are numbered without gaps. `tick` hears of every number of further faces, and may end the work.
+pub(super) fn segment<E>(
+    surface: &Surface,
+    mut tick: impl FnMut(usize) -> Result<(), E>,
+) -> Result<Vec<Vec<u32>>, E> {
+    let mut charts = Charts {
+        surface,
+        normals: smooth_normals(surface),
+        perimeters: (0..surface.faces.len() as u32)
+            .map(|face| (0..3).map(|k| surface.edge_length(face, k)).sum())
+            .collect(),
+        chart_of: vec![NONE; surface.faces.len()],
+        faces: Vec::new(),
+        shapes: Vec::new(),
+    };
+    let mut seeds: Vec<u32> =
+        (0..surface.faces.len() as u32).filter(|&face| surface.areas[face as usize] > 0.0).collect();
+    let area = |face: &u32| surface.areas[*face as usize];
+    seeds.sort_by(|a, b| area(b).total_cmp(&area(a)).then(a.cmp(b)));
+    for seed in seeds {
+        if charts.chart_of[seed as usize] == NONE {
+            tick(charts.grow(seed))?;
+        }
+    }
+    charts.merge();
+    charts.smooth_borders();
+    let mut members = vec![Vec::new(); charts.faces.len()];
+    for (face, &chart) in (0..).zip(&charts.chart_of).filter(|(_, chart)| **chart != NONE) {
+        members[chart as usize].push(face);
+    }
+    members.retain(|faces| !faces.is_empty());
+    Ok(members)
+}
+
+struct Charts<'a> {
+    surface: &'a Surface,
+    normals: Vec<DVec3>,
+    perimeters: Vec<f64>,
+    chart_of: Vec<u32>,
+    /// Of each chart; empty where it was merged into another.
+    faces: Vec<Vec<u32>>,
+    shapes: Vec<Shape>,
+}
+
+impl Charts<'_> {
+    /// Grows a new chart as far as it goes; returns its number of faces.
+    fn grow(&mut self, seed: u32) -> usize {
+        let chart = self.faces.len() as u32;
+        let mut faces = vec![seed];
+        let mut shape = self.shape(seed);
+        self.chart_of[seed as usize] = chart;
+        let mut heap = BinaryHeap::new();
+        self.push_neighbours(&mut heap, &shape, chart, seed);
+        while let Some(Candidate { cost: queued, face }) = heap.pop() {
+            if self.chart_of[face as usize] != NONE {
+                continue;
+            }
+            // The chart has changed since.
+            let Some(cost) = self.cost(&shape, chart, face) else { continue };
+            if cost > queued + 1e-9 {
+                heap.push(Candidate { cost, face });
+                continue;
+            }
+            self.chart_of[face as usize] = chart;
+            faces.push(face);
+            let added = self.shape(face);
+            shape.normals += added.normals;
+            shape.area += added.area;
+            shape.border += added.border - 2.0 * self.length_towards(face, chart);
+            self.push_neighbours(&mut heap, &shape, chart, face);
+        }
+        let count = faces.len();
+        self.faces.push(faces);
+        self.shapes.push(shape);
+        count
+    }
+
+    fn push_neighbours(&self, heap: &mut BinaryHeap<Candidate>, shape: &Shape, chart: u32, face: u32) {
+        for other in self.surface.neighbours[face as usize] {
+            if other != NONE && self.chart_of[other as usize] == NONE {
+                heap.extend(self.cost(shape, chart, other).map(|cost| Candidate { cost, face: other }));
+            }
+        }
+    }
+
+    fn shape(&self, face: u32) -> Shape {
+        let i = face as usize;
+        let area = self.surface.areas[i];
+        Shape { normals: self.normals[i] * area, area, border: self.perimeters[i] }
+    }
+
+    /// The length of the edges that the face has in common with the chart.
+    fn length_towards(&self, face: u32, chart: u32) -> f64 {
+        let towards = |k: &usize| {
+            let other = self.surface.neighbours[face as usize][*k];
+            other != NONE && self.chart_of[other as usize] == chart
+        };
+        (0..3).filter(towards).map(|k| self.surface.edge_length(face, k)).sum()
+    }
+
+    /// What adding a face beside the chart costs; `None` if that is too much.
+    fn cost(&self, shape: &Shape, chart: u32, face: u32) -> Option<f64> {
+        let facing = self.normals[face as usize].dot(shape.direction());
+        if facing < FACING_MIN {
+            return None;
+        }
+        let (mut inside, mut crease) = (0.0, 0.0);
+        for (k, &other) in self.surface.neighbours[face as usize].iter().enumerate() {
+            if other != NONE && self.chart_of[other as usize] == chart {
+                let length = self.surface.edge_length(face, k);
+                let bend = self.surface.normals[face as usize].dot(self.surface.normals[other as usize]);
+                inside += length;
+                crease += length * (1.0 - bend).max(0.0);
+            }
+        }
+        let outside = self.perimeters[face as usize] - inside;
+        let notch = ((outside - inside) / (outside + inside)).min(0.0);
+        let cost = TURN_WEIGHT * (1.0 - facing) + NOTCH_WEIGHT * notch + CREASE_WEIGHT * crease / inside;
+        (cost <= COST_MAX).then_some(cost)
+    }
+
+    /// Gives small charts, and those that a neighbour mostly surrounds, to that neighbour, if all faces still face
+    /// the same way.
+    fn merge(&mut self) {
+        let total: f64 = self.shapes.iter().map(|shape| shape.area).sum();
+        let small = total / self.faces.len().max(1) as f64 / 4.0;
+        loop {
+            let mut order: Vec<usize> =
+                (0..self.faces.len()).filter(|&c| !self.faces[c].is_empty()).collect();
+            let area = |c: usize| self.shapes[c].area;
+            order.sort_by(|&a, &b| area(a).total_cmp(&area(b)).then(a.cmp(&b)));
+            let merged = order.into_iter().filter(|&chart| self.merge_one(chart, small)).count();
+            if merged == 0 {
+                return;
+            }
+        }
+    }
+
+    fn merge_one(&mut self, chart: usize, small: f64) -> bool {
+        let Some((into, shared)) = self.closest_neighbour(chart) else { return false };
+        let (a, b) = (self.shapes[chart], self.shapes[into]);
+        let share = shared / a.border;
+        if !(share >= 0.5 || (a.area < small && share >= 0.25) || a.area < small * 0.1) {
+            return false;
+        }
+        let shape = Shape {
+            normals: a.normals + b.normals,
+            area: a.area + b.area,
+            border: a.border + b.border - 2.0 * shared,
+        };
+        let direction = shape.direction();
+        let mut faces = self.faces[chart].iter().chain(&self.faces[into]);
+        if !faces.all(|&face| self.normals[face as usize].dot(direction) >= FACING_MIN) {
+            return false;
+        }
+        let moved = std::mem::take(&mut self.faces[chart]);
+        moved.iter().for_each(|&face| self.chart_of[face as usize] = into as u32);
+        self.faces[into].extend(moved);
+        self.shapes[into] = shape;
+        true
+    }
+
+    /// The chart with which this one shares most of its border, and how much.
+    fn closest_neighbour(&self, chart: usize) -> Option<(usize, f64)> {
+        let mut shared: Vec<(u32, f64)> = Vec::new();
+        for &face in &self.faces[chart] {
+            for (k, &other) in self.surface.neighbours[face as usize].iter().enumerate() {
+                let other = if other == NONE { NONE } else { self.chart_of[other as usize] };
+                if other == NONE || other == chart as u32 {
+                    continue;
+                }
+                let length = self.surface.edge_length(face, k);
+                match shared.iter_mut().find(|(into, _)| *into == other) {
+                    Some((_, sum)) => *sum += length,
+                    None => shared.push((other, length)),
+                }
+            }
+        }
+        let longest = shared.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+        longest.map(|(into, length)| (into as usize, length))
+    }
+
+    /// Moves faces with two edges along another chart over to it. They hang on their own by one edge at most, so
+    /// that nothing falls apart.
+    fn smooth_borders(&mut self) {
+        let directions: Vec<DVec3> = self.shapes.iter().map(Shape::direction).collect();
+        for _ in 0..4 {
+            let mut moved = false;
+            for face in 0..self.chart_of.len() {
+                let own = self.chart_of[face];
+                let chart_beyond = |face: u32| if face == NONE { NONE } else { self.chart_of[face as usize] };
+                let [a, b, c] = self.surface.neighbours[face].map(chart_beyond);
+                let other = if a == b || a == c { a } else { b };
+                let twice = [a, b, c].iter().filter(|&&chart| chart == other).count() >= 2;
+                if own == NONE || other == NONE || other == own || !twice {
+                    continue;
+                }
+                if self.normals[face].dot(directions[other as usize]) >= FACING_MIN {
+                    self.chart_of[face] = other;
+                    moved = true;
+                }
+            }
+            if !moved {
+                return;
+            }
+        }
+    }
+}
+
+/// Face normals averaged over neighbours, weighted by area, but not across creases.
+fn smooth_normals(surface: &Surface) -> Vec<DVec3> {
+    let smooth: Vec<[u32; 3]> = surface
+        .neighbours
+        .iter()
+        .zip(&surface.normals)
+        .map(|(neighbours, normal)| {
+            let is_smooth =
+                |other: u32| other != NONE && normal.dot(surface.normals[other as usize]) >= SMOOTH_MIN;
+            neighbours.map(|other| if is_smooth(other) { other } else { NONE })
+        })
+        .collect();
+    let mut sums: Vec<DVec3> =
+        surface.normals.iter().zip(&surface.areas).map(|(normal, area)| *normal * *area).collect();
+    for _ in 0..SMOOTHING_ROUNDS {
+        let around = |neighbours: &[u32; 3]| -> DVec3 {
+            neighbours.iter().filter(|&&other| other != NONE).map(|&other| sums[other as usize]).sum()
+        };
+        sums = sums.iter().zip(&smooth).map(|(sum, neighbours)| *sum + around(neighbours)).collect();
+    }
+    sums.iter().zip(&surface.normals).map(|(sum, normal)| sum.normalize_or(*normal)).collect()
+}
+
+/// A face that a chart may take; the cheapest is the greatest.
+struct Candidate {
+    cost: f64,
+    face: u32,
+}
+
+impl Ord for Candidate {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.cost.total_cmp(&self.cost).then(other.face.cmp(&self.face))
+    }
+}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Candidate {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Candidate {}
