@@ -120,7 +120,7 @@ fn bake_here(
         .map(|view| Ok(Picture::new(&mesh, &view.camera, &frame, color_at)?.on_white()))
         .collect::<Result<Vec<_>, Box<dyn Error>>>()?;
     let views: Vec<BakeView<'_>> = (DEFAULT_VIEWS.iter().zip(&images))
-        .map(|(view, image)| BakeView { camera: view.camera, weight: view.weight, image })
+        .map(|(view, image)| BakeView::new(view.camera, view.weight, image))
         .collect();
     // From here on, the peak is that of baking; where the system does not know how, that of all.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
@@ -165,6 +165,6 @@ fn torus(face_count: u32) -> Mesh {
         positions: uvs.iter().map(|uv| point(*uv)).collect(),
         faces: faces.collect(),
         uvs: Some(uvs),
-        normals: None,
+        ..Mesh::default()
     }
 }

@@ -46,7 +46,7 @@ fn sphere(rings: u32, segments: u32, radius: impl Fn(f32, f32) -> f32) -> Mesh {
             }
         }
     }
-    Mesh { positions, faces, uvs: None, normals: None }
+    Mesh { positions, faces, ..Mesh::default() }
 }
 
 fn direction(polar: f32, azimuth: f32) -> Vec3 {
@@ -107,5 +107,5 @@ fn turned_cube() -> Mesh {
     // The corner's number has a bit for each axis.
     let sides = [[0, 2, 1, 3], [4, 5, 6, 7], [0, 1, 4, 5], [2, 6, 3, 7], [0, 4, 2, 6], [1, 3, 5, 7]];
     let faces = sides.iter().flat_map(|&[a, b, c, d]| [[a, b, c], [b, d, c]]).collect();
-    Mesh { positions: (0..8).map(corner).collect(), faces, uvs: None, normals: None }
+    Mesh { positions: (0..8).map(corner).collect(), faces, ..Mesh::default() }
 }

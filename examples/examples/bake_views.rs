@@ -7,9 +7,10 @@ use std::{error::Error, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use hunyuan_paint::{
+    GeometryDevice,
     bake::BakeOptions,
     image::read_image,
-    mesh::{UvMode, read_mesh},
+    mesh::{UnwrapOptions, UvMode, read_mesh},
     stages::{PaintedViews, bake_views, prepare_surface},
 };
 use hunyuan_paint_examples::{
@@ -34,12 +35,18 @@ struct Arguments {
     /// Side of the texture in texels.
     #[arg(long, default_value_t = 2048)]
     texture_size: u32,
-    /// Side of the images when they are projected, in pixels.
+    /// Side of the depth maps that tell what an image shows, in pixels.
     #[arg(long, default_value_t = 2048)]
     render_size: u32,
     /// Whose UVs: auto, keep or unwrap.
     #[arg(long, default_value = "auto", value_parser = parse_uv_mode)]
     uv: UvMode,
+    /// Where views are baked: auto, cpu or gpu; the result is the same.
+    #[arg(long, default_value = "auto")]
+    geometry: GeometryDevice,
+    /// Bake as the original does: for comparison.
+    #[arg(long)]
+    reference_bake: bool,
     /// Folder of the results.
     #[arg(long, default_value = "target/bake")]
     output: PathBuf,
@@ -54,7 +61,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
-    let Arguments { texture_size, render_size, uv, output, .. } = arguments;
+    let Arguments { texture_size, render_size, uv, output, geometry, reference_bake, .. } = arguments;
     let views = read_views(arguments.views.as_deref())?;
     let mesh = read_mesh(&arguments.mesh)?;
     let images = arguments.images.iter().map(|path| Ok(read_image(path)?.on_white()));
@@ -64,10 +71,18 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
 
     let mut bars = ProgressBars::new();
     let mut update = |progress: &hunyuan_paint::Progress<'_>| bars.update(progress);
-    let surface = prepare_surface(&mesh, *uv, *texture_size, &mut update)?;
-    let options = BakeOptions::default();
+    let surface = prepare_surface(&mesh, *uv, &UnwrapOptions::new(*texture_size), &mut update)?;
+    let options = if *reference_bake { BakeOptions::reference() } else { BakeOptions::default() };
     let painted = PaintedViews { views: &views, images: &images, depths: &[] };
-    let textured = bake_views(&surface, &painted, *render_size, *texture_size, &options, &mut update)?;
+    let textured = bake_views(
+        geometry.init()?.as_mut(),
+        &surface,
+        &painted,
+        *render_size,
+        *texture_size,
+        &options,
+        &mut update,
+    )?;
 
     std::fs::create_dir_all(output).map_err(|error| format!("{}: {error}", output.display()))?;
     textured.write_glb(output.join("textured.glb"))?;

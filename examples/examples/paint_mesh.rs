@@ -11,7 +11,8 @@ use std::{
 
 use clap::Parser;
 use hunyuan_paint::{
-    ComputeDevice, DelightOptions, PaintOptions, PaintPipeline, Painting, Variant,
+    ComputeDevice, DelightOptions, GeometryDevice, PaintError, PaintOptions, PaintPipeline, Painting,
+    Variant,
     bake::{AutomaticViews, BakeOptions},
     image::{DEFAULT_BORDER_RATIO, ReferenceImage, read_image},
     mesh::{UvMode, read_mesh},
@@ -75,6 +76,12 @@ struct Arguments {
     /// Whose UVs: auto, keep or unwrap.
     #[arg(long, default_value = "auto", value_parser = parse_uv_mode)]
     uv: UvMode,
+    /// Simplify the mesh to so many triangles before it gets new UVs.
+    #[arg(long)]
+    simplify_to: Option<usize>,
+    /// Where maps are rendered and views are baked: auto, cpu or gpu; the result is the same.
+    #[arg(long, default_value = "auto")]
+    geometry: GeometryDevice,
     /// Folder of the results.
     #[arg(long, default_value = "target/paint")]
     output: PathBuf,
@@ -88,6 +95,7 @@ impl Arguments {
             render_size: self.render_size,
             texture_size: self.texture_size,
             uv: self.uv,
+            simplify_to: self.simplify_to,
             automatic_views: self.automatic_views.then(AutomaticViews::default),
             bake: if self.reference_bake { BakeOptions::reference() } else { BakeOptions::default() },
             ..PaintOptions::default()
@@ -126,7 +134,10 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
 
     // 2. paint
     let mut bars = ProgressBars::new();
-    let load = || PaintPipeline::from_pretrained(&arguments.model, arguments.variant, &device);
+    let load = || {
+        let pipeline = PaintPipeline::from_pretrained(&arguments.model, arguments.variant, &device)?;
+        Ok::<_, PaintError>(pipeline.with_backend(arguments.geometry.init()?))
+    };
     let pipeline = bars.time("load", load)?;
     let painting =
         pipeline.paint_with_progress(&mesh, &images, &options, &mut |progress| bars.update(progress))?;

@@ -169,7 +169,7 @@ fn sweep(ring_count: usize, segments: usize, closed: bool, point: impl Fn(usize,
             faces.extend([[a, c, b], [b, c, d]]);
         }
     }
-    Mesh { positions, faces, uvs: None, normals: None }
+    Mesh { positions, faces, ..Mesh::default() }
 }
 
 /// Closes both ends of a revolved tube at points on the y axis.

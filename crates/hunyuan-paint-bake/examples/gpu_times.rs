@@ -17,7 +17,7 @@ use hunyuan_paint_bake::{
 };
 use hunyuan_paint_image::resize_bicubic_rgb;
 use hunyuan_paint_mesh::{Camera, Mesh, PaintMesh};
-use hunyuan_paint_raster::{Size, gpu::GpuDevice};
+use hunyuan_paint_raster::gpu::GpuDevice;
 use image::{Rgb, RgbImage};
 use pollster::block_on;
 
@@ -60,11 +60,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let maps =
         timed("condition maps", || Ok(block_on(baker.condition_maps(&mesh, &cameras, size, view_size))?))?;
     let texture = timed("gather, images as large as the depth", || {
-        Ok(block_on(baker.gather(&mesh, &large, None, texture_size, &options))?)
+        Ok(block_on(baker.gather(&mesh, &large, texture_size, &options))?)
     })?;
     timed("gather, images of a quarter", || {
-        let depth_size = Some(Size::square(size));
-        Ok(block_on(baker.gather(&mesh, &small, depth_size, texture_size, &options))?)
+        let options = BakeOptions { depth_size: Some(size), ..options };
+        Ok(block_on(baker.gather(&mesh, &small, texture_size, &options))?)
     })?;
     let splatted = timed("splat and merge", || {
         Ok(block_on(baker.project_and_merge(&mesh, &large, texture_size, &options))?)
@@ -130,7 +130,7 @@ fn ball(rows: u32) -> Result<PaintMesh, Box<dyn Error>> {
         })
     });
     let positions = uvs.iter().map(position).collect();
-    Ok(PaintMesh::new(&Mesh { positions, faces: faces.collect(), uvs: Some(uvs), normals: None })?)
+    Ok(PaintMesh::new(&Mesh { positions, faces: faces.collect(), uvs: Some(uvs), ..Mesh::default() })?)
 }
 
 /// An image with fine and coarse structure.

@@ -1,15 +1,15 @@
 //! All stages in a row.
 
-use std::{borrow::Cow, ops::ControlFlow};
+use std::ops::ControlFlow;
 
 use hunyuan_paint_mesh::{Camera, PaintMesh};
-use hunyuan_paint_raster::VisibilityBuffer;
+use hunyuan_paint_raster::Size;
 use image::{GrayImage, RgbImage};
 use rayon::prelude::*;
 
 use crate::{
-    BakeError, PaintedTexture, ReliableDepth, TrustMerge, back_project, check, draw_charts, fill_gaps,
-    fill_gutter, fill_surface, fill_vertices, gather,
+    Backend, BakeError, Cpu, PaintedTexture, ReliableDepth, check, draw_charts, fill_gaps, fill_gutter,
+    fill_surface, fill_vertices,
 };
 
 /// How colours get from the views into the texture.
@@ -46,6 +46,9 @@ pub struct BakeOptions {
     pub transfer: Transfer,
     /// From these texels to the others.
     pub fill: Fill,
+    /// Side of the square in which [`Transfer::Gather`] draws the depth of a view that does not bring it, in pixels;
+    /// `None` takes the size of the view's image.
+    pub depth_size: Option<u32>,
 }
 
 impl Default for BakeOptions {
@@ -56,6 +59,7 @@ impl Default for BakeOptions {
             cosine_exponent: 4,
             transfer: Transfer::Gather,
             fill: Fill::Surface,
+            depth_size: None,
         }
     }
 }
@@ -69,17 +73,27 @@ impl BakeOptions {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// If the angle is not 0 to 90 degrees, or the exponent 0.
+    /// If the angle is not 0 to 90 degrees, the exponent 0, or the depth's size not 1 to
+    /// [`Size::LIMIT`].
     pub fn validate(&self) -> Result<(), BakeError> {
         let Self { view_angle_max_degrees, cosine_exponent, .. } = *self;
         if !(0.0..=90.0).contains(&view_angle_max_degrees) {
             let (option, expected) = ("view_angle_max_degrees", "0 to 90");
             return Err(BakeError::Option { option, expected, found: view_angle_max_degrees });
         }
+        if let Some(size) = self.depth_size {
+            check::size("depth", size, size)?;
+        }
         if cosine_exponent == 0 {
             return Err(BakeError::Option { option: "cosine_exponent", expected: "at least 1", found: 0.0 });
         }
         Ok(())
+    }
+
+    /// The size in which a view's depth is drawn.
+    pub(crate) fn depth_size_of(&self, view: &BakeView<'_>) -> Size {
+        let of_image = Size::new(view.image.width(), view.image.height());
+        self.depth_size.map_or(of_image, Size::square)
     }
 
     pub(crate) fn cosine_min(&self) -> f32 {
@@ -96,8 +110,8 @@ pub struct BakeView<'a> {
     pub weight: f32,
     /// What was taken; the background does not matter. [`Transfer::Splat`] projects it at its own size.
     pub image: &'a RgbImage,
-    /// Where the view can be relied on, for [`Transfer::Gather`]. It may have another size than the image; finer
-    /// is better. `None` draws it at the image's size.
+    /// Where the view can be relied on, for [`Transfer::Gather`], if that is known. It may have another size than the
+    /// image; finer is better.
     pub depth: Option<&'a ReliableDepth>,
 }
 
@@ -119,8 +133,6 @@ pub enum BakeProgress {
         /// How many there are.
         view_count: usize,
     },
-    /// Colours the texels from the views ([`Transfer::Gather`]).
-    Gather,
     /// Fills what no view sees.
     FillSurface,
     /// Fills the space between the charts.
@@ -139,7 +151,8 @@ pub struct BakedTexture {
 /// Makes a texture from views of the object: brings their colours into the texture, weighted by trust, and fills
 /// what none sees.
 ///
-/// With [`Transfer::Splat`], views that come first go first: see [`TrustMerge::add`]. The result does not depend on the number of threads.
+/// With [`Transfer::Splat`], views that come first go first: see [`TrustMerge::add`](crate::TrustMerge::add). The
+/// result does not depend on the number of threads.
 /// `progress` is called before each stage and may end it all.
 ///
 /// # Errors
@@ -152,101 +165,93 @@ pub fn bake(
     options: &BakeOptions,
     progress: &mut dyn FnMut(BakeProgress) -> ControlFlow<()>,
 ) -> Result<BakedTexture, BakeError> {
-    check::views(views)?;
-    let stages = Stages { mesh, views, texture_size, options, progress };
-    stages.run()
+    bake_with(&mut Cpu, mesh, views, texture_size, options, progress)
 }
 
-/// A bake under way.
-struct Stages<'a> {
-    mesh: &'a PaintMesh,
-    views: &'a [BakeView<'a>],
+/// [`bake`] with the views brought into the texture elsewhere than on the CPU. The result is the same, to the bit.
+///
+/// # Errors
+/// As [`bake`], and if a device fails.
+pub fn bake_with(
+    backend: &mut dyn Backend,
+    mesh: &PaintMesh,
+    views: &[BakeView<'_>],
     texture_size: u32,
-    options: &'a BakeOptions,
-    progress: &'a mut dyn FnMut(BakeProgress) -> ControlFlow<()>,
+    options: &BakeOptions,
+    progress: &mut dyn FnMut(BakeProgress) -> ControlFlow<()>,
+) -> Result<BakedTexture, BakeError> {
+    check::mesh(mesh)?;
+    check::views(views)?;
+    options.validate()?;
+    check::size("texture", texture_size, texture_size)?;
+    let view_count = views.len();
+    let check_painted = |is_anything_painted: bool| match is_anything_painted {
+        true => Ok(()),
+        false => Err(BakeError::NothingPainted { view_count }),
+    };
+
+    // 1. What the views see.
+    let mut on_view = |view| progress(BakeProgress::View { view, view_count });
+    let (texture, charts) = match options.transfer {
+        Transfer::Gather => {
+            let gathered = backend.gather(mesh, views, texture_size, options, &mut on_view)?;
+            check_painted(gathered.texture.painted.iter().any(|&painted| painted != 0))?;
+            (Transferred::Bytes(gathered.texture), gathered.charts)
+        }
+        Transfer::Splat => {
+            let texture = backend.splat(mesh, views, texture_size, options, &mut on_view)?;
+            check_painted(texture.painted.contains(&true))?;
+            (Transferred::Floats(texture), None)
+        }
+    };
+
+    // 2. The rest.
+    let mut report = |stage| match progress(stage) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(BakeError::Cancelled),
+    };
+    match options.fill {
+        Fill::Surface => {
+            report(BakeProgress::FillSurface)?;
+            let charts = charts.map_or_else(|| draw_charts(mesh, texture_size), Ok)?;
+            let mut texture = BakedTexture::from(texture);
+            fill_surface(mesh, &charts, &mut texture)?;
+            report(BakeProgress::FillGutter)?;
+            fill_gutter(&charts, &mut texture.image)?;
+            Ok(texture)
+        }
+        Fill::Reference => {
+            report(BakeProgress::FillSurface)?;
+            let mut texture = PaintedTexture::from(texture);
+            let painted = texture.mask();
+            fill_vertices(mesh, &mut texture)?;
+            report(BakeProgress::FillGutter)?;
+            Ok(BakedTexture { image: fill_gaps(&texture)?, painted })
+        }
+    }
 }
 
-impl<'a> Stages<'a> {
-    fn run(mut self) -> Result<BakedTexture, BakeError> {
-        match (self.options.transfer, self.options.fill) {
-            (Transfer::Splat, Fill::Reference) => {
-                let texture = self.splat()?;
-                self.fill_reference(texture)
-            }
-            (Transfer::Splat, Fill::Surface) => {
-                let texture = self.splat()?;
-                let charts = draw_charts(self.mesh, self.texture_size)?;
-                self.fill_surface(&charts, texture.into())
-            }
-            (Transfer::Gather, fill) => {
-                let depths = self.depths()?;
-                self.report(BakeProgress::Gather)?;
-                let charts = draw_charts(self.mesh, self.texture_size)?;
-                let texture = gather(self.mesh, &charts, self.views, &depths, self.options)?;
-                self.check_painted(texture.painted.iter().any(|&painted| painted != 0))?;
-                match fill {
-                    Fill::Surface => self.fill_surface(&charts, texture),
-                    Fill::Reference => self.fill_reference(texture.into()),
-                }
-            }
+/// What either way of transfer makes.
+enum Transferred {
+    Bytes(BakedTexture),
+    Floats(PaintedTexture),
+}
+
+impl From<Transferred> for BakedTexture {
+    fn from(texture: Transferred) -> Self {
+        match texture {
+            Transferred::Bytes(texture) => texture,
+            Transferred::Floats(texture) => texture.into(),
         }
     }
+}
 
-    fn report(&mut self, stage: BakeProgress) -> Result<(), BakeError> {
-        match (self.progress)(stage) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(BakeError::Cancelled),
+impl From<Transferred> for PaintedTexture {
+    fn from(texture: Transferred) -> Self {
+        match texture {
+            Transferred::Bytes(texture) => texture.into(),
+            Transferred::Floats(texture) => texture,
         }
-    }
-
-    fn check_painted(&self, is_anything_painted: bool) -> Result<(), BakeError> {
-        let view_count = self.views.len();
-        if is_anything_painted { Ok(()) } else { Err(BakeError::NothingPainted { view_count }) }
-    }
-
-    fn depths(&mut self) -> Result<Vec<Cow<'a, ReliableDepth>>, BakeError> {
-        let view_count = self.views.len();
-        let mut depths = Vec::with_capacity(view_count);
-        for (view, BakeView { camera, image, depth, .. }) in self.views.iter().enumerate() {
-            self.report(BakeProgress::View { view, view_count })?;
-            depths.push(match depth {
-                Some(depth) => Cow::Borrowed(*depth),
-                None => Cow::Owned(ReliableDepth::render(self.mesh, camera, image.width(), image.height())?),
-            });
-        }
-        Ok(depths)
-    }
-
-    fn splat(&mut self) -> Result<PaintedTexture, BakeError> {
-        let view_count = self.views.len();
-        let mut merge = TrustMerge::new(self.texture_size, self.options)?;
-        for (view, BakeView { camera, weight, image, .. }) in self.views.iter().enumerate() {
-            self.report(BakeProgress::View { view, view_count })?;
-            merge.add(&back_project(self.mesh, camera, image, self.texture_size, self.options)?, *weight)?;
-        }
-        let texture = merge.finish();
-        self.check_painted(texture.painted.contains(&true))?;
-        Ok(texture)
-    }
-
-    fn fill_surface(
-        &mut self,
-        charts: &VisibilityBuffer,
-        mut texture: BakedTexture,
-    ) -> Result<BakedTexture, BakeError> {
-        self.report(BakeProgress::FillSurface)?;
-        fill_surface(self.mesh, charts, &mut texture)?;
-        self.report(BakeProgress::FillGutter)?;
-        fill_gutter(charts, &mut texture.image)?;
-        Ok(texture)
-    }
-
-    fn fill_reference(&mut self, mut texture: PaintedTexture) -> Result<BakedTexture, BakeError> {
-        let painted = texture.mask();
-        self.report(BakeProgress::FillSurface)?;
-        fill_vertices(self.mesh, &mut texture)?;
-        self.report(BakeProgress::FillGutter)?;
-        Ok(BakedTexture { image: fill_gaps(&texture)?, painted })
     }
 }
 

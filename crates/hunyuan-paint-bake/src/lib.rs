@@ -2,6 +2,7 @@
 
 mod automatic_views;
 mod back_project;
+mod backend;
 mod bake;
 mod check;
 mod condition_maps;
@@ -21,7 +22,8 @@ mod view;
 
 pub use automatic_views::AutomaticViews;
 pub use back_project::{ProjectedView, back_project};
-pub use bake::{BakeOptions, BakeProgress, BakeView, BakedTexture, Fill, Transfer, bake};
+pub use backend::{Backend, Cpu, GatheredTexture, OnView, RenderedView};
+pub use bake::{BakeOptions, BakeProgress, BakeView, BakedTexture, Fill, Transfer, bake, bake_with};
 pub use condition_maps::{ConditionMaps, ViewRenderer, render_condition_maps, render_depth_map};
 pub use error::BakeError;
 pub use fill::{fill_gaps, fill_gutter, fill_surface, fill_vertices};

@@ -80,7 +80,7 @@ fn ball() -> Result<PaintMesh, Box<dyn Error>> {
         })
     });
     let positions = uvs.iter().map(position).collect();
-    Ok(PaintMesh::new(&Mesh { positions, faces: faces.collect(), uvs: Some(uvs), normals: None })?)
+    Ok(PaintMesh::new(&Mesh { positions, faces: faces.collect(), uvs: Some(uvs), ..Mesh::default() })?)
 }
 
 /// Triangles anywhere, one behind the other, with UVs anywhere.
@@ -91,7 +91,7 @@ fn soup(face_count: u32, seed: u64) -> Result<PaintMesh, Box<dyn Error>> {
         vertices.clone().map(|_| Vec3::new(random.unit(), random.unit(), random.unit())).collect();
     let uvs = vertices.map(|_| Vec2::new(random.unit(), random.unit())).collect();
     let faces = (0..face_count).map(|face| [3 * face, 3 * face + 1, 3 * face + 2]).collect();
-    Ok(PaintMesh::new(&Mesh { positions, faces, uvs: Some(uvs), normals: None })?)
+    Ok(PaintMesh::new(&Mesh { positions, faces, uvs: Some(uvs), ..Mesh::default() })?)
 }
 
 /// A box, whose flat sides have next to no depth.
@@ -109,7 +109,7 @@ fn cuboid() -> Result<PaintMesh, Box<dyn Error>> {
     let (positions, uvs) = (0..6).flat_map(corners).unzip();
     let faces =
         (0..6).flat_map(|side| [[0, 1, 2], [0, 2, 3]].map(|face| face.map(|corner| 4 * side + corner)));
-    Ok(PaintMesh::new(&Mesh { positions, faces: faces.collect(), uvs: Some(uvs), normals: None })?)
+    Ok(PaintMesh::new(&Mesh { positions, faces: faces.collect(), uvs: Some(uvs), ..Mesh::default() })?)
 }
 
 fn meshes() -> Result<[PaintMesh; 3], Box<dyn Error>> {
@@ -236,9 +236,9 @@ fn gathered_textures_are_the_same_to_the_bit() -> Outcome {
         for (sizes, depth_size, texture_size, view_angle_max_degrees, cosine_exponent) in [
             ([[256, 256], [256, 256]], None, 128, 75.0, 4),
             // Images that have to be scaled down, in either order; depth of another size.
-            ([[300, 200], [64, 256]], Some(Size::new(97, 150)), 61, 90.0, 1),
+            ([[300, 200], [64, 256]], Some(97), 61, 90.0, 1),
             ([[300, 70], [201, 198]], None, 33, 75.0, 6),
-            ([[97, 130], [1, 1]], Some(Size::square(128)), 255, 50.0, 3),
+            ([[97, 130], [1, 1]], Some(128), 255, 50.0, 3),
             ([[64, 64], [50, 51]], None, 1, 75.0, 4),
         ] {
             let images = sizes.map(|[width, height]| random.image(width, height));
@@ -252,16 +252,15 @@ fn gathered_textures_are_the_same_to_the_bit() -> Outcome {
             views.push(BakeView { camera: Camera { distance, ..views[0].camera }, ..views[0] });
             let depth = ReliableDepth::render(&mesh, &views[1].camera, 80, 90)?;
             views[1].depth = Some(&depth);
-            let options = BakeOptions { view_angle_max_degrees, cosine_exponent, ..BakeOptions::default() };
-            let found = block_on(baker.gather(&mesh, &views, depth_size, texture_size, &options))?;
+            let options =
+                BakeOptions { view_angle_max_degrees, cosine_exponent, depth_size, ..BakeOptions::default() };
+            let found = block_on(baker.gather(&mesh, &views, texture_size, &options))?;
             for threads in [1, 2, 7] {
                 let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
                 let expected = pool.install(|| {
                     let depths = views.iter().map(|view| match (view.depth, depth_size) {
                         (Some(depth), _) => Ok(depth.clone()),
-                        (None, Some(Size { width, height })) => {
-                            ReliableDepth::render(&mesh, &view.camera, width, height)
-                        }
+                        (None, Some(side)) => ReliableDepth::render(&mesh, &view.camera, side, side),
                         (None, None) => {
                             let (width, height) = view.image.dimensions();
                             ReliableDepth::render(&mesh, &view.camera, width, height)
@@ -366,13 +365,13 @@ fn wrong_input_is_an_error() -> Outcome {
     let small_view = BakeView { image: &small_image, ..view };
     let too_large = block_on(small.project_and_merge(&mesh, &[small_view], 64, &options));
     assert!(matches!(too_large, Err(BakeError::TooLargeForGpu { found: 65_536, limit: 50_000, .. })));
-    let too_large = block_on(small.gather(&mesh, &[small_view], None, 100, &options));
+    let too_large = block_on(small.gather(&mesh, &[small_view], 100, &options));
     assert!(matches!(too_large, Err(BakeError::TooLargeForGpu { found: 120_000, limit: 50_000, .. })));
     let too_large = block_on(small.canny(&GrayImage::new(200, 100), 1, 2));
     assert!(matches!(too_large, Err(BakeError::TooLargeForGpu { found: 80_000, limit: 50_000, .. })));
     let short = ReliableDepth { z_view: vec![0.0; 3], size: Size::square(2) };
     let with_short = BakeView { depth: Some(&short), ..small_view };
-    let bad = block_on(small.gather(&mesh, &[small_view, with_short], None, 8, &options));
+    let bad = block_on(small.gather(&mesh, &[small_view, with_short], 8, &options));
     assert!(matches!(bad, Err(BakeError::BufferLength { buffer: "depth", expected: 4, found: 3 })));
     // What was planned before the error is forgotten.
     let fits = block_on(small.project_and_merge(&mesh, &[small_view], 16, &options))?;

@@ -9,7 +9,7 @@ mod progress;
 pub mod stages;
 
 pub use self::{
-    device::ComputeDevice,
+    device::{ComputeDevice, GeometryDevice},
     error::PaintError,
     options::{DelightOptions, PaintOptions, Variant},
     output::{Painting, TexturedMesh},

@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use hunyuan_paint_bake::{AutomaticViews, BakeOptions};
 use hunyuan_paint_image::MAX_SIDE;
-use hunyuan_paint_mesh::{CameraView, DEFAULT_VIEWS, UvMode, validate_views};
+use hunyuan_paint_mesh::{CameraView, DEFAULT_VIEWS, UnwrapOptions, UvMode, UvQuality, validate_views};
 use hunyuan_paint_models::pipelines::{InstructPix2PixOptions, MultiviewOptions};
 use hunyuan_paint_scheduler::random::GeneratorKind;
 
@@ -102,6 +102,11 @@ pub struct PaintOptions {
     pub texture_size: u32,
     /// Whether to keep the mesh's own UVs.
     pub uv: UvMode,
+    /// With [`UvMode::Auto`], the share of the texture, 0 to 1, up to which the mesh's own UVs may overlap.
+    pub uv_overlap_max: f32,
+    /// How many triangles the mesh is simplified to before it gets new UVs; `None` leaves it as it is. Above a million,
+    /// unwrapping takes long.
+    pub simplify_to: Option<usize>,
     /// How views become a texture.
     pub bake: BakeOptions,
 }
@@ -119,6 +124,8 @@ impl Default for PaintOptions {
             render_size: 2048,
             texture_size: 2048,
             uv: UvMode::Auto,
+            uv_overlap_max: UvQuality::OVERLAP_MAX,
+            simplify_to: None,
             bake: BakeOptions::default(),
         }
     }
@@ -151,6 +158,15 @@ impl PaintOptions {
             automatic.validate()?;
         }
         Ok(validate_views(&self.views)?)
+    }
+
+    /// How the mesh gets its UVs.
+    pub fn unwrap_options(&self) -> UnwrapOptions {
+        UnwrapOptions {
+            overlap_max: self.uv_overlap_max,
+            simplify_to: self.simplify_to,
+            ..UnwrapOptions::new(self.texture_size)
+        }
     }
 
     /// The cameras for a surface: those of the options, and those that are added for it.

@@ -1,10 +1,12 @@
 use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use ::image::RgbImage;
 use burn::tensor::Device;
+use hunyuan_paint_bake::{Backend, Cpu};
 use hunyuan_paint_image::{DEFAULT_BORDER_RATIO, DelightInput, ReferenceImage, resize_bicubic_rgb};
 use hunyuan_paint_mesh::{CameraView, Mesh, view_index};
 use hunyuan_paint_models::{
@@ -32,6 +34,7 @@ pub struct PaintPipeline {
     delight_folder: PathBuf,
     multiview: MultiviewPipeline,
     variant: Variant,
+    backend: Mutex<Box<dyn Backend>>,
 }
 
 impl PaintPipeline {
@@ -57,7 +60,21 @@ impl PaintPipeline {
             delight_folder,
             multiview: MultiviewPipeline::from_pretrained(&folder.join(variant.folder_name()), device)?,
             variant,
+            backend: Mutex::new(Box::new(Cpu)),
         })
+    }
+
+    /// Renders the condition maps and bakes elsewhere than on the CPU; see [`GeometryDevice`](crate::GeometryDevice). The
+    /// painting stays the same, to the bit.
+    #[must_use]
+    pub fn with_backend(self, backend: Box<dyn Backend>) -> Self {
+        Self { backend: Mutex::new(backend), ..self }
+    }
+
+    /// Where condition maps are rendered and views are baked. One painting at a time can have it.
+    fn backend(&self) -> MutexGuard<'_, Box<dyn Backend>> {
+        // Whatever a painting left behind when it panicked, the next one starts anew.
+        self.backend.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The paint model that was loaded.
@@ -106,14 +123,24 @@ impl PaintPipeline {
         let PaintOptions { render_size, texture_size, .. } = options;
         let view_size = options.view_size.unwrap_or(self.native_view_size());
 
-        let surface = prepare_surface(mesh, options.uv, *texture_size, on_progress)?;
+        let surface = prepare_surface(mesh, options.uv, &options.unwrap_options(), on_progress)?;
         let views = options.choose_views(&surface)?;
-        let conditions = render_conditions(&surface, &views, *render_size, view_size, on_progress)?;
+        let mut backend = self.backend();
+        let conditions =
+            render_conditions(backend.as_mut(), &surface, &views, *render_size, view_size, on_progress)?;
+        drop(backend);
         let references = self.prepare_references(images, options, on_progress)?;
         let painted = self.paint_views(&references, &conditions, options, on_progress)?;
         let to_bake = PaintedViews { views: &views, images: &painted, depths: &conditions.depths };
-        let textured =
-            bake_views(&surface, &to_bake, *render_size, *texture_size, &options.bake, on_progress)?;
+        let textured = bake_views(
+            self.backend().as_mut(),
+            &surface,
+            &to_bake,
+            *render_size,
+            *texture_size,
+            &options.bake,
+            on_progress,
+        )?;
         Ok(Painting { textured, references, conditions, views: painted })
     }
 

@@ -4,11 +4,13 @@
 use std::{ops::ControlFlow, sync::Mutex};
 
 use ::image::RgbImage;
-use hunyuan_paint_bake::{BakeOptions, BakeProgress, BakeView, ReliableDepth, Transfer, ViewRenderer, bake};
+use hunyuan_paint_bake::{
+    Backend, BakeOptions, BakeProgress, BakeView, ReliableDepth, RenderedView, Transfer, bake_with,
+};
 use hunyuan_paint_image::resize_bicubic_rgb;
 use hunyuan_paint_mesh::{
-    CameraView, Mesh, PaintMesh, UnwrapOptions, UnwrapProgress, UnwrapStage, UvMode, UvSource, prepare_uvs,
-    validate_views,
+    Camera, CameraView, Mesh, PaintMesh, UnwrapOptions, UnwrapProgress, UnwrapStage, UvMode, UvSource,
+    prepare_uvs, validate_views,
 };
 
 use crate::{
@@ -29,14 +31,13 @@ pub struct Surface {
 /// Gives a mesh UVs, or keeps its own, and puts it in paint space.
 ///
 /// # Errors
-/// If the mesh is not one that can be painted, or the callback cancels.
+/// If the mesh is not one that can be painted, an option is out of range, or the callback cancels.
 pub fn prepare_surface(
     mesh: &Mesh,
     uv: UvMode,
-    texture_size: u32,
+    options: &UnwrapOptions,
     on_progress: &mut ProgressCallback<'_>,
 ) -> Result<Surface, PaintError> {
-    check_size("texture_size", texture_size)?;
     report(on_progress, &Progress::new(Stage::Unwrap, 0.0))?;
     let prepared = {
         // The unwrapper calls from its own threads, one at a time.
@@ -45,7 +46,7 @@ pub fn prepare_surface(
             Ok(mut on_progress) => on_progress(&Progress::new(Stage::Unwrap, unwrapped_fraction(progress))),
             Err(_) => ControlFlow::Break(()),
         };
-        prepare_uvs(mesh, uv, &UnwrapOptions::new(texture_size), unwrap_progress)?
+        prepare_uvs(mesh, uv, options, unwrap_progress)?
     };
     let paint_mesh = PaintMesh::new(&prepared.mesh)?;
     report(on_progress, &Progress::new(Stage::Unwrap, 1.0))?;
@@ -73,15 +74,18 @@ pub struct Conditions {
     pub normal_maps: Vec<RgbImage>,
     /// Likewise.
     pub position_maps: Vec<RgbImage>,
-    /// For each camera where its view can be relied on once it is painted.
+    /// For each camera where its view can be relied on once it is painted; empty where the backend keeps that to
+    /// itself.
     pub depths: Vec<ReliableDepth>,
 }
 
-/// Renders normal and position maps, `render_size` pixels a side, and scales them to `view_size`.
+/// Renders normal and position maps, `render_size` pixels a side, and scales them to `view_size`. Every backend gives the
+/// same bytes.
 ///
 /// # Errors
-/// If a size or the camera list is not allowed, or the callback cancels.
+/// If a size or the camera list is not allowed, the backend's device fails, or the callback cancels.
 pub fn render_conditions(
+    backend: &mut dyn Backend,
     surface: &Surface,
     views: &[CameraView],
     render_size: u32,
@@ -91,19 +95,21 @@ pub fn render_conditions(
     check_size("render_size", render_size)?;
     check_size("view_size", view_size)?;
     validate_views(views)?;
+    let cameras: Vec<Camera> = views.iter().map(|view| view.camera).collect();
+    let mut on_view =
+        |view| on_progress(&Progress::new(Stage::Conditions, view as f32 / cameras.len() as f32));
+    let rendered =
+        backend.render_views(&surface.paint_mesh, &cameras, render_size, view_size, &mut on_view)?;
     let mut conditions = Conditions {
         views: views.to_vec(),
         normal_maps: Vec::new(),
         position_maps: Vec::new(),
         depths: Vec::new(),
     };
-    let renderer = ViewRenderer::new(&surface.paint_mesh)?;
-    for (i, view) in views.iter().enumerate() {
-        report(on_progress, &Progress::new(Stage::Conditions, i as f32 / views.len() as f32))?;
-        let (maps, depth) = renderer.render(&view.camera, render_size)?;
-        conditions.normal_maps.push(resize_bicubic_rgb(&maps.normal, view_size, view_size)?);
-        conditions.position_maps.push(resize_bicubic_rgb(&maps.position, view_size, view_size)?);
-        conditions.depths.push(depth);
+    for RenderedView { maps, depth } in rendered {
+        conditions.normal_maps.push(maps.normal);
+        conditions.position_maps.push(maps.position);
+        conditions.depths.extend(depth);
     }
     let preview = || Ok(conditions.normal_maps.clone());
     report(on_progress, &Progress::new(Stage::Conditions, 1.0).with_preview(&preview))?;
@@ -126,8 +132,9 @@ pub struct PaintedViews<'a> {
 ///
 /// # Errors
 /// If a size or the camera list is not allowed, there is not one image for each camera, no view sees
-/// anything, or the callback cancels.
+/// anything, the backend's device fails, or the callback cancels.
 pub fn bake_views(
+    backend: &mut dyn Backend,
     surface: &Surface,
     painted: &PaintedViews<'_>,
     render_size: u32,
@@ -149,31 +156,22 @@ pub fn bake_views(
     }
     report(on_progress, &Progress::new(Stage::Bake, 0.0))?;
     let mut scaled = Vec::new();
-    let mut drawn = Vec::new();
-    match options.transfer {
-        Transfer::Splat => {
-            for image in images {
-                scaled.push(resize_bicubic_rgb(image, render_size, render_size)?);
-            }
+    if options.transfer == Transfer::Splat {
+        for image in images {
+            scaled.push(resize_bicubic_rgb(image, render_size, render_size)?);
         }
-        Transfer::Gather if depths.is_empty() => {
-            for view in views {
-                let mesh = &surface.paint_mesh;
-                drawn.push(ReliableDepth::render(mesh, &view.camera, render_size, render_size)?);
-            }
-        }
-        Transfer::Gather => {}
     }
     let images = if scaled.is_empty() { images } else { &scaled };
-    let depths = if drawn.is_empty() { depths } else { &drawn };
     let bake_views: Vec<BakeView<'_>> = (views.iter().zip(images).enumerate())
         .map(|(i, (view, image))| BakeView {
             depth: depths.get(i),
             ..BakeView::new(view.camera, view.weight, image)
         })
         .collect();
+    let options = BakeOptions { depth_size: options.depth_size.or(Some(render_size)), ..*options };
     let mut bake_progress = |progress| on_progress(&Progress::new(Stage::Bake, baked_fraction(progress)));
-    let baked = bake(&surface.paint_mesh, &bake_views, texture_size, options, &mut bake_progress)?;
+    let mesh = &surface.paint_mesh;
+    let baked = bake_with(backend, mesh, &bake_views, texture_size, &options, &mut bake_progress)?;
     let preview = || Ok(vec![baked.image.clone()]);
     report(on_progress, &Progress::new(Stage::Bake, 1.0).with_preview(&preview))?;
     Ok(TexturedMesh { mesh: surface.mesh.clone(), texture: baked.image, painted: baked.painted })
@@ -182,7 +180,6 @@ pub fn bake_views(
 fn baked_fraction(progress: BakeProgress) -> f32 {
     match progress {
         BakeProgress::View { view, view_count } => 0.6 * view as f32 / view_count as f32,
-        BakeProgress::Gather => 0.6,
         BakeProgress::FillSurface => 0.7,
         BakeProgress::FillGutter => 0.8,
         _ => 0.9,

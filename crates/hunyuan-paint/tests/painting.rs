@@ -3,8 +3,11 @@
 use std::{error::Error, ops::ControlFlow, path::PathBuf};
 
 use glam::Vec3;
+#[cfg(feature = "gpu")]
+use hunyuan_paint::GeometryDevice;
 use hunyuan_paint::{
     Device, PaintError, PaintOptions, PaintPipeline, Painting, Progress, Stage, TexturedMesh, Variant,
+    bake::{AutomaticViews, Cpu},
     image::ReferenceImage,
     mesh::{CameraView, Mesh, UvMode, read_mesh},
     models::pipelines::MultiviewOptions,
@@ -41,7 +44,7 @@ fn mesh() -> Mesh {
             }));
         }
     }
-    Mesh { positions, faces: indices, uvs: None, normals: None }
+    Mesh { positions, faces: indices, ..Mesh::default() }
 }
 
 fn image() -> ReferenceImage {
@@ -134,6 +137,39 @@ fn both_variants_and_several_images_paint() -> TestResult {
 }
 
 #[test]
+fn cameras_are_added_for_what_the_first_one_does_not_see() -> TestResult {
+    let mut options = options();
+    options.views = vec![CameraView::new(0.0, 0.0, 1.0)];
+    options.automatic_views = Some(AutomaticViews { count_max: 3, ..Default::default() });
+    let painting = paint(&options)?;
+    assert_eq!(painting.views.len(), 3);
+    assert_eq!(painting.conditions.views[0], options.views[0]);
+    assert_eq!(painting.conditions.views.len(), 3);
+    Ok(())
+}
+
+/// With a GPU; a software one will do.
+#[cfg(feature = "gpu")]
+#[test]
+fn geometry_on_the_gpu_paints_the_same() -> TestResult {
+    let backend = match GeometryDevice::Gpu.init() {
+        Ok(backend) => backend,
+        Err(error) if std::env::var_os("HUNYUAN_PAINT_REQUIRE_GPU").is_none() => {
+            eprintln!("skipped: {error}");
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let expected = paint(&options())?;
+    let found = pipeline(Variant::Standard)?.with_backend(backend).paint(&mesh(), &[image()], &options())?;
+    assert_eq!(found.conditions.normal_maps, expected.conditions.normal_maps);
+    assert_eq!(found.conditions.position_maps, expected.conditions.position_maps);
+    assert_eq!(found.textured.texture, expected.textured.texture);
+    assert_eq!(found.textured.painted, expected.textured.painted);
+    Ok(())
+}
+
+#[test]
 fn every_stage_reports_from_start_to_end_and_can_be_cancelled() -> TestResult {
     let pipeline = pipeline(Variant::Standard)?;
     for stop in Stage::ALL {
@@ -181,8 +217,8 @@ fn previews_show_what_is_there() -> TestResult {
 fn the_result_of_a_stage_can_be_replaced() -> TestResult {
     let options = options();
     let ignore = &mut hunyuan_paint::ignore_progress;
-    let surface = prepare_surface(&mesh(), UvMode::Auto, options.texture_size, ignore)?;
-    let conditions = render_conditions(&surface, &options.views, 96, 64, ignore)?;
+    let surface = prepare_surface(&mesh(), UvMode::Auto, &options.unwrap_options(), ignore)?;
+    let conditions = render_conditions(&mut Cpu, &surface, &options.views, 96, 64, ignore)?;
     let red = image::RgbImage::from_pixel(64, 64, image::Rgb([255, 0, 0]));
     let views = pipeline(Variant::Standard)?.paint_views(
         std::slice::from_ref(&red),
@@ -193,7 +229,7 @@ fn the_result_of_a_stage_can_be_replaced() -> TestResult {
     assert_eq!(views.len(), 6);
     let images = vec![red; 6];
     let painted = PaintedViews { views: &options.views, images: &images, depths: &conditions.depths };
-    let textured = bake_views(&surface, &painted, 96, 128, &options.bake, ignore)?;
+    let textured = bake_views(&mut Cpu, &surface, &painted, 96, 128, &options.bake, ignore)?;
     assert!(textured.texture.pixels().all(|pixel| pixel.0 == [255, 0, 0]));
     Ok(())
 }

@@ -25,7 +25,7 @@ pub(crate) fn unlit_views(
 ) -> Result<Vec<RgbImage>, Box<dyn Error>> {
     // Paint space asks for UVs, the cameras do not.
     let uvs = Some(vec![Vec2::ZERO; positions.len()]);
-    let mesh = Mesh { positions: positions.to_vec(), faces: faces.to_vec(), uvs, normals: None };
+    let mesh = Mesh { positions: positions.to_vec(), faces: faces.to_vec(), uvs, ..Mesh::default() };
     let positions_paint = PaintMesh::new(&mesh)?.positions;
     let view = |camera: &Camera| {
         let clip_from_world = camera.clip_from_view() * camera.view_from_world();

@@ -37,8 +37,6 @@ impl GpuBaker {
     /// Colours the texels that a view sees: what [`gather`](crate::gather) does with the charts that
     /// [`draw_charts`](crate::draw_charts) draws, to the bit.
     ///
-    /// A view that has no depth has it drawn, at `depth_size` if that is given, else at the image's size.
-    ///
     /// # Errors
     /// If the mesh is empty or inconsistent, there are no views, a weight, an option or a size is out of range, a
     /// depth has not as many values as its size says, a view or the texture is larger than the device can bind, or it
@@ -47,7 +45,6 @@ impl GpuBaker {
         &mut self,
         mesh: &PaintMesh,
         views: &[BakeView<'_>],
-        depth_size: Option<Size>,
         texture_size: u32,
         options: &BakeOptions,
     ) -> Result<BakedTexture, BakeError> {
@@ -56,7 +53,7 @@ impl GpuBaker {
         options.validate()?;
         let texel_count = check::size("texture", texture_size, texture_size)?.pixel_count() as u32;
         for view in views {
-            let size = view_size(view, depth_size);
+            let size = view_size(view, options);
             let pixel_count = check::size("depth", size.width, size.height)?.pixel_count();
             if let Some(depth) = view.depth {
                 check::length("depth", pixel_count, depth.z_view.len())?;
@@ -86,7 +83,7 @@ impl GpuBaker {
 
         let texels = Texels { count: texel_count, points: &points, totals: &totals };
         for view in views {
-            let size = view_size(view, depth_size);
+            let size = view_size(view, options);
             let aim = Aim::new(&view.camera, size, options);
             if !aim.clip_rows.iter().chain([&aim.z_row]).all(|row| row.is_finite()) {
                 // Such a camera sees nothing.
@@ -217,11 +214,8 @@ struct Lookup<'a> {
 }
 
 /// The size at which a view's depth is known, or is to be.
-fn view_size(view: &BakeView<'_>, depth_size: Option<Size>) -> Size {
-    match view.depth {
-        Some(depth) => depth.size,
-        None => depth_size.unwrap_or(Size::new(view.image.width(), view.image.height())),
-    }
+fn view_size(view: &BakeView<'_>, options: &BakeOptions) -> Size {
+    view.depth.map_or_else(|| options.depth_size_of(view), |depth| depth.size)
 }
 
 /// Appends how the texels look up a view's image.

@@ -13,7 +13,7 @@
 //! async fn paint(mesh: &PaintMesh, views: &[BakeView<'_>]) -> Result<BakedTexture, BakeError> {
 //!     let device = GpuDevice::request().await?;
 //!     let mut baker = GpuBaker::new(&device).await?;
-//!     baker.gather(mesh, views, None, 2048, &BakeOptions::default()).await
+//!     baker.gather(mesh, views, 2048, &BakeOptions::default()).await
 //! }
 //! ```
 //!
@@ -21,6 +21,7 @@
 //! ([`GpuDevice::binding_limit`](hunyuan_paint_raster::gpu::GpuDevice::binding_limit)):
 //! [`TooLargeForGpu`](crate::BakeError::TooLargeForGpu) says where one does not.
 
+mod backend;
 mod condition_maps;
 mod gather;
 mod reliable_depth;

@@ -90,6 +90,11 @@ impl GpuDevice {
         format!("{} ({:?}, {})", info.name, info.backend, info.driver_info)
     }
 
+    /// Whether the device is a CPU that does a GPU's work.
+    pub fn is_software(&self) -> bool {
+        self.device.adapter_info().device_type == wgpu::DeviceType::Cpu
+    }
+
     /// Whether the device can hold keys of that kind.
     pub fn supports(&self, depth_key: DepthKey) -> bool {
         let needed = wgpu::Features::SHADER_INT64 | wgpu::Features::SHADER_INT64_ATOMIC_MIN_MAX;

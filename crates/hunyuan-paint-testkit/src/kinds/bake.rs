@@ -31,7 +31,7 @@ fn paint_mesh(case: &Case) -> Result<PaintMesh, CaseError> {
         positions: case.vectors::<3>("in.positions")?.into_iter().map(Into::into).collect(),
         faces: case.faces("in.faces")?,
         uvs: Some(case.vectors::<2>("in.uvs")?.into_iter().map(Into::into).collect()),
-        normals: None,
+        ..Mesh::default()
     };
     PaintMesh::new(&mesh).map_err(CaseError::under_test)
 }

@@ -1,0 +1,52 @@
+//! The GPU as one of the places where views are rendered and brought into the texture.
+
+use hunyuan_paint_mesh::{Camera, PaintMesh};
+use pollster::block_on;
+
+use super::GpuBaker;
+use crate::{
+    Backend, BakeError, BakeOptions, BakeView, GatheredTexture, OnView, PaintedTexture, RenderedView,
+    backend::report,
+};
+
+/// Blocks until the device is done. A view's depth stays on the device: drawing it again takes less than the way there
+/// and back.
+impl Backend for GpuBaker {
+    fn render_views(
+        &mut self,
+        mesh: &PaintMesh,
+        cameras: &[Camera],
+        render_size: u32,
+        view_size: u32,
+        on_view: &mut OnView<'_>,
+    ) -> Result<Vec<RenderedView>, BakeError> {
+        (0..cameras.len()).try_for_each(|view| report(on_view, view))?;
+        let maps = block_on(self.condition_maps(mesh, cameras, render_size, view_size))?;
+        Ok(maps.into_iter().map(|maps| RenderedView { maps, depth: None }).collect())
+    }
+
+    fn gather(
+        &mut self,
+        mesh: &PaintMesh,
+        views: &[BakeView<'_>],
+        texture_size: u32,
+        options: &BakeOptions,
+        on_view: &mut OnView<'_>,
+    ) -> Result<GatheredTexture, BakeError> {
+        (0..views.len()).try_for_each(|view| report(on_view, view))?;
+        let texture = block_on(GpuBaker::gather(self, mesh, views, texture_size, options))?;
+        Ok(GatheredTexture { texture, charts: None })
+    }
+
+    fn splat(
+        &mut self,
+        mesh: &PaintMesh,
+        views: &[BakeView<'_>],
+        texture_size: u32,
+        options: &BakeOptions,
+        on_view: &mut OnView<'_>,
+    ) -> Result<PaintedTexture, BakeError> {
+        (0..views.len()).try_for_each(|view| report(on_view, view))?;
+        block_on(self.project_and_merge(mesh, views, texture_size, options))
+    }
+}
