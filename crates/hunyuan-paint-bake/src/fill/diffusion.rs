@@ -4,6 +4,8 @@
 //! each larger one starts from the solution of the next smaller and improves it with conjugate gradients: the
 //! cascadic multigrid of Bornemann and Deuflhard (1996), in time proportional to the number of links.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 /// How many neighbours become one node of the next smaller graph.
@@ -22,7 +24,7 @@ const ITERATIONS_MAX: usize = 60;
 const ITERATION_WORK: usize = 1_000_000;
 
 /// Nodes that a thread takes at a time.
-const NODES_PER_SHARE: usize = 1 << 12;
+const SHARE: usize = 1 << 12;
 
 /// A colour, in whatever range.
 pub(super) type Color = [f32; 3];
@@ -134,7 +136,12 @@ impl Graph {
     }
 
     /// Finds the colours. `color_near` gives one to nodes whom no link leads to a fixed colour.
-    pub(super) fn solve(self, color_near: &dyn Fn(usize) -> Color) -> Vec<Color> {
+    pub(super) fn solve(self, color_near: &(dyn Fn(usize) -> Color + Sync)) -> Vec<Color> {
+        // Inside the thread pool, so that the many small steps need not be handed over to it one by one.
+        rayon::scope(|_| self.solve_here(color_near))
+    }
+
+    fn solve_here(self, color_near: &dyn Fn(usize) -> Color) -> Vec<Color> {
         // 1. Smaller and smaller graphs, and a first node of the largest for each of theirs.
         let mut first_nodes: Vec<u32> = (0..self.node_count() as u32).collect();
         let mut larger: Vec<(Self, Vec<u32>)> = Vec::new();
@@ -303,22 +310,35 @@ impl Graph {
         });
 
         // 2. Steps along directions that do not undo each other.
-        let preconditioned =
-            |node: usize, residual: &[Color]| residual[node].map(|r| r * inverse_diagonal[node]);
-        let mut direction: Vec<Color> = self.each_node(|node| preconditioned(node, &residual));
-        let mut error = self.sum(|node| multiply(residual[node], direction[node]));
+        let mut direction: Vec<Color> =
+            self.each_node(|node| residual[node].map(|r| r * inverse_diagonal[node]));
+        let mut outflow = vec![Color::default(); self.node_count()];
+        let mut error = total(&mut self.nodes().map(|node| multiply(residual[node], direction[node])));
         for _ in 0..iteration_count {
-            let outflow: Vec<Color> = self.each_node(|node| self.outflow(node, &direction));
-            let curvature = self.sum(|node| multiply(direction[node], outflow[node]));
+            let curvature = sum_of_shares(outflow.par_chunks_mut(SHARE).enumerate(), |(share, outflow)| {
+                total(&mut (share * SHARE..).zip(outflow).map(|(node, outflow)| {
+                    *outflow = self.outflow(node, &direction);
+                    multiply(direction[node], *outflow)
+                }))
+            });
             let step = divide(error, curvature);
-            for_each_node(colors, |node, color| step_along(color, step, direction[node]));
-            for_each_node(&mut residual, |node, r| step_along(r, step.map(|step| -step), outflow[node]));
-            let error_before = error;
-            error = self.sum(|node| multiply(residual[node], preconditioned(node, &residual)));
-            let share = divide(error, error_before);
-            for_each_node(&mut direction, |node, direction| {
-                let next = preconditioned(node, &residual);
-                *direction = std::array::from_fn(|i| next[i] + share[i] * direction[i]);
+            let shares = colors.par_chunks_mut(SHARE).zip(residual.par_chunks_mut(SHARE)).enumerate();
+            let error_left = sum_of_shares(shares, |(share, (colors, residual))| {
+                total(&mut (share * SHARE..).zip(colors.iter_mut().zip(residual)).map(
+                    |(node, (color, residual))| {
+                        step_along(color, step, direction[node]);
+                        step_along(residual, step.map(|step| -step), outflow[node]);
+                        multiply(*residual, residual.map(|r| r * inverse_diagonal[node]))
+                    },
+                ))
+            });
+            let share_kept = divide(error_left, error);
+            error = error_left;
+            direction.par_chunks_mut(SHARE).enumerate().for_each(|(share, direction)| {
+                for (node, direction) in (share * SHARE..).zip(direction) {
+                    let next = residual[node].map(|r| r * inverse_diagonal[node]);
+                    *direction = std::array::from_fn(|i| next[i] + share_kept[i] * direction[i]);
+                }
             });
         }
     }
@@ -338,23 +358,12 @@ impl Graph {
         sum
     }
 
-    fn each_node<T: Send>(&self, value: impl Fn(usize) -> T + Send + Sync) -> Vec<T> {
-        (0..self.node_count()).into_par_iter().with_min_len(NODES_PER_SHARE).map(value).collect()
+    fn nodes(&self) -> Range<usize> {
+        0..self.node_count()
     }
 
-    /// The sum over all nodes, share by share.
-    fn sum(&self, value: impl Fn(usize) -> [f64; 3] + Sync) -> [f64; 3] {
-        let node_count = self.node_count();
-        let total = |values: &mut dyn Iterator<Item = [f64; 3]>| {
-            values.fold([0.0; 3], |sum, value| std::array::from_fn(|i| sum[i] + value[i]))
-        };
-        let share_sum = |share: usize| {
-            let nodes = share * NODES_PER_SHARE..((share + 1) * NODES_PER_SHARE).min(node_count);
-            total(&mut nodes.map(&value))
-        };
-        let shares: Vec<[f64; 3]> =
-            (0..node_count.div_ceil(NODES_PER_SHARE)).into_par_iter().map(share_sum).collect();
-        total(&mut shares.into_iter())
+    fn each_node<T: Send>(&self, value: impl Fn(usize) -> T + Send + Sync) -> Vec<T> {
+        self.nodes().into_par_iter().with_min_len(SHARE).map(value).collect()
     }
 
     #[inline]
@@ -372,11 +381,18 @@ impl Graph {
     }
 }
 
-fn for_each_node(values: &mut [Color], change: impl Fn(usize, &mut Color) + Sync) {
-    let shares = values.par_chunks_mut(NODES_PER_SHARE).enumerate();
-    shares.for_each(|(share, values)| {
-        (share * NODES_PER_SHARE..).zip(values).for_each(|(node, value)| change(node, value));
-    });
+/// The sum over all shares, each of which has one; in order, whatever the threads.
+fn sum_of_shares<T: Send>(
+    shares: impl IndexedParallelIterator<Item = T>,
+    sum_of: impl Fn(T) -> [f64; 3] + Send + Sync,
+) -> [f64; 3] {
+    let sums: Vec<[f64; 3]> = shares.map(sum_of).collect();
+    total(&mut sums.into_iter())
+}
+
+#[inline]
+fn total(values: &mut impl Iterator<Item = [f64; 3]>) -> [f64; 3] {
+    values.fold([0.0; 3], |sum, value| std::array::from_fn(|i| sum[i] + value[i]))
 }
 
 #[inline]

@@ -9,7 +9,7 @@ use crate::{BakeError, check};
 /// Columns that a thread takes at a time, so that it works on whole cache lines.
 const COLUMNS_PER_SHARE: usize = 64;
 
-/// No column.
+/// No row.
 const NOWHERE: u16 = u16::MAX;
 
 /// Gives every texel outside the charts the colour of the nearest texel inside: charts are dilated until they meet,
@@ -34,8 +34,8 @@ pub fn fill_gutter(charts: &VisibilityBuffer, image: &mut RgbImage) -> Result<()
             let mut rows = vec![NOWHERE; columns.len() * height];
             for (i, column) in columns.clone().enumerate() {
                 let distance_in_row = |row: usize| match nearest[row * width + column] {
-                    NOWHERE => None,
-                    site => Some(usize::from(site).abs_diff(column) as i64),
+                    0 => None,
+                    site => Some((usize::from(site) - 1).abs_diff(column) as i64),
                 };
                 envelope.nearest_rows(height, distance_in_row, |row, found| {
                     rows[row * columns.len() + i] = found as u16;
@@ -45,49 +45,49 @@ pub fn fill_gutter(charts: &VisibilityBuffer, image: &mut RgbImage) -> Result<()
         })
         .collect();
 
-    let source = image.clone();
-    let colors = source.as_chunks::<3>().0;
-    let rows = image.as_chunks_mut::<3>().0.par_chunks_mut(width).enumerate();
+    // Zeros come without work; the threads write what they need.
+    let mut filled = RgbImage::new(charts.width, charts.height);
+    let colors = image.as_chunks::<3>().0;
+    let rows = filled.as_chunks_mut::<3>().0.par_chunks_mut(width).enumerate();
     rows.for_each(|(row, targets)| {
         for (column, target) in targets.iter_mut().enumerate() {
-            if charts.face_index[row * width + column] != NO_FACE {
-                continue;
+            let mut source = row * width + column;
+            if charts.face_index[source] == NO_FACE {
+                let share = column / COLUMNS_PER_SHARE;
+                let share_width = COLUMNS_PER_SHARE.min(width - share * COLUMNS_PER_SHARE);
+                let site_row = column_shares[share][row * share_width + column % COLUMNS_PER_SHARE];
+                if site_row != NOWHERE {
+                    let site_row = usize::from(site_row) * width;
+                    source = site_row + usize::from(nearest[site_row + column] - 1);
+                }
             }
-            let share = column / COLUMNS_PER_SHARE;
-            let share_width = COLUMNS_PER_SHARE.min(width - share * COLUMNS_PER_SHARE);
-            let site_row = column_shares[share][row * share_width + column % COLUMNS_PER_SHARE];
-            if site_row != NOWHERE {
-                let site_row = usize::from(site_row);
-                *target = colors[site_row * width + usize::from(nearest[site_row * width + column])];
-            }
+            *target = colors[source];
         }
     });
+    *image = filled;
     Ok(())
 }
 
-/// For each texel the column of the nearest texel of its row that has a face; of two, the left one.
+/// For each texel the column of the nearest texel of its row that has a face, counted from 1; of two, the left one. 0
+/// where the row has none.
 fn nearest_in_row(face_index: &[u32], width: usize) -> Vec<u16> {
-    let mut nearest = vec![NOWHERE; face_index.len()];
+    let mut nearest = vec![0; face_index.len()];
     nearest.par_chunks_mut(width).zip(face_index.par_chunks(width)).for_each(|(nearest, faces)| {
-        let mut left = NOWHERE;
-        for (column, &face) in faces.iter().enumerate() {
+        let mut left = 0;
+        for ((nearest, &face), site) in nearest.iter_mut().zip(faces).zip(1..) {
             if face != NO_FACE {
-                left = column as u16;
+                left = site;
             }
-            nearest[column] = left;
+            *nearest = left;
         }
-        let mut right = NOWHERE;
-        for (column, &face) in faces.iter().enumerate().rev() {
+        let mut right = 0;
+        for (column, (nearest, &face)) in nearest.iter_mut().zip(faces).enumerate().rev() {
+            let site = column as u16 + 1;
             if face != NO_FACE {
-                right = column as u16;
+                right = site;
             }
-            let to_right = usize::from(right) - column.min(usize::from(right));
-            let is_nearer = match nearest[column] {
-                NOWHERE => true,
-                left => to_right < column - usize::from(left),
-            };
-            if right != NOWHERE && is_nearer {
-                nearest[column] = right;
+            if right != 0 && (*nearest == 0 || right - site < site - *nearest) {
+                *nearest = right;
             }
         }
     });

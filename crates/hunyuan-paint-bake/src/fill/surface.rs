@@ -31,7 +31,7 @@ pub fn fill_surface(
     }
     let positions: Vec<[f32; 3]> = mesh.positions.iter().map(|position| position.to_array()).collect();
     let place_of = |texel: usize| interpolate_at(&positions, &mesh.faces, charts, texel);
-    let samples = std::cell::OnceCell::new();
+    let samples = std::sync::OnceLock::new();
     let color_near = |node: usize| {
         let tree: &RTree<_> = samples.get_or_init(|| {
             let painted: Vec<usize> =

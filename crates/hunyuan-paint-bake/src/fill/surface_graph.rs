@@ -15,9 +15,6 @@ use crate::texels::{mean_texel_side, neighbors};
 /// Blank texels that a thread takes at a time.
 const NODES_PER_SHARE: usize = 1 << 13;
 
-/// The node of a texel that is none.
-const NO_NODE: u32 = u32::MAX;
-
 /// The blank texels of a texture's charts as the nodes of a graph.
 ///
 /// Neighbours are the four texels around one, where they belong to the same chart, and across a seam the texels
@@ -36,16 +33,14 @@ impl SurfaceGraph {
         if texels.is_empty() {
             return Self { texels, graph: Graph::default() };
         }
-        let mut node_of = vec![NO_NODE; painted.len()];
-        (0..).zip(&texels).for_each(|(node, &texel)| node_of[texel as usize] = node);
+        let nodes = Nodes::new(&texels, charts.width, painted);
 
         let Charts { chart_of_face, seams } = Charts::new(mesh);
         // In units of a texel's side.
         let scale = (1.0 / mean_texel_side(mesh, charts)) as f32;
         let places: Vec<Place> =
             mesh.positions.iter().map(|position| (position * scale).to_array()).collect();
-        let lookup =
-            Lookup { mesh, places: &places, charts, chart_of_face: &chart_of_face, node_of: &node_of };
+        let lookup = Lookup { mesh, places: &places, charts, chart_of_face: &chart_of_face, nodes: &nodes };
         let across = lookup.across_seams(&seams);
         let colors = image.as_chunks::<3>().0;
         let share_graph = |(share, share_texels): (usize, &[u32])| {
@@ -56,11 +51,11 @@ impl SurfaceGraph {
             for (node, &texel) in (first..).zip(share_texels) {
                 links.clear();
                 let mut anchor = Anchor::default();
-                let mut meet = |neighbor: u32| match node_of[neighbor as usize] {
-                    NO_NODE => {
+                let mut meet = |neighbor: u32| match nodes.at(neighbor) {
+                    Some(to) => links.push(Link::new(to)),
+                    None => {
                         anchor.add(colors[neighbor as usize].map(f32::from), lookup.place_of(neighbor));
                     }
-                    to => links.push(Link::new(to)),
                 };
                 lookup.beside(texel).for_each(&mut meet);
                 while let Some(((_, neighbor), rest)) =
@@ -80,13 +75,42 @@ impl SurfaceGraph {
     }
 }
 
+/// Which node a texel is.
+struct Nodes<'a> {
+    /// The texel of each node, row by row.
+    texels: &'a [u32],
+    /// For each row its first node, and the end.
+    row_starts: Vec<usize>,
+    painted: &'a [u8],
+    width: u32,
+}
+
+impl<'a> Nodes<'a> {
+    fn new(texels: &'a [u32], width: u32, painted: &'a [u8]) -> Self {
+        let row_start = |row: u32| texels.partition_point(|texel| texel / width < row);
+        let row_starts = (0..=painted.len() as u32 / width).map(row_start).collect();
+        Self { texels, row_starts, painted, width }
+    }
+
+    /// `None` for a texel that has a colour, or belongs to no chart.
+    fn at(&self, texel: u32) -> Option<u32> {
+        if self.painted[texel as usize] != 0 {
+            return None;
+        }
+        let row = (texel / self.width) as usize;
+        let first = self.row_starts[row];
+        let place = self.texels[first..self.row_starts[row + 1]].binary_search(&texel).ok()?;
+        Some((first + place) as u32)
+    }
+}
+
 /// What texels are asked.
 struct Lookup<'a> {
     mesh: &'a PaintMesh,
     places: &'a [Place],
     charts: &'a VisibilityBuffer,
     chart_of_face: &'a [u32],
-    node_of: &'a [u32],
+    nodes: &'a Nodes<'a>,
 }
 
 impl Lookup<'_> {
@@ -131,11 +155,7 @@ impl Lookup<'_> {
             };
             let (Some(a), Some(b)) = (texel(0), texel(1)) else { continue };
             for (from, to) in [(a, b), (b, a)] {
-                match self.node_of[from as usize] {
-                    NO_NODE => {}
-                    node if from != to => found.push((node, to)),
-                    _ => {}
-                }
+                found.extend(self.nodes.at(from).filter(|_| from != to).map(|node| (node, to)));
             }
         }
         found

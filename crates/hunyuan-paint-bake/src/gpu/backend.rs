@@ -5,8 +5,8 @@ use pollster::block_on;
 
 use super::GpuBaker;
 use crate::{
-    Backend, BakeError, BakeOptions, BakeView, GatheredTexture, OnView, PaintedTexture, RenderedView,
-    backend::report,
+    Backend, BakeError, BakeOptions, BakeView, Fill, GatheredTexture, OnView, PaintedTexture, RenderedView,
+    backend::report, draw_charts,
 };
 
 /// Blocks until the device is done. A view's depth stays on the device: drawing it again takes less than the way there
@@ -34,8 +34,12 @@ impl Backend for GpuBaker {
         on_view: &mut OnView<'_>,
     ) -> Result<GatheredTexture, BakeError> {
         (0..views.len()).try_for_each(|view| report(on_view, view))?;
-        let texture = block_on(GpuBaker::gather(self, mesh, views, texture_size, options))?;
-        Ok(GatheredTexture { texture, charts: None })
+        // Filling needs the charts on the CPU, which has time to draw them.
+        let (texture, charts) = rayon::join(
+            || block_on(GpuBaker::gather(self, mesh, views, texture_size, options)),
+            || (options.fill == Fill::Surface).then(|| draw_charts(mesh, texture_size)).transpose(),
+        );
+        Ok(GatheredTexture { texture: texture?, charts: charts? })
     }
 
     fn splat(
