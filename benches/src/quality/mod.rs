@@ -39,7 +39,7 @@ pub use self::{
 /// The ways of baking that are compared.
 pub fn modes() -> Vec<(&'static str, BakeOptions)> {
     let gather_only = BakeOptions { fill: Fill::Reference, ..BakeOptions::default() };
-    let surface_only = BakeOptions { fill: Fill::Surface, ..BakeOptions::reference() };
+    let surface_only = BakeOptions { transfer: Transfer::Splat, ..BakeOptions::default() };
     vec![
         ("Reference", BakeOptions::reference()),
         ("Splat + Surface", surface_only),
@@ -76,7 +76,7 @@ pub fn bake_views(
     let mut images = views.to_vec();
     let mut depths = Vec::new();
     match options.transfer {
-        Transfer::Splat => {
+        Transfer::Splat | Transfer::Reference => {
             for image in &mut images {
                 *image = resize_bicubic_rgb(image, sizes.render, sizes.render)?;
             }

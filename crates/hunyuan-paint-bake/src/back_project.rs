@@ -7,7 +7,7 @@ use image::RgbImage;
 use rayon::prelude::*;
 
 use crate::{
-    BakeError, BakeOptions, check,
+    BakeError, BakeOptions, Transfer, check, ordered_splat,
     reliable_depth::{depth_edges, drop_unreliable},
     splat::{COSINE_ONE, Mean, Sample, splat, weight_bits},
     view::View,
@@ -32,7 +32,8 @@ pub struct ProjectedView {
 /// Pixels near the object's outline, or near an edge in the depth map, are left out: there the image may
 /// show another part of the object than the mesh does. (The margin is 1 pixel for every 256 of the view's
 /// longer side.)
-/// A pixel adds to the four texels around its UV, with bilinear weights; UVs outside 0 to 1 are clamped.
+/// A pixel adds to the four texels around its UV, with bilinear weights; UVs outside 0 to 1 are clamped. With
+/// [`Transfer::Reference`] sums are made of floats in the original's order, else of integers.
 ///
 /// # Errors
 /// If the mesh is empty or inconsistent, the view or the texture is not 1 to
@@ -64,34 +65,53 @@ pub fn back_project(
     // 3. Those pixels, scattered into the texture.
     let texel_scale = (texture_size - 1) as f32;
     let cosine_min = options.cosine_min();
-    let weight_bits = weight_bits(size.pixel_count());
-    let sample = |((pixel, z), color): ((usize, &f32), &[u8; 3])| {
+    let pixel_at = |((pixel, z), color): ((usize, &f32), &[u8; 3])| {
         if z.is_nan() {
             return None;
         }
         let [u, v, nx, ny, nz] = interpolate_at(&attributes, &mesh.faces, &seen.visibility, pixel)?;
         // Not finite where a perspective camera stands inside the mesh.
-        (u.is_finite() && v.is_finite()).then(|| {
-            let place = [u, v].map(|coordinate| coordinate.clamp(0.0, 1.0) * texel_scale);
-            let cosine = quantized_cosine(cosine_to_camera(Vec3::new(nx, ny, nz)), cosine_min);
-            Sample::new(place, *color, cosine, texture_size, weight_bits)
-        })
+        let is_somewhere = u.is_finite() && v.is_finite();
+        let place = [u, v].map(|coordinate| coordinate.clamp(0.0, 1.0) * texel_scale);
+        is_somewhere.then_some((place, *color, Vec3::new(nx, ny, nz)))
     };
-    let colors = view.as_chunks::<3>().0;
-    let samples: Vec<Sample> = z_view.par_iter().enumerate().zip(colors).filter_map(sample).collect();
-
-    let texels = splat(&samples, texture_size as usize, weight_bits);
-    let (texture, cosine) = texels.par_iter().map(|&Mean { color, cosine }| (color, cosine)).unzip();
-    Ok(ProjectedView { texture, cosine, boundary: vec![0.0; texels.len()], texture_size })
+    let pixels = z_view.par_iter().enumerate().zip(view.as_chunks::<3>().0).filter_map(pixel_at);
+    let (texture, cosine): (Vec<[f32; 3]>, Vec<f32>) = if options.transfer == Transfer::Reference {
+        let sample = |(texel, color, normal): ([f32; 2], [u8; 3], Vec3)| {
+            let cosine = fused_cosine_to_camera(normal);
+            let [r, g, b] = color.map(|byte| f32::from(byte) / 255.0);
+            let cosine = if cosine >= cosine_min { cosine } else { 0.0 };
+            ordered_splat::Sample { texel, value: [r, g, b, cosine] }
+        };
+        let samples: Vec<ordered_splat::Sample> = pixels.map(sample).collect();
+        let texels = ordered_splat::splat(&samples, texture_size as usize);
+        texels.par_iter().map(|&[r, g, b, cosine]| ([r, g, b], cosine)).unzip()
+    } else {
+        let weight_bits = weight_bits(size.pixel_count());
+        let sample = |(place, color, normal): ([f32; 2], [u8; 3], Vec3)| {
+            let cosine = quantized_cosine(cosine_to_camera(normal), cosine_min);
+            Sample::new(place, color, cosine, texture_size, weight_bits)
+        };
+        let samples: Vec<Sample> = pixels.map(sample).collect();
+        let texels = splat(&samples, texture_size as usize, weight_bits);
+        texels.par_iter().map(|&Mean { color, cosine }| (color, cosine)).unzip()
+    };
+    let boundary = vec![0.0; cosine.len()];
+    Ok(ProjectedView { texture, cosine, boundary, texture_size })
 }
 
 /// Cosine of the angle between a view-space normal of any length and (0, 0, −1), the axis that the camera
 /// looks along: the faces of a mesh in paint space wind so that their normals point inwards.
 ///
-/// Each product, sum, root and quotient is rounded by itself, so that a GPU can do the same. (The original's products
-/// are fused with the sums.)
+/// Each product, sum, root and quotient is rounded by itself, so that a GPU can do the same.
 fn cosine_to_camera(Vec3 { x, y, z }: Vec3) -> f32 {
     let length = (x * x + y * y + z * z).sqrt();
+    -z / length.max(1e-8)
+}
+
+/// The same with fused steps as the original has them, whose cosines are then met bit for bit.
+fn fused_cosine_to_camera(Vec3 { x, y, z }: Vec3) -> f32 {
+    let length = z.mul_add(z, y.mul_add(y, x * x)).sqrt();
     -z / length.max(1e-8)
 }
 

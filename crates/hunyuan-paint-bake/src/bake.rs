@@ -19,10 +19,12 @@ pub enum Transfer {
     /// u = (column + 0.5) / size, and a chart's outermost texels have what lies beyond the seam.
     #[default]
     Gather,
-    /// The original's: each pixel of a view is scattered over the four texels around its UV, which lie at
-    /// u = column / (size − 1). Viewers then show the texture shifted by up to half a texel, and texels between
-    /// the pixels' places stay blank.
+    /// Each pixel of a view is scattered over the four texels around its UV, which lie at u = column / (size − 1) as in
+    /// the original. Viewers then show the texture shifted by up to half a texel, and texels between the pixels' places
+    /// stay blank. Sums are integers, so that every device gives the same bits.
     Splat,
+    /// The same with sums of floats in the original's order, to its bits. On the CPU only, whatever the backend.
+    Reference,
 }
 
 /// How texels that no view has painted get their colours.
@@ -67,7 +69,7 @@ impl Default for BakeOptions {
 impl BakeOptions {
     /// The original's way throughout.
     pub fn reference() -> Self {
-        Self { transfer: Transfer::Splat, fill: Fill::Reference, ..Self::default() }
+        Self { transfer: Transfer::Reference, fill: Fill::Reference, ..Self::default() }
     }
 
     /// Checks the ranges.
@@ -108,7 +110,8 @@ pub struct BakeView<'a> {
     pub camera: Camera,
     /// How much it counts against other views; at least 0.
     pub weight: f32,
-    /// What was taken; the background does not matter. [`Transfer::Splat`] projects it at its own size.
+    /// What was taken; the background does not matter. [`Transfer::Splat`] and [`Transfer::Reference`] project it at its own
+    /// size.
     pub image: &'a RgbImage,
     /// Where the view can be relied on, for [`Transfer::Gather`], if that is known. It may have another size than the
     /// image; finer is better.
@@ -151,7 +154,7 @@ pub struct BakedTexture {
 /// Makes a texture from views of the object: brings their colours into the texture, weighted by trust, and fills
 /// what none sees.
 ///
-/// With [`Transfer::Splat`], views that come first go first: see [`TrustMerge::add`](crate::TrustMerge::add). The
+/// Where pixels are splatted, views that come first go first: see [`TrustMerge::add`](crate::TrustMerge::add). The
 /// result does not depend on the number of threads.
 /// `progress` is called before each stage and may end it all.
 ///
@@ -198,7 +201,7 @@ pub fn bake_with(
             check_painted(gathered.texture.painted.iter().any(|&painted| painted != 0))?;
             (Transferred::Bytes(gathered.texture), gathered.charts)
         }
-        Transfer::Splat => {
+        Transfer::Splat | Transfer::Reference => {
             let texture = backend.splat(mesh, views, texture_size, options, &mut on_view)?;
             check_painted(texture.painted.contains(&true))?;
             (Transferred::Floats(texture), None)

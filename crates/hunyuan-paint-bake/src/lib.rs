@@ -13,6 +13,7 @@ mod gather;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 mod merge;
+mod ordered_splat;
 mod preview;
 mod reliable_depth;
 mod sight;

@@ -3,7 +3,7 @@
 use image::GrayImage;
 use rayon::prelude::*;
 
-use crate::{BakeError, BakeOptions, ProjectedView, check};
+use crate::{BakeError, BakeOptions, ProjectedView, Transfer, check};
 
 /// A view is left out if less than one in so many of the texels that it sees are new.
 const SEEN_PER_NEW: usize = 100;
@@ -49,6 +49,7 @@ pub struct TrustMerge {
     sums: Vec<([f32; 3], f32)>,
     texture_size: u32,
     exponent: u32,
+    transfer: Transfer,
 }
 
 impl TrustMerge {
@@ -60,7 +61,8 @@ impl TrustMerge {
         options.validate()?;
         let texel_count = check::size("texture", texture_size, texture_size)?.pixel_count();
         let exponent = options.cosine_exponent;
-        Ok(Self { sums: vec![([0.0; 3], 0.0); texel_count], texture_size, exponent })
+        let transfer = options.transfer;
+        Ok(Self { sums: vec![([0.0; 3], 0.0); texel_count], texture_size, exponent, transfer })
     }
 
     /// Adds a view, and says whether it counted: a view is left out if the ones before have painted more
@@ -79,7 +81,11 @@ impl TrustMerge {
         check::length("cosine", self.sums.len(), view.cosine.len())?;
 
         let exponent = self.exponent;
-        let trust_of = |cosine: f32| floored_product(weight, power(cosine, exponent));
+        let is_reference = self.transfer == Transfer::Reference;
+        let trust_of = |cosine: f32| match is_reference {
+            true => weight * power_rounded_once(cosine, exponent),
+            false => floored_product(weight, power(cosine, exponent)),
+        };
         let (seen, painted) = (view.cosine.par_iter().zip(&self.sums))
             .map(|(&cosine, &(_, trust))| {
                 let seen = trust_of(cosine) > 0.0;
@@ -126,6 +132,19 @@ pub(crate) fn power(base: f32, exponent: u32) -> f32 {
         }
         square = floored_product(square, square);
     }
+}
+
+/// `base^exponent`, rounded to single precision once: the original's.
+fn power_rounded_once(base: f32, exponent: u32) -> f32 {
+    let (mut result, mut square, mut bits) = (1.0, f64::from(base), exponent);
+    while bits > 0 {
+        if bits & 1 == 1 {
+            result *= square;
+        }
+        square *= square;
+        bits >>= 1;
+    }
+    result as f32
 }
 
 /// The product of two numbers, or 0 if it is below [`TRUST_FLOOR`].

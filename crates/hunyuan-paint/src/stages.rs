@@ -127,8 +127,8 @@ pub struct PaintedViews<'a> {
     pub depths: &'a [ReliableDepth],
 }
 
-/// Makes a texture of painted views. What a view can be relied on for is found out, or with [`Transfer::Splat`] the
-/// images are projected, at `render_size` pixels a side.
+/// Makes a texture of painted views. What a view can be relied on for is found out, or if
+/// pixels are to be splatted the images are projected, at `render_size` pixels a side.
 ///
 /// # Errors
 /// If a size or the camera list is not allowed, there is not one image for each camera, no view sees
@@ -156,7 +156,7 @@ pub fn bake_views(
     }
     report(on_progress, &Progress::new(Stage::Bake, 0.0))?;
     let mut scaled = Vec::new();
-    if options.transfer == Transfer::Splat {
+    if options.transfer != Transfer::Gather {
         for image in images {
             scaled.push(resize_bicubic_rgb(image, render_size, render_size)?);
         }

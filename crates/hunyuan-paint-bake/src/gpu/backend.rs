@@ -5,8 +5,8 @@ use pollster::block_on;
 
 use super::GpuBaker;
 use crate::{
-    Backend, BakeError, BakeOptions, BakeView, Fill, GatheredTexture, OnView, PaintedTexture, RenderedView,
-    backend::report, draw_charts,
+    Backend, BakeError, BakeOptions, BakeView, Cpu, Fill, GatheredTexture, OnView, PaintedTexture,
+    RenderedView, Transfer, backend::report, draw_charts,
 };
 
 /// Blocks until the device is done. A view's depth stays on the device: drawing it again takes less than the way there
@@ -50,6 +50,9 @@ impl Backend for GpuBaker {
         options: &BakeOptions,
         on_view: &mut OnView<'_>,
     ) -> Result<PaintedTexture, BakeError> {
+        if options.transfer == Transfer::Reference {
+            return Cpu.splat(mesh, views, texture_size, options, on_view);
+        }
         (0..views.len()).try_for_each(|view| report(on_view, view))?;
         block_on(self.project_and_merge(mesh, views, texture_size, options))
     }

@@ -1,0 +1,128 @@
+//! Scattering samples into a texture as the original does it: sums of floats, in its order.
+
+use rayon::prelude::*;
+
+/// Colour and cosine at a place in the texture.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sample {
+    /// Column and row, in texels; texel centres lie at whole numbers. Finite, from 0 to `texture_size − 1`.
+    pub(crate) texel: [f32; 2],
+    /// Red, green and blue from 0 to 1; the cosine.
+    pub(crate) value: [f32; 4],
+}
+
+impl Sample {
+    fn row(&self, texture_size: usize) -> usize {
+        (self.texel[1] as usize).min(texture_size.saturating_sub(2))
+    }
+
+    /// The left one of the two columns, its weight, and the other's.
+    fn columns(&self, texture_size: usize) -> (usize, [f32; 2]) {
+        let column = (self.texel[0] as usize).min(texture_size.saturating_sub(2));
+        let fraction = self.texel[0] - column as f32;
+        (column, [1.0 - fraction, fraction])
+    }
+}
+
+/// Adds every sample to the four texels around it with bilinear weights, and divides by the sum of weights.
+/// Texels that no sample touches get zeros.
+///
+/// Floating-point sums depend on their order, so it is fixed, as in the original: at each texel first the
+/// samples for which it is the upper left one, then upper right, lower left, lower right; each in the order
+/// of `samples`. Threads share nothing but the samples: each fills whole rows.
+pub(crate) fn splat(samples: &[Sample], texture_size: usize) -> Vec<[f32; 4]> {
+    let rows = Rows::new(samples, texture_size);
+    let mut texture = vec![[0.0; 4]; texture_size * texture_size];
+    texture.par_chunks_mut(texture_size).enumerate().for_each(|(row, texels)| {
+        // One more than there are texels: where the texture has one column only, the other weight is 0.
+        let mut weights = vec![0.0_f32; texture_size + 1];
+        let mut sums = vec![[0.0_f32; 4]; texture_size + 1];
+        let mut add = |samples: &[Sample], top: usize, side: usize| {
+            for sample in samples {
+                let fraction = sample.texel[1] - top as f32;
+                let row_weight = if row == top { 1.0 - fraction } else { fraction };
+                let (column, column_weights) = sample.columns(texture_size);
+                let weight = row_weight * column_weights[side];
+                weights[column + side] += weight;
+                for (sum, value) in sums[column + side].iter_mut().zip(sample.value) {
+                    *sum += value * weight;
+                }
+            }
+        };
+        for top in [Some(row), row.checked_sub(1)].into_iter().flatten() {
+            for side in [0, 1] {
+                add(rows.samples(top), top, side);
+            }
+        }
+        for ((texel, sum), weight) in texels.iter_mut().zip(sums).zip(weights) {
+            *texel = if weight > 0.0 { sum.map(|sum| sum / weight) } else { sum };
+        }
+    });
+    texture
+}
+
+/// Samples sorted by the upper one of their two texel rows, in order within each row.
+struct Rows {
+    sorted: Vec<Sample>,
+    /// Where each row ends in `sorted`.
+    ends: Vec<usize>,
+}
+
+impl Rows {
+    /// A counting sort.
+    fn new(samples: &[Sample], texture_size: usize) -> Self {
+        let mut ends = vec![0; texture_size];
+        for sample in samples {
+            ends[sample.row(texture_size)] += 1;
+        }
+        let mut start = 0;
+        for end in &mut ends {
+            // For now where the row starts; it moves on with every sample.
+            start += std::mem::replace(end, start);
+        }
+        let mut sorted = samples.to_vec();
+        for sample in samples {
+            let end = &mut ends[sample.row(texture_size)];
+            sorted[*end] = *sample;
+            *end += 1;
+        }
+        Self { sorted, ends }
+    }
+
+    fn samples(&self, row: usize) -> &[Sample] {
+        let start = row.checked_sub(1).map_or(0, |previous| self.ends[previous]);
+        &self.sorted[start..self.ends[row]]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lone_sample_colours_its_four_texels() {
+        let value = [0.5, 3.0, 2.0, 1.0];
+        let texture = splat(&[Sample { texel: [1.25, 2.5], value }], 4);
+        for (texel, found) in texture.into_iter().enumerate() {
+            let touched = [9, 10, 13, 14].contains(&texel);
+            assert_eq!(found, if touched { value } else { [0.0; 4] }, "texel {texel}");
+        }
+    }
+
+    #[test]
+    fn samples_share_a_texel_by_weight() {
+        let samples =
+            [([0.0, 0.0], 1.0), ([0.25, 0.0], 5.0)].map(|(texel, v)| Sample { texel, value: [v; 4] });
+        let texture = splat(&samples, 2);
+        assert_eq!(texture[0], [(1.0 + 0.75 * 5.0) / 1.75; 4]);
+        assert_eq!(texture[1], [5.0; 4]);
+    }
+
+    #[test]
+    fn the_far_corner_and_the_smallest_texture_are_in_reach() {
+        let corner = Sample { texel: [2.0, 2.0], value: [7.0; 4] };
+        assert_eq!(splat(&[corner], 3)[8], [7.0; 4]);
+        let only = Sample { texel: [0.0, 0.0], value: [7.0; 4] };
+        assert_eq!(splat(&[only], 1), [[7.0; 4]]);
+    }
+}
