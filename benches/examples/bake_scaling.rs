@@ -15,6 +15,7 @@ use glam::{Vec2, Vec3};
 use hunyuan_paint_bake::{BakeOptions, BakeView, bake};
 use hunyuan_paint_benches::{
     fit::{Fit, linear_fit},
+    memory::peak_memory_mib,
     quality::{
         color::patchwork,
         modes,
@@ -132,14 +133,6 @@ fn bake_here(
     }
     println!("{} {seconds} {}", mesh.faces.len(), peak_memory_mib().unwrap_or(0.0));
     Ok(())
-}
-
-/// The most memory that this process has had.
-fn peak_memory_mib() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib / 1024.0)
 }
 
 /// A torus with bumps, twice as many quads around as through, and a texture that it fills.

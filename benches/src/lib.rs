@@ -1,6 +1,7 @@
 //! Inputs shared by the benches, and how well baking gets back what is known ([`quality`]).
 
 pub mod fit;
+pub mod memory;
 pub mod quality;
 
 use std::{error::Error, path::Path};
