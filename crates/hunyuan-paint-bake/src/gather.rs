@@ -15,8 +15,8 @@ use crate::{
     texels::{mean_texel_side, point_attributes},
 };
 
-/// Side of the squares in which texels are visited: what they look up in a view lies close together.
-const TILE: usize = 32;
+/// Texels that a thread takes at a time.
+const TEXELS_PER_SHARE: usize = 1 << 12;
 
 /// A view is scaled down before it is looked up if a texel spans more than so many of its pixels.
 const PIXELS_PER_TEXEL_MAX: f64 = 1.25;
@@ -57,32 +57,26 @@ pub fn gather(
 
     let mut image = RgbImage::new(charts.width, charts.height);
     let mut painted = GrayImage::new(charts.width, charts.height);
-    let width = charts.width as usize;
-    let colors = image.as_chunks_mut::<3>().0.par_chunks_mut(TILE * width);
-    colors.zip(painted.par_chunks_mut(TILE * width)).enumerate().for_each(|(share, (colors, painted))| {
-        // With the widest vector instructions that the processor has; nothing is fused.
-        pulp::Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for i in tile_by_tile(width, colors.len() / width) {
-                    let texel = share * TILE * width + i;
-                    let point =
-                        interpolate_at(&attributes, &mesh.faces, charts, texel).and_then(SurfacePoint::new);
-                    if let Some(found) = point.and_then(|point| mean_color(&sources, &point)) {
-                        (colors[i], painted[i]) = (found, 255);
+    let colors = image.as_chunks_mut::<3>().0.par_chunks_mut(TEXELS_PER_SHARE);
+    colors.zip(painted.par_chunks_mut(TEXELS_PER_SHARE)).enumerate().for_each(
+        |(share, (colors, painted))| {
+            // With the widest vector instructions that the processor has; nothing is fused.
+            pulp::Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    let texels = share * TEXELS_PER_SHARE..;
+                    for ((texel, color), painted) in texels.zip(colors).zip(painted) {
+                        let point = interpolate_at(&attributes, &mesh.faces, charts, texel)
+                            .and_then(SurfacePoint::new);
+                        if let Some(found) = point.and_then(|point| mean_color(&sources, &point)) {
+                            (*color, *painted) = (found, 255);
+                        }
                     }
-                }
-            },
-        );
-    });
+                },
+            );
+        },
+    );
     Ok(BakedTexture { image, painted })
-}
-
-/// The texels of some rows, by tiles of [`TILE`] columns.
-fn tile_by_tile(width: usize, row_count: usize) -> impl Iterator<Item = usize> {
-    (0..width).step_by(TILE).flat_map(move |first| {
-        (0..row_count).flat_map(move |row| row * width + first..row * width + (first + TILE).min(width))
-    })
 }
 
 /// The size to which a view's image is scaled before it is looked up. `texel_side` is the side of a square with as much

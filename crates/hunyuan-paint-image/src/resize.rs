@@ -75,9 +75,6 @@ fn divide(color: u8, alpha: u8) -> u8 {
     }
 }
 
-/// How many bytes are resampled at once along a row: at least as many as a pixel has.
-const LANES: usize = 4;
-
 /// An image of bytes.
 type Bytes<P> = ImageBuffer<P, Vec<u8>>;
 
@@ -195,38 +192,19 @@ impl ResizeKernel {
         let rows = pixels.len() / self.source_length;
         let mut target = vec![0; rows * self.taps.len() * C];
         let target_rows = target.par_chunks_mut(self.taps.len() * C);
-        target_rows.zip(pixels.par_chunks(self.source_length)).for_each_init(
-            Vec::new,
-            |padded, (target_row, source_row)| {
-                // With the widest vector instructions that the processor has; integers stay the same.
-                pulp::Arch::new().dispatch(
-                    #[inline(always)]
-                    || {
-                        padded.clear();
-                        padded.extend_from_slice(source_row.as_flattened());
-                        padded.extend([0; LANES]);
-                        self.along_row::<C>(padded, target_row.as_chunks_mut().0);
-                    },
-                );
-            },
-        );
-        target
-    }
-
-    /// `source` has [`LANES`] bytes more than its pixels.
-    #[inline(always)]
-    fn along_row<const C: usize>(&self, source: &[u8], target: &mut [[u8; C]]) {
-        for (target_pixel, taps) in target.iter_mut().zip(&self.taps) {
-            // A pixel and what follows it: as many as fit a vector.
-            let mut sums = [HALF; LANES];
-            let covered = source[taps.first * C..].windows(LANES).step_by(C);
-            for (samples, &weight) in covered.zip(self.weights_of(taps)) {
-                for (sum, &sample) in sums.iter_mut().zip(samples) {
-                    *sum += i32::from(sample) * weight;
+        target_rows.zip(pixels.par_chunks(self.source_length)).for_each(|(target_row, source_row)| {
+            for (target_pixel, taps) in target_row.as_chunks_mut::<C>().0.iter_mut().zip(&self.taps) {
+                let mut sums = [HALF; C];
+                let covered = &source_row[taps.first..taps.first + taps.count];
+                for (pixel, &weight) in covered.iter().zip(self.weights_of(taps)) {
+                    for (sum, &sample) in sums.iter_mut().zip(pixel) {
+                        *sum += i32::from(sample) * weight;
+                    }
                 }
+                *target_pixel = sums.map(from_fixed);
             }
-            *target_pixel = std::array::from_fn(|channel| from_fixed(sums[channel]));
-        }
+        });
+        target
     }
 
     /// Resamples each column of an image whose rows are `row_length` bytes.
@@ -239,21 +217,16 @@ impl ResizeKernel {
         target_rows.for_each_init(
             || vec![0; row_length],
             |sums, (target_row, taps)| {
-                pulp::Arch::new().dispatch(
-                    #[inline(always)]
-                    || {
-                        sums.fill(HALF);
-                        let covered = source[taps.first * row_length..].chunks_exact(row_length);
-                        for (source_row, &weight) in covered.zip(self.weights_of(taps)) {
-                            for (sum, &sample) in sums.iter_mut().zip(source_row) {
-                                *sum += i32::from(sample) * weight;
-                            }
-                        }
-                        for (target, &sum) in target_row.iter_mut().zip(&*sums) {
-                            *target = from_fixed(sum);
-                        }
-                    },
-                );
+                sums.fill(HALF);
+                let covered = source[taps.first * row_length..].chunks_exact(row_length);
+                for (source_row, &weight) in covered.zip(self.weights_of(taps)) {
+                    for (sum, &sample) in sums.iter_mut().zip(source_row) {
+                        *sum += i32::from(sample) * weight;
+                    }
+                }
+                for (target, &sum) in target_row.iter_mut().zip(&*sums) {
+                    *target = from_fixed(sum);
+                }
             },
         );
         target
