@@ -3,12 +3,12 @@
 
 #![expect(clippy::print_stderr, reason = "a test that could not run has to say so")]
 
-use std::{error::Error, f32::consts::PI};
+use std::{error::Error, f32::consts::PI, ops::ControlFlow};
 
 use glam::{Vec2, Vec3};
 use hunyuan_paint_bake::{
-    BakeError, BakeOptions, BakeView, ConditionMaps, PaintedTexture, ReliableDepth, TrustMerge, back_project,
-    draw_charts, gather, gpu::GpuBaker, render_condition_maps,
+    Backend, BakeError, BakeOptions, BakeView, ConditionMaps, Cpu, PaintedTexture, ReliableDepth, Transfer,
+    TrustMerge, back_project, bake, bake_with, draw_charts, gather, gpu::GpuBaker, render_condition_maps,
 };
 use hunyuan_paint_image::{canny, resize_bicubic_rgb};
 use hunyuan_paint_mesh::{Camera, Mesh, PaintMesh, Projection};
@@ -376,5 +376,33 @@ fn wrong_input_is_an_error() -> Outcome {
     // What was planned before the error is forgotten.
     let fits = block_on(small.project_and_merge(&mesh, &[small_view], 16, &options))?;
     assert_eq!(fits, on_the_cpu(&mesh, &[small_view], 16, &options)?);
+    Ok(())
+}
+
+#[test]
+fn baking_ends_the_same_also_where_the_device_is_too_small() -> Outcome {
+    let Some(device) = gpu()? else { return Ok(()) };
+    let [mesh, ..] = &meshes()?[..] else { return Ok(()) };
+    let mut random = Random(5);
+    let images: Vec<RgbImage> = (0..2).map(|_| random.image(96, 96)).collect();
+    let views = [
+        BakeView::new(Camera::orthographic(0.0, 0.0), 1.0, &images[0]),
+        BakeView::new(Camera::orthographic(90.0, 0.0), 0.5, &images[1]),
+    ];
+    let cameras = views.map(|view| view.camera);
+    let expected_maps = Cpu.render_views(mesh, &cameras, 128, 64, &mut |_| ControlFlow::Continue(()))?;
+    for limit in [u64::MAX, 50_000] {
+        let mut baker = block_on(GpuBaker::new(&device.clone().with_binding_limit(limit)))?;
+        let maps = baker.render_views(mesh, &cameras, 128, 64, &mut |_| ControlFlow::Continue(()))?;
+        let same = maps.iter().zip(&expected_maps).all(|(found, expected)| found.maps == expected.maps);
+        assert!(same && maps.len() == 2, "maps, limit {limit}");
+        for transfer in [Transfer::Gather, Transfer::Splat, Transfer::Reference] {
+            let options = BakeOptions { transfer, ..BakeOptions::default() };
+            let go_on = &mut |_| ControlFlow::Continue(());
+            let expected = bake(mesh, &views, 80, &options, go_on)?;
+            let found = bake_with(&mut baker, mesh, &views, 80, &options, go_on)?;
+            assert!(found == expected, "{transfer:?}, limit {limit}");
+        }
+    }
     Ok(())
 }

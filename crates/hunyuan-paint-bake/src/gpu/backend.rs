@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Blocks until the device is done. A view's depth stays on the device: drawing it again takes less than the way there
-/// and back.
+/// and back. What the device cannot bind whole is done on the CPU, with the same bits; its views are then reported twice.
 impl Backend for GpuBaker {
     fn render_views(
         &mut self,
@@ -21,7 +21,12 @@ impl Backend for GpuBaker {
         on_view: &mut OnView<'_>,
     ) -> Result<Vec<RenderedView>, BakeError> {
         (0..cameras.len()).try_for_each(|view| report(on_view, view))?;
-        let maps = block_on(self.condition_maps(mesh, cameras, render_size, view_size))?;
+        let maps = match block_on(self.condition_maps(mesh, cameras, render_size, view_size)) {
+            Err(BakeError::TooLargeForGpu { .. }) => {
+                return Cpu.render_views(mesh, cameras, render_size, view_size, on_view);
+            }
+            maps => maps?,
+        };
         Ok(maps.into_iter().map(|maps| RenderedView { maps, depth: None }).collect())
     }
 
@@ -39,7 +44,10 @@ impl Backend for GpuBaker {
             || block_on(GpuBaker::gather(self, mesh, views, texture_size, options)),
             || (options.fill == Fill::Surface).then(|| draw_charts(mesh, texture_size)).transpose(),
         );
-        Ok(GatheredTexture { texture: texture?, charts: charts? })
+        match texture {
+            Err(BakeError::TooLargeForGpu { .. }) => Cpu.gather(mesh, views, texture_size, options, on_view),
+            texture => Ok(GatheredTexture { texture: texture?, charts: charts? }),
+        }
     }
 
     fn splat(
@@ -54,6 +62,9 @@ impl Backend for GpuBaker {
             return Cpu.splat(mesh, views, texture_size, options, on_view);
         }
         (0..views.len()).try_for_each(|view| report(on_view, view))?;
-        block_on(self.project_and_merge(mesh, views, texture_size, options))
+        match block_on(self.project_and_merge(mesh, views, texture_size, options)) {
+            Err(BakeError::TooLargeForGpu { .. }) => Cpu.splat(mesh, views, texture_size, options, on_view),
+            texture => texture,
+        }
     }
 }
