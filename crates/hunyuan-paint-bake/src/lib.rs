@@ -12,6 +12,7 @@ mod fill;
 mod gather;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+mod grouped;
 mod merge;
 mod ordered_splat;
 mod preview;

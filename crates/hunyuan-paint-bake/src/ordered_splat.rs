@@ -2,6 +2,8 @@
 
 use rayon::prelude::*;
 
+use crate::grouped::Grouped;
+
 /// Colour and cosine at a place in the texture.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
@@ -31,7 +33,8 @@ impl Sample {
 /// samples for which it is the upper left one, then upper right, lower left, lower right; each in the order
 /// of `samples`. Threads share nothing but the samples: each fills whole rows.
 pub(crate) fn splat(samples: &[Sample], texture_size: usize) -> Vec<[f32; 4]> {
-    let rows = Rows::new(samples, texture_size);
+    // By the upper one of their two texel rows.
+    let rows = Grouped::new(texture_size, samples.iter().map(|sample| (sample.row(texture_size), *sample)));
     let mut texture = vec![[0.0; 4]; texture_size * texture_size];
     texture.par_chunks_mut(texture_size).enumerate().for_each(|(row, texels)| {
         // One more than there are texels: where the texture has one column only, the other weight is 0.
@@ -51,7 +54,7 @@ pub(crate) fn splat(samples: &[Sample], texture_size: usize) -> Vec<[f32; 4]> {
         };
         for top in [Some(row), row.checked_sub(1)].into_iter().flatten() {
             for side in [0, 1] {
-                add(rows.samples(top), top, side);
+                add(rows.of(top), top, side);
             }
         }
         for ((texel, sum), weight) in texels.iter_mut().zip(sums).zip(weights) {
@@ -59,40 +62,6 @@ pub(crate) fn splat(samples: &[Sample], texture_size: usize) -> Vec<[f32; 4]> {
         }
     });
     texture
-}
-
-/// Samples sorted by the upper one of their two texel rows, in order within each row.
-struct Rows {
-    sorted: Vec<Sample>,
-    /// Where each row ends in `sorted`.
-    ends: Vec<usize>,
-}
-
-impl Rows {
-    /// A counting sort.
-    fn new(samples: &[Sample], texture_size: usize) -> Self {
-        let mut ends = vec![0; texture_size];
-        for sample in samples {
-            ends[sample.row(texture_size)] += 1;
-        }
-        let mut start = 0;
-        for end in &mut ends {
-            // For now where the row starts; it moves on with every sample.
-            start += std::mem::replace(end, start);
-        }
-        let mut sorted = samples.to_vec();
-        for sample in samples {
-            let end = &mut ends[sample.row(texture_size)];
-            sorted[*end] = *sample;
-            *end += 1;
-        }
-        Self { sorted, ends }
-    }
-
-    fn samples(&self, row: usize) -> &[Sample] {
-        let start = row.checked_sub(1).map_or(0, |previous| self.ends[previous]);
-        &self.sorted[start..self.ends[row]]
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 
 use rayon::prelude::*;
 
+use crate::grouped::Grouped;
+
 /// What a cosine of 1 is in a sample.
 pub(crate) const COSINE_ONE: u16 = u16::MAX;
 
@@ -93,7 +95,9 @@ impl Sums {
 /// Adds every sample to the four texels around it with bilinear weights, and divides by the sum of weights.
 /// Texels that no sample touches get zeros. Threads share nothing but the samples: each fills whole rows.
 pub(crate) fn splat(samples: &[Sample], texture_size: usize, weight_bits: u32) -> Vec<Mean> {
-    let rows = Rows::new(samples, texture_size);
+    // By the upper one of their two texel rows.
+    let rows =
+        Grouped::new(texture_size, samples.iter().map(|sample| (usize::from(sample.texel[1]), *sample)));
     let one = 1 << weight_bits;
     let mut texture = vec![Mean::default(); texture_size * texture_size];
     texture.par_chunks_mut(texture_size).enumerate().for_each_init(Vec::new, |sums, (row, texels)| {
@@ -101,7 +105,7 @@ pub(crate) fn splat(samples: &[Sample], texture_size: usize, weight_bits: u32) -
         sums.clear();
         sums.resize(texture_size + 1, Sums::default());
         for (top, is_lower) in [(Some(row), false), (row.checked_sub(1), true)] {
-            for sample in top.map_or(&[][..], |top| rows.samples(top)) {
+            for sample in top.map_or(&[][..], |top| rows.of(top)) {
                 let [right, lower] = sample.fractions.map(u32::from);
                 let row_weight = if is_lower { lower } else { one - lower };
                 let column = usize::from(sample.texel[0]);
@@ -114,40 +118,6 @@ pub(crate) fn splat(samples: &[Sample], texture_size: usize, weight_bits: u32) -
         }
     });
     texture
-}
-
-/// Samples sorted by the upper one of their two texel rows.
-struct Rows {
-    sorted: Vec<Sample>,
-    /// Where each row ends in `sorted`.
-    ends: Vec<usize>,
-}
-
-impl Rows {
-    /// A counting sort.
-    fn new(samples: &[Sample], texture_size: usize) -> Self {
-        let mut ends = vec![0; texture_size];
-        for sample in samples {
-            ends[usize::from(sample.texel[1])] += 1;
-        }
-        let mut start = 0;
-        for end in &mut ends {
-            // For now where the row starts; it moves on with every sample.
-            start += std::mem::replace(end, start);
-        }
-        let mut sorted = samples.to_vec();
-        for sample in samples {
-            let end = &mut ends[usize::from(sample.texel[1])];
-            sorted[*end] = *sample;
-            *end += 1;
-        }
-        Self { sorted, ends }
-    }
-
-    fn samples(&self, row: usize) -> &[Sample] {
-        let start = row.checked_sub(1).map_or(0, |previous| self.ends[previous]);
-        &self.sorted[start..self.ends[row]]
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::cmp::Ordering;
 use hunyuan_paint_mesh::PaintMesh;
 use rayon::prelude::*;
 
+use crate::grouped::Grouped;
+
 /// The charts of a mesh: faces that share vertices, in space and in the texture.
 pub(super) struct Charts {
     /// For each face a number that only the faces of its chart have.
@@ -61,8 +63,8 @@ impl Charts {
             }
             seams
         };
-        let mut edges = EdgesByPlace::new(mesh, &place);
-        let seams = edges.groups().into_par_iter().with_min_len(1 << 10).flat_map_iter(seams_at).collect();
+        let mut edges = edges_by_place(mesh, &place);
+        let seams = edges.all_mut().into_par_iter().with_min_len(1 << 10).flat_map_iter(seams_at).collect();
         Self { chart_of_face, seams }
     }
 }
@@ -108,59 +110,17 @@ fn compare<const N: usize>(a: [f32; N], b: [f32; N]) -> Ordering {
 }
 
 /// The sides of all faces, by the place of the end that comes first.
-struct EdgesByPlace {
-    edges: Vec<Edge>,
-    /// How many each place has.
-    counts: Vec<u32>,
-}
-
-impl EdgesByPlace {
-    /// A counting sort.
-    fn new(mesh: &PaintMesh, place: &[u32]) -> Self {
-        let edge = |face: u32, [a, b]: [u32; 2]| {
-            let places = [place[a as usize], place[b as usize]];
-            let (ends, [first, other]) =
-                if places[0] <= places[1] { ([a, b], places) } else { ([b, a], [places[1], places[0]]) };
-            (first, Edge { other_place: other, face, ends })
-        };
-        let edges = || {
-            (0..)
-                .zip(&mesh.faces)
-                .flat_map(move |(face, &[a, b, c])| [[a, b], [b, c], [c, a]].map(|ends| edge(face, ends)))
-        };
-        let mut counts = vec![0_u32; place.len()];
-        for (first, _) in edges() {
-            counts[first as usize] += 1;
-        }
-        let mut start = 0;
-        let mut next: Vec<usize> = (counts.iter())
-            .map(|&count| {
-                start += count as usize;
-                start - count as usize
-            })
-            .collect();
-        let nothing = Edge { other_place: 0, face: 0, ends: [0; 2] };
-        let mut sorted = vec![nothing; start];
-        for (first, edge) in edges() {
-            sorted[next[first as usize]] = edge;
-            next[first as usize] += 1;
-        }
-        Self { edges: sorted, counts }
-    }
-
-    /// The edges of each place that has several.
-    fn groups(&mut self) -> Vec<&mut [Edge]> {
-        let mut rest = &mut self.edges[..];
-        let mut groups = Vec::new();
-        for &count in &self.counts {
-            let (group, others) = std::mem::take(&mut rest).split_at_mut(count as usize);
-            if count > 1 {
-                groups.push(group);
-            }
-            rest = others;
-        }
-        groups
-    }
+fn edges_by_place(mesh: &PaintMesh, place: &[u32]) -> Grouped<Edge> {
+    let edge = move |face: u32, [a, b]: [u32; 2]| {
+        let places = [place[a as usize], place[b as usize]];
+        let (ends, [first, other]) =
+            if places[0] <= places[1] { ([a, b], places) } else { ([b, a], [places[1], places[0]]) };
+        (first as usize, Edge { other_place: other, face, ends })
+    };
+    let edges = (0..)
+        .zip(&mesh.faces)
+        .flat_map(move |(face, &[a, b, c])| [[a, b], [b, c], [c, a]].map(|ends| edge(face, ends)));
+    Grouped::new(place.len(), edges)
 }
 
 /// Disjoint sets of numbers; each is known by its least member.

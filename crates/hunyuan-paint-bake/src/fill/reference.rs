@@ -6,7 +6,7 @@ use hunyuan_paint_mesh::PaintMesh;
 use image::RgbImage;
 use rayon::prelude::*;
 
-use crate::{BakeError, PaintedTexture, check, condition_maps::to_byte};
+use crate::{BakeError, PaintedTexture, check, condition_maps::to_byte, grouped::Grouped};
 
 /// Neighbours closer than this weigh no more than at this distance; paint-space units.
 const DISTANCE_MIN: f64 = 1e-4;
@@ -43,7 +43,7 @@ pub fn fill_vertices(mesh: &PaintMesh, texture: &mut PaintedTexture) -> Result<(
 
     // 2. Sweeps over those. One that leaves as many without a coloured neighbour as the one before brings the
     // end nearer; any other puts it off.
-    let neighbors = Neighbors::new(mesh);
+    let neighbors = neighbors_of_vertices(mesh);
     let mut sweeps_left = 2_u32;
     let mut stuck_before = 0;
     while sweeps_left > 0 {
@@ -84,52 +84,21 @@ fn texel_of([u, v]: [f32; 2], texture_size: u32) -> usize {
 }
 
 /// The vertices that each vertex has an edge to, along the faces' winding, as often as there are such edges.
-struct Neighbors {
-    vertices: Vec<u32>,
-    /// Where each vertex's neighbours end in `vertices`.
-    ends: Vec<usize>,
-}
-
-impl Neighbors {
-    /// A counting sort of the directed edges by their start.
-    fn new(mesh: &PaintMesh) -> Self {
-        let mut ends = vec![0; mesh.positions.len()];
-        for &vertex in mesh.faces.as_flattened() {
-            ends[vertex as usize] += 1;
-        }
-        let mut start = 0;
-        for end in &mut ends {
-            // For now where the vertex's neighbours start; it moves on with every one.
-            start += std::mem::replace(end, start);
-        }
-        let mut vertices = vec![0; start];
-        for &[a, b, c] in &mesh.faces {
-            for (from, to) in [(a, b), (b, c), (c, a)] {
-                let end = &mut ends[from as usize];
-                vertices[*end] = to;
-                *end += 1;
-            }
-        }
-        Self { vertices, ends }
-    }
-
-    fn of(&self, vertex: u32) -> &[u32] {
-        let vertex = vertex as usize;
-        let start = vertex.checked_sub(1).map_or(0, |previous| self.ends[previous]);
-        &self.vertices[start..self.ends[vertex]]
-    }
+fn neighbors_of_vertices(mesh: &PaintMesh) -> Grouped<u32> {
+    let edges = |&[a, b, c]: &[u32; 3]| [(a as usize, b), (b as usize, c), (c as usize, a)];
+    Grouped::new(mesh.positions.len(), mesh.faces.iter().flat_map(edges))
 }
 
 /// The mean colour of the neighbours that have one, weighted by the inverse square of their distance.
 fn mean_of_neighbors(
     vertex: u32,
-    neighbors: &Neighbors,
+    neighbors: &Grouped<u32>,
     positions: &[Vec3],
     colors: &[Option<[f32; 3]>],
 ) -> Option<[f32; 3]> {
     let mut color_sum = [0.0_f32; 3];
     let mut weight_sum = 0.0_f32;
-    for &neighbor in neighbors.of(vertex) {
+    for &neighbor in neighbors.of(vertex as usize) {
         let Some(color) = colors[neighbor as usize] else { continue };
         let [x, y, z] = (positions[vertex as usize] - positions[neighbor as usize]).to_array().map(f64::from);
         let distance = (x * x + y * y + z * z).sqrt();
@@ -206,7 +175,7 @@ mod tests {
         let mesh = strip();
         let colors = [Some([1.0; 3]), None, None, None, Some([0.0; 3]), None];
         // From vertex 3 there are edges to 0 (0.1 away) and to 1; from 2 to 4 (0.14 away) and to 5.
-        let neighbors = Neighbors::new(&mesh);
+        let neighbors = neighbors_of_vertices(&mesh);
         assert_eq!(neighbors.of(3), [0, 1]);
         assert_eq!(mean_of_neighbors(3, &neighbors, &mesh.positions, &colors), Some([1.0; 3]));
         // From vertex 1: to 3, to 4 and to 2; from 4: to 3, to 1... only coloured ones count.
