@@ -16,6 +16,7 @@ use hunyuan_paint::{
     bake::{AutomaticViews, BakeOptions},
     image::{DEFAULT_BORDER_RATIO, ReferenceImage, read_image},
     mesh::{UvMode, read_mesh},
+    models::Precision,
     scheduler::{SchedulerKind, random::GeneratorKind},
 };
 use hunyuan_paint_examples::{
@@ -55,6 +56,9 @@ struct Arguments {
     /// Where the networks run: auto, cpu, wgpu, vulkan or metal.
     #[arg(long, default_value = "auto")]
     device: ComputeDevice,
+    /// In which precision the UNets and the text encoder compute: f32 or f16.
+    #[arg(long, default_value = "f32")]
+    precision: Precision,
     /// A camera list: [{"azimuth": 0, "elevation": 0, "weight": 1}, ...].
     #[arg(long)]
     views: Option<PathBuf>,
@@ -136,6 +140,7 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let mut bars = ProgressBars::new();
     let load = || {
         let pipeline = PaintPipeline::from_pretrained(&arguments.model, arguments.variant, &device)?;
+        let pipeline = pipeline.with_precision(arguments.precision)?;
         Ok::<_, PaintError>(pipeline.with_backend(arguments.geometry.init()?))
     };
     let pipeline = bars.time("load", load)?;

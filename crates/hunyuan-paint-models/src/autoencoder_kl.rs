@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    ModelError,
+    ModelError, Precision,
     config::{check_levels, read_json, require, unsupported},
     layers::{Attention, Downsample2D, DownsamplePadding, ResnetBlock2D, ResnetBlock2DConfig, Upsample2D},
     weights::{self, KeyMap},
@@ -203,9 +203,22 @@ impl DiagonalGaussian {
 }
 
 impl AutoencoderKl {
+    /// The network in another precision; see [`Precision`].
+    ///
+    /// # Errors
+    /// If its device does not compute in that precision.
+    pub fn with_precision(self, precision: Precision) -> Result<Self, ModelError> {
+        precision.convert(self)
+    }
+
     /// Latents are multiplied by this before diffusion, and divided by it after.
     pub fn scaling_factor(&self) -> f64 {
         self.scaling_factor
+    }
+
+    /// Channels of the latents.
+    pub fn latent_channels(&self) -> usize {
+        self.decoder.conv_in.weight.dims()[1]
     }
 
     /// How many pixels wide and high one latent is.
@@ -229,14 +242,15 @@ impl AutoencoderKl {
             );
             return Err(ModelError::input("images", expected, format!("{:?}", images.dims())));
         }
-        let moments = images.split(1, 0).into_iter().map(|image| {
+        let (outside, inside) = (images.dtype(), self.encoder.conv_in.weight.dtype());
+        let moments = images.cast(inside).split(1, 0).into_iter().map(|image| {
             let moments = self.encoder.forward(image);
             match &self.quant_conv {
                 Some(quant_conv) => quant_conv.forward(moments),
                 None => moments,
             }
         });
-        let moments = Tensor::cat(moments.collect(), 0);
+        let moments = Tensor::cat(moments.collect(), 0).cast(outside);
         let latents = moments.dims()[1] / 2;
         Ok(DiagonalGaussian {
             mean: moments.clone().narrow(1, 0, latents),
@@ -251,19 +265,20 @@ impl AutoencoderKl {
     /// If the shape does not fit.
     pub fn decode(&self, latents: Tensor<4>) -> Result<Tensor<4>, ModelError> {
         let [batch, channels, height, width] = latents.dims();
-        let expected = self.decoder.conv_in.weight.dims()[1];
+        let expected = self.latent_channels();
         if batch == 0 || channels != expected || height * width == 0 {
             let expected = format!("[B, {expected}, h, w]");
             return Err(ModelError::input("latents", expected, format!("{:?}", latents.dims())));
         }
-        let images = latents.split(1, 0).into_iter().map(|latent| {
+        let (outside, inside) = (latents.dtype(), self.decoder.conv_in.weight.dtype());
+        let images = latents.cast(inside).split(1, 0).into_iter().map(|latent| {
             let latent = match &self.post_quant_conv {
                 Some(post_quant_conv) => post_quant_conv.forward(latent),
                 None => latent,
             };
             self.decoder.forward(latent)
         });
-        Ok(Tensor::cat(images.collect(), 0))
+        Ok(Tensor::cat(images.collect(), 0).cast(outside))
     }
 }
 

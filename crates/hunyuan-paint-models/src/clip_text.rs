@@ -5,13 +5,13 @@ use std::path::Path;
 use burn::{
     module::Module,
     nn::{Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig},
-    tensor::{Device, Int, Tensor, TensorData, activation},
+    tensor::{DType, Device, Int, Tensor, TensorData, activation},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    ModelError,
+    ModelError, Precision,
     config::{read_json, require, unsupported},
     layers::scaled_dot_product_attention,
     weights::{self, KeyMap},
@@ -148,6 +148,14 @@ pub struct ClipTextModel {
 }
 
 impl ClipTextModel {
+    /// The network in another precision; see [`Precision`].
+    ///
+    /// # Errors
+    /// If its device does not compute in that precision.
+    pub fn with_precision(self, precision: Precision) -> Result<Self, ModelError> {
+        precision.convert(self)
+    }
+
     /// Encodes sequences of token ids, all of the same length, to the last hidden state `[B, T, C]`.
     ///
     /// # Errors
@@ -168,7 +176,7 @@ impl ClipTextModel {
         }
         let ids: Vec<i64> = input_ids.iter().flatten().map(|&id| i64::from(id)).collect();
         let ids = TensorData::new(ids, [input_ids.len(), length]);
-        Ok(self.text_model.forward(Tensor::from_data(ids, device)))
+        Ok(self.text_model.forward(Tensor::from_data(ids, device)).cast(DType::F32))
     }
 }
 

@@ -9,7 +9,7 @@ use burn::{
 };
 
 use crate::{
-    ModelError,
+    ModelError, Precision,
     layers::{CrossView, TransformerInputs},
     unet2d_condition::{Extensions, UNet2DConditionConfig, UNet2DConditionModel},
     weights::{self, KeyMap},
@@ -115,6 +115,14 @@ pub enum Branch {
 }
 
 impl UNet2p5DConditionModel {
+    /// The network in another precision; see [`Precision`].
+    ///
+    /// # Errors
+    /// If its device does not compute in that precision.
+    pub fn with_precision(self, precision: Precision) -> Result<Self, ModelError> {
+        precision.convert(self)
+    }
+
     /// Runs the reference UNet on the latents of the reference images, `[R, 4, h, w]`, at timestep 0.
     ///
     /// # Errors

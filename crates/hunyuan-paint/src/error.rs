@@ -48,6 +48,14 @@ pub enum PaintError {
         /// Which.
         device: ComputeDevice,
     },
+    /// The device was compiled in, but this machine has none, or it cannot be opened.
+    #[error("device '{device}' cannot be opened: {reason}")]
+    NoDevice {
+        /// Which.
+        device: ComputeDevice,
+        /// What the driver said.
+        reason: String,
+    },
     /// The progress callback asked to stop.
     #[error("cancelled")]
     Cancelled,

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
-mod device;
+pub mod compare;
+mod compute_device;
 mod error;
+mod geometry_device;
 mod options;
 mod output;
 mod pipeline;
@@ -9,8 +11,9 @@ mod progress;
 pub mod stages;
 
 pub use self::{
-    device::{ComputeDevice, GeometryDevice},
+    compute_device::{ComputeDevice, DeviceInfo},
     error::PaintError,
+    geometry_device::GeometryDevice,
     options::{DelightOptions, PaintOptions, Variant},
     output::{Painting, TexturedMesh},
     pipeline::PaintPipeline,

@@ -10,7 +10,7 @@ use hunyuan_paint_bake::{Backend, Cpu};
 use hunyuan_paint_image::{DEFAULT_BORDER_RATIO, DelightInput, ReferenceImage, resize_bicubic_rgb};
 use hunyuan_paint_mesh::{CameraView, Mesh, view_index};
 use hunyuan_paint_models::{
-    ModelError,
+    ModelError, Precision,
     pipelines::{InstructPix2PixPipeline, MultiviewInputs, MultiviewPipeline, StepProgress},
 };
 use hunyuan_paint_scheduler::random::GeneratorKind;
@@ -69,6 +69,15 @@ impl PaintPipeline {
     #[must_use]
     pub fn with_backend(self, backend: Box<dyn Backend>) -> Self {
         Self { backend: Mutex::new(backend), ..self }
+    }
+
+    /// The networks in another precision, except the autoencoders, whose decoder can overflow in half precision.
+    ///
+    /// # Errors
+    /// If the device does not compute in that precision.
+    pub fn with_precision(self, precision: Precision) -> Result<Self, PaintError> {
+        let delight = self.delight.map(|delight| delight.with_precision(precision)).transpose()?;
+        Ok(Self { delight, multiview: self.multiview.with_precision(precision)?, ..self })
     }
 
     /// Where condition maps are rendered and views are baked. One painting at a time can have it.

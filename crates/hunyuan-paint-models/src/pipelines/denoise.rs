@@ -49,6 +49,12 @@ pub struct StepProgress<'a> {
     pub step: usize,
     /// Steps in all.
     pub num_steps: usize,
+    /// What this step started from, as the scheduler has it, not scaled for the network: `[N, C, h, w]`.
+    pub sample: &'a Tensor<4>,
+    /// The standard normal noise that this step added, for the schedulers and steps that do.
+    pub noise: Option<&'a Tensor<4>>,
+    /// What this step arrived at, like `sample`.
+    pub prev_sample: &'a Tensor<4>,
     preview: &'a dyn Fn() -> Result<Vec<RgbImage>, ModelError>,
 }
 
@@ -90,13 +96,20 @@ pub(super) fn denoise(
         let model_output = predict(sample, f64::from(timestep))?;
         let noise = scheduler.needs_noise(i).then(|| randn(generator, shape, device));
         let step = scheduler.step(i, &model_output, &latents, noise.as_ref())?;
-        latents = step.prev_sample;
 
         let preview = || decode(step.pred_original_sample.clone());
-        let progress = StepProgress { step: i + 1, num_steps: timesteps.len(), preview: &preview };
+        let progress = StepProgress {
+            step: i + 1,
+            num_steps: timesteps.len(),
+            sample: &latents,
+            noise: noise.as_ref(),
+            prev_sample: &step.prev_sample,
+            preview: &preview,
+        };
         if on_step(&progress).is_break() {
             return Err(ModelError::Cancelled);
         }
+        latents = step.prev_sample;
     }
     Ok(latents)
 }

@@ -12,7 +12,7 @@ use super::{
     images,
 };
 use crate::{
-    AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, ClipTokenizer, ModelError,
+    AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, ClipTokenizer, ModelError, Precision,
     UNet2DConditionConfig, UNet2DConditionModel, folder,
 };
 
@@ -90,6 +90,33 @@ impl InstructPix2PixPipeline {
             vae,
             device: device.clone(),
         })
+    }
+
+    /// The networks in another precision, except the autoencoder, whose decoder can overflow in half precision.
+    ///
+    /// # Errors
+    /// If the device does not compute in that precision.
+    pub fn with_precision(self, precision: Precision) -> Result<Self, ModelError> {
+        Ok(Self {
+            text_encoder: self.text_encoder.with_precision(precision)?,
+            unet: self.unet.with_precision(precision)?,
+            ..self
+        })
+    }
+
+    /// The denoising network.
+    pub fn unet(&self) -> &UNet2DConditionModel {
+        &self.unet
+    }
+
+    /// The autoencoder.
+    pub fn vae(&self) -> &AutoencoderKl {
+        &self.vae
+    }
+
+    /// The text encoder.
+    pub fn text_encoder(&self) -> &ClipTextModel {
+        &self.text_encoder
     }
 
     /// Side of the square images that the model was made for.

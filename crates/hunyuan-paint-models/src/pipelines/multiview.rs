@@ -12,8 +12,8 @@ use super::{
     images,
 };
 use crate::{
-    AutoencoderKl, AutoencoderKlConfig, Branch, ModelError, UNet2p5DConditionConfig, UNet2p5DConditionModel,
-    ViewConditions, folder,
+    AutoencoderKl, AutoencoderKlConfig, Branch, ModelError, Precision, UNet2p5DConditionConfig,
+    UNet2p5DConditionModel, ViewConditions, folder,
 };
 
 /// Steps of the turbo model.
@@ -115,6 +115,24 @@ impl MultiviewPipeline {
             vae,
             device: device.clone(),
         })
+    }
+
+    /// The networks in another precision, except the autoencoder, whose decoder can overflow in half precision.
+    ///
+    /// # Errors
+    /// If the device does not compute in that precision.
+    pub fn with_precision(self, precision: Precision) -> Result<Self, ModelError> {
+        Ok(Self { unet: self.unet.with_precision(precision)?, ..self })
+    }
+
+    /// The denoising network.
+    pub fn unet(&self) -> &UNet2p5DConditionModel {
+        &self.unet
+    }
+
+    /// The autoencoder.
+    pub fn vae(&self) -> &AutoencoderKl {
+        &self.vae
     }
 
     /// Side of the square images that the model was made for.

@@ -17,7 +17,7 @@ use burn::{
 use self::blocks::{BlockBuilder, DownBlock, Level, MidBlock, UpBlock};
 pub use self::config::{DownBlockType, UNet2DConditionConfig, UpBlockType};
 use crate::{
-    ModelError,
+    ModelError, Precision,
     layers::{CrossView, TimestepEmbedding, TransformerInputs, timestep_features},
     weights::{self, KeyMap},
 };
@@ -131,6 +131,14 @@ impl UNet2DConditionConfig {
 }
 
 impl UNet2DConditionModel {
+    /// The network in another precision; see [`Precision`].
+    ///
+    /// # Errors
+    /// If its device does not compute in that precision.
+    pub fn with_precision(self, precision: Precision) -> Result<Self, ModelError> {
+        precision.convert(self)
+    }
+
     /// Predicts the noise (or whatever the scheduler's `prediction_type` says).
     ///
     /// - `sample`: `[B, in_channels, H, W]`
@@ -178,11 +186,16 @@ impl UNet2DConditionModel {
         class_labels: Option<Tensor<1, Int>>,
         inputs: &mut TransformerInputs<'_>,
     ) -> Tensor<4> {
+        // 0. from the caller's precision to the network's
+        let (outside, inside) = (sample.dtype(), self.conv_in.weight.dtype());
+        let sample = sample.cast(inside);
+        inputs.encoder_hidden_states = inputs.encoder_hidden_states.clone().cast(inside);
+
         // 1. time, and class where the network has one
         let batch = sample.dims()[0];
         let channels = self.conv_in.weight.dims()[0];
         let features = TensorData::new(timestep_features(timestep, channels), [1, channels]);
-        let features = Tensor::<2>::from_data(features, &sample.device()).cast(sample.dtype());
+        let features = Tensor::<2>::from_data(features, &sample.device()).cast(inside);
         let mut temb = self.time_embedding.forward(features).expand([batch as i64, -1]);
         if let (Some(class_embedding), Some(labels)) = (&self.class_embedding, class_labels) {
             temb = temb + class_embedding.forward(labels.unsqueeze_dim(0)).squeeze_dim(0);
@@ -204,6 +217,6 @@ impl UNet2DConditionModel {
         }
 
         // 5. out
-        self.conv_out.forward(silu(self.conv_norm_out.forward(x)))
+        self.conv_out.forward(silu(self.conv_norm_out.forward(x))).cast(outside)
     }
 }

@@ -115,17 +115,7 @@ fn model_folder(case: &Case, model: &std::path::Path) -> PathBuf {
 }
 
 fn scheduler(name: &str) -> Result<SchedulerKind, CaseError> {
-    match name {
-        "ddim" => Ok(SchedulerKind::Ddim),
-        "euler_ancestral" => Ok(SchedulerKind::EulerAncestral),
-        "lcm" => Ok(SchedulerKind::Lcm),
-        "unipc" => Ok(SchedulerKind::UniPc),
-        other => Err(CaseError::Parameter {
-            name: "scheduler",
-            expected: "ddim, euler_ancestral, lcm or unipc",
-            found: other.to_owned(),
-        }),
-    }
+    name.parse().map_err(CaseError::under_test)
 }
 
 fn image(case: &Case, name: &str) -> Result<RgbImage, CaseError> {

@@ -1,0 +1,118 @@
+//! Operations and networks, each with the difference that two devices may have in single precision.
+
+use burn::tensor::Tensor;
+use hunyuan_paint_models::{AutoencoderKl, Branch, ViewConditions};
+
+use super::{
+    operations::operations,
+    workbench::{Workbench, values},
+};
+use crate::case::CaseError;
+
+/// Pixels of the autoencoder's test image; its latents are the size at which the UNets are tried.
+const IMAGE_SIDE: usize = 64;
+
+/// In the middle of a run.
+const TIMESTEP: f64 = 601.0;
+
+/// The cameras of a default run, as the paint model knows them.
+const VIEW_INDICES: [u32; 6] = [21, 12, 15, 18, 43, 37];
+
+/// A piece of work that can be done on any device.
+pub struct Component {
+    /// What it is.
+    pub name: &'static str,
+    /// The largest absolute difference between two devices in single precision.
+    pub limit: f64,
+    run: fn(&Workbench) -> Result<Vec<f32>, CaseError>,
+    exact: Option<fn() -> Vec<f64>>,
+}
+
+impl Component {
+    pub(super) fn operation(
+        name: &'static str,
+        limit: f64,
+        run: fn(&Workbench) -> Result<Vec<f32>, CaseError>,
+        exact: fn() -> Vec<f64>,
+    ) -> Self {
+        Self { name, limit, run, exact: Some(exact) }
+    }
+
+    /// The result there, in row-major order. Inputs are the same everywhere.
+    ///
+    /// # Errors
+    /// If the work cannot be done there.
+    pub fn run(&self, on: &Workbench) -> Result<Vec<f32>, CaseError> {
+        (self.run)(on)
+    }
+
+    /// The result computed in double precision by other, plainer code; single operations have one.
+    pub fn exact(&self) -> Option<Vec<f32>> {
+        self.exact.map(|exact| exact().into_iter().map(|x| x as f32).collect())
+    }
+}
+
+/// All of them, the single operations first. The networks' limits are for the small checkpoint of the parity cases.
+pub fn components() -> Vec<Component> {
+    let network = |name, limit, run| Component { name, limit, run, exact: None };
+    let mut all = operations();
+    all.extend([
+        network("VAE encode", 1e-5, vae_encode),
+        network("VAE decode", 5e-5, vae_decode),
+        network("text encoder", 2e-5, text_encoder),
+        network("UNet", 2e-5, unet),
+        network("2.5-D UNet", 2e-5, unet2p5d),
+    ]);
+    all
+}
+
+fn vae(on: &Workbench) -> Result<AutoencoderKl, CaseError> {
+    on.multiview.vae().clone().with_precision(on.precision).map_err(CaseError::under_test)
+}
+
+fn latents(on: &Workbench, seed: u64, count: usize) -> Tensor<4> {
+    let vae = on.multiview.vae();
+    let side = IMAGE_SIDE / vae.spatial_factor();
+    on.randn(seed, [count, vae.latent_channels(), side, side])
+}
+
+/// The mean and the logarithm of the variance, of an image of noise.
+fn vae_encode(on: &Workbench) -> Result<Vec<f32>, CaseError> {
+    let image = on.randn(1, [1, 3, IMAGE_SIDE, IMAGE_SIDE]).clamp(-1.0, 1.0);
+    let posterior = vae(on)?.encode(image).map_err(CaseError::under_test)?;
+    values(Tensor::cat(vec![posterior.mean, posterior.logvar], 1))
+}
+
+fn vae_decode(on: &Workbench) -> Result<Vec<f32>, CaseError> {
+    values(vae(on)?.decode(latents(on, 1, 1)).map_err(CaseError::under_test)?)
+}
+
+fn empty_prompt(on: &Workbench) -> Result<Tensor<3>, CaseError> {
+    let ids = on.delight.tokenize("").map_err(CaseError::under_test)?;
+    on.delight.text_encoder().forward(&[ids], &on.device).map_err(CaseError::under_test)
+}
+
+fn text_encoder(on: &Workbench) -> Result<Vec<f32>, CaseError> {
+    values(empty_prompt(on)?)
+}
+
+fn unet(on: &Workbench) -> Result<Vec<f32>, CaseError> {
+    let sample = Tensor::cat(vec![latents(on, 1, 1), latents(on, 2, 1)], 1);
+    let output = on.delight.unet().forward(sample, TIMESTEP, empty_prompt(on)?);
+    values(output.map_err(CaseError::under_test)?)
+}
+
+/// Six views and one reference, both branches of guidance.
+fn unet2p5d(on: &Workbench) -> Result<Vec<f32>, CaseError> {
+    let unet = on.multiview.unet();
+    let views = VIEW_INDICES.len();
+    let conditions = ViewConditions {
+        normal_latents: latents(on, 2, views),
+        position_latents: latents(on, 3, views),
+        view_indices: VIEW_INDICES.to_vec(),
+    };
+    let references = unet.encode_references(latents(on, 4, 1)).map_err(CaseError::under_test)?;
+    let branches = [Branch::Unconditional, Branch::Conditional];
+    let output = unet.forward(latents(on, 1, views), TIMESTEP, &conditions, &references, &branches);
+    values(output.map_err(CaseError::under_test)?)
+}

@@ -1,0 +1,98 @@
+use std::{fmt, str::FromStr};
+
+use hunyuan_paint_scheduler::random::{NormalGenerator, Philox, TorchCpu, TorchCuda};
+
+use super::workbench::Workbench;
+use crate::case::CaseError;
+
+/// Where a run's random numbers come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Randomness {
+    /// From the generator that PyTorch has on that device: a Mersenne twister on the CPU, Philox on a GPU.
+    DeviceOwn,
+    /// As `DeviceOwn`, but both devices start from the same latents.
+    SharedLatents,
+    /// From this workspace's Philox, on the host, for all devices.
+    Shared,
+    /// From PyTorch's generators, with one seed for the latents and, in a generator of its own, for the noise of the
+    /// steps: they start with the same numbers.
+    OneSeedTwice,
+}
+
+impl Randomness {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::DeviceOwn, Self::SharedLatents, Self::Shared, Self::OneSeedTwice];
+
+    /// Its name, as the command line has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DeviceOwn => "device-own",
+            Self::SharedLatents => "shared-latents",
+            Self::Shared => "shared",
+            Self::OneSeedTwice => "one-seed-twice",
+        }
+    }
+
+    /// The generators of a run on a device.
+    pub fn init(self, on: &Workbench, seed: u64) -> Generators {
+        let device_own = || -> Box<dyn NormalGenerator> {
+            if on.compute_device.is_gpu() {
+                Box::new(TorchCuda::new(seed))
+            } else {
+                Box::new(TorchCpu::new(seed))
+            }
+        };
+        let shared = |seed| Box::new(Philox::new(seed)) as Box<dyn NormalGenerator>;
+        // The autoencoder's noise comes from another seed, so that only schedulers are compared.
+        let posterior = shared(!seed);
+        let latents: Box<dyn NormalGenerator> = match self {
+            Self::DeviceOwn => device_own(),
+            Self::SharedLatents => Box::new(FirstFrom { first: Some(shared(seed)), then: device_own() }),
+            Self::Shared => shared(seed),
+            Self::OneSeedTwice => Box::new(FirstFrom { first: Some(device_own()), then: device_own() }),
+        };
+        Generators { posterior, latents }
+    }
+}
+
+impl fmt::Display for Randomness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Randomness {
+    type Err = CaseError;
+
+    fn from_str(name: &str) -> Result<Self, CaseError> {
+        let found = Self::ALL.into_iter().find(|randomness| randomness.name() == name);
+        found.ok_or_else(|| CaseError::Parameter {
+            name: "randomness",
+            expected: "device-own, shared-latents, shared or one-seed-twice",
+            found: name.to_owned(),
+        })
+    }
+}
+
+/// The two generators of a run.
+pub struct Generators {
+    /// Of the autoencoder's posterior.
+    pub posterior: Box<dyn NormalGenerator>,
+    /// Of the first latents and of the steps' noise.
+    pub latents: Box<dyn NormalGenerator>,
+}
+
+/// The first tensor from one generator, all others from another.
+struct FirstFrom {
+    first: Option<Box<dyn NormalGenerator>>,
+    then: Box<dyn NormalGenerator>,
+}
+
+impl NormalGenerator for FirstFrom {
+    fn fill_normal(&mut self, out: &mut [f32]) {
+        match self.first.take() {
+            Some(mut first) => first.fill_normal(out),
+            None => self.then.fill_normal(out),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The CPU and a GPU (a software one will do) give the same pictures, with every scheduler.
+
+#![expect(clippy::print_stderr, reason = "a test that could not run has to say so")]
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{LazyLock, Mutex, PoisonError},
+};
+
+use hunyuan_paint::{
+    ComputeDevice, PaintError,
+    compare::{compare_images, compare_values},
+};
+use hunyuan_paint_models::Precision;
+use hunyuan_paint_scheduler::SchedulerKind;
+use hunyuan_paint_testkit::{
+    case::CaseError,
+    devices::{PipelineKind, Randomness, Run, Scene, Workbench, components},
+    runner::{RunnerDevice, run_case},
+};
+use image::RgbImage;
+
+type TestResult = Result<(), CaseError>;
+
+/// Steps of the runs here; the recorded runs, which are longer, are compared too.
+const STEPS: usize = 8;
+
+const SEED: u64 = 7;
+
+/// One test at a time has the GPU.
+static GPU: Mutex<()> = Mutex::new(());
+
+fn cases() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("cases")
+}
+
+fn workbench(device: ComputeDevice) -> Result<Workbench, CaseError> {
+    Workbench::new(&cases().join("model_tiny"), device, Precision::F32)
+}
+
+fn scene() -> Result<Scene, CaseError> {
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets");
+    Scene::read(&assets.join("robot.glb"), &assets.join("robot.png"), 64)
+}
+
+/// Runs a test that needs a GPU; without one it fails if `HUNYUAN_PAINT_REQUIRE_GPU` is 1, and is skipped otherwise.
+fn with_gpu(test: impl FnOnce() -> TestResult) -> TestResult {
+    let _gpu = GPU.lock().unwrap_or_else(PoisonError::into_inner);
+    match ComputeDevice::Wgpu.init() {
+        Ok(_) => test(),
+        Err(error @ PaintError::NoDevice { .. })
+            if std::env::var_os("HUNYUAN_PAINT_REQUIRE_GPU").is_none_or(|value| value != "1") =>
+        {
+            eprintln!("SKIPPED: {error}");
+            Ok(())
+        }
+        Err(error) => Err(CaseError::under_test(error)),
+    }
+}
+
+fn runs(pipeline: PipelineKind) -> impl Iterator<Item = Run> {
+    let run = move |scheduler| Run { pipeline, scheduler, num_inference_steps: STEPS };
+    SchedulerKind::ALL.into_iter().map(run)
+}
+
+fn images(on: &Workbench, scene: &Scene, run: Run) -> Result<Vec<RgbImage>, CaseError> {
+    run.images(on, scene, Randomness::Shared.init(on, SEED))
+}
+
+#[test]
+fn operations_and_networks_agree() -> TestResult {
+    with_gpu(|| {
+        let (cpu, gpu) = (workbench(ComputeDevice::Cpu)?, workbench(ComputeDevice::Wgpu)?);
+        for component in components() {
+            let differences = compare_values(&component.run(&cpu)?, &component.run(&gpu)?)
+                .map_err(CaseError::under_test)?;
+            let within = differences.max <= component.limit && differences.non_finite == 0;
+            assert!(within, "{}: limit {:e}, {differences:?}", component.name, component.limit);
+            assert!(differences.expected_max > 1e-3, "{}: nothing was computed", component.name);
+        }
+        Ok(())
+    })
+}
+
+/// A limit that the oracle in double precision would not meet would say nothing.
+#[test]
+fn single_operations_are_right() -> TestResult {
+    let cpu = workbench(ComputeDevice::Cpu)?;
+    let mut checked = 0;
+    for component in components() {
+        let Some(exact) = component.exact() else { continue };
+        let differences = compare_values(&exact, &component.run(&cpu)?).map_err(CaseError::under_test)?;
+        assert!(differences.max <= component.limit, "{}: {differences:?}", component.name);
+        checked += 1;
+    }
+    assert_eq!(checked, 5);
+    Ok(())
+}
+
+/// Half precision is allowed what its ten bits of mantissa explain, and has to show that it is not single precision.
+#[test]
+fn half_precision_is_close_to_single() -> TestResult {
+    let single = workbench(ComputeDevice::Cpu)?;
+    let half = Workbench::new(&cases().join("model_tiny"), ComputeDevice::Cpu, Precision::F16)?;
+    for component in components() {
+        let differences = compare_values(&component.run(&single)?, &component.run(&half)?)
+            .map_err(CaseError::under_test)?;
+        let explained = 1e-4..1e-2;
+        assert!(explained.contains(&differences.relative_rms), "{}: {differences:?}", component.name);
+        assert_eq!(differences.non_finite, 0, "{}", component.name);
+    }
+    Ok(())
+}
+
+fn pictures_agree(pipeline: PipelineKind) -> TestResult {
+    with_gpu(|| {
+        let (cpu, gpu) = (workbench(ComputeDevice::Cpu)?, workbench(ComputeDevice::Wgpu)?);
+        let scene = scene()?;
+        for run in runs(pipeline) {
+            let (expected, found) = (images(&cpu, &scene, run)?, images(&gpu, &scene, run)?);
+            let differences = compare_images(&expected, &found).map_err(CaseError::under_test)?;
+            assert!(differences.max <= 1, "{run}: {differences:?}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn delight_gives_the_same_picture_with_every_scheduler() -> TestResult {
+    pictures_agree(PipelineKind::Delight)
+}
+
+#[test]
+fn multiview_gives_the_same_pictures_with_every_scheduler() -> TestResult {
+    pictures_agree(PipelineKind::Multiview)
+}
+
+#[test]
+fn a_gpu_repeats_itself_to_the_bit() -> TestResult {
+    with_gpu(|| {
+        let gpu = workbench(ComputeDevice::Wgpu)?;
+        let scene = scene()?;
+        for run in runs(PipelineKind::Delight) {
+            let trace = || run.trace(&gpu, &scene, Randomness::Shared.init(&gpu, SEED));
+            assert!(trace()? == trace()?, "{run}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn threads_do_not_matter_with_any_scheduler() -> TestResult {
+    let scene = scene()?;
+    let cpu = workbench(ComputeDevice::Cpu)?;
+    for run in PipelineKind::ALL.into_iter().flat_map(runs) {
+        let trace = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            let pool = pool.map_err(CaseError::under_test)?;
+            pool.install(|| run.trace(&cpu, &scene, Randomness::Shared.init(&cpu, SEED)))
+        };
+        let expected = trace(1)?;
+        for threads in [1, 2, 7] {
+            assert!(trace(threads)? == expected, "{run} with {threads} threads");
+        }
+    }
+    Ok(())
+}
+
+/// The experiment's point: with the devices' own numbers these tests would fail.
+#[test]
+fn device_own_numbers_give_other_pictures() -> TestResult {
+    let scene = scene()?;
+    let cpu = workbench(ComputeDevice::Cpu)?;
+    let run = Run {
+        pipeline: PipelineKind::Delight,
+        scheduler: SchedulerKind::EulerAncestral,
+        num_inference_steps: STEPS,
+    };
+    let mut pictures = BTreeMap::new();
+    for randomness in [Randomness::DeviceOwn, Randomness::SharedLatents, Randomness::Shared] {
+        pictures.insert(randomness.name(), run.images(&cpu, &scene, randomness.init(&cpu, SEED))?);
+    }
+    let shared = &pictures[Randomness::Shared.name()];
+    for randomness in [Randomness::DeviceOwn, Randomness::SharedLatents] {
+        let differences =
+            compare_images(shared, &pictures[randomness.name()]).map_err(CaseError::under_test)?;
+        assert!(differences.beyond_one > 0.1, "{}: {differences:?}", randomness.name());
+    }
+    Ok(())
+}
+
+/// The recordings of the original, with the GPU's limits.
+fn recorded(names: &[&str]) -> TestResult {
+    static DEVICE: LazyLock<Result<RunnerDevice, String>> =
+        LazyLock::new(|| RunnerDevice::new(ComputeDevice::Wgpu).map_err(|error| error.to_string()));
+    with_gpu(|| {
+        let device = DEVICE.as_ref().map_err(|error| CaseError::from(Box::from(error.as_str())))?;
+        for name in names {
+            let lines = run_case(&cases().join(name), device);
+            assert!(!lines.is_empty(), "{name}: nothing was compared");
+            let failed: Vec<String> =
+                lines.iter().filter(|line| !line.passed()).map(ToString::to_string).collect();
+            assert!(failed.is_empty(), "\n{}", failed.join("\n"));
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn recorded_networks_on_the_gpu() -> TestResult {
+    recorded(&[
+        "autoencoder_kl",
+        "clip_text",
+        "unet2d_condition",
+        "unet2d_conv_projection",
+        "unet2d_odd_size",
+        "unet2p5d",
+    ])
+}
+
+#[test]
+fn recorded_delight_runs_on_the_gpu() -> TestResult {
+    recorded(&["delight_cfg_euler_a_6", "delight_ddim_20", "delight_euler_a_50"])
+}
+
+#[test]
+fn recorded_paint_runs_on_the_gpu() -> TestResult {
+    recorded(&["paint_euler_a_8_two_refs", "paint_euler_a_30", "paint_turbo_lcm"])
+}
