@@ -1,6 +1,8 @@
 //! Inputs shared by the benches, and how well baking gets back what is known ([`quality`]).
 
+pub mod estimates;
 pub mod fit;
+pub mod machine;
 pub mod memory;
 pub mod quality;
 

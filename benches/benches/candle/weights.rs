@@ -1,0 +1,48 @@
+//! Weights for networks of any size: seeded, in diffusers' names, in a file that both sides read.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::PoisonError,
+};
+
+use candle_core::{DType, Device, Result, Tensor};
+use candle_nn::{VarBuilder, VarMap};
+use hunyuan_paint_scheduler::random::{NormalGenerator, Philox};
+
+/// Names of diffusers' that candle prefers as they were long ago.
+const RENAMED: [(&str, &str); 4] = [
+    (".attentions.0.query.", ".attentions.0.to_q."),
+    (".attentions.0.key.", ".attentions.0.to_k."),
+    (".attentions.0.value.", ".attentions.0.to_v."),
+    (".attentions.0.proj_attn.", ".attentions.0.to_out.0."),
+];
+
+/// A tensor for everything that candle's network asks for while it is built. Norms scale by about 1, and the others'
+/// numbers keep the size of what passes through.
+pub(crate) fn draw(
+    seed: u64,
+    build: impl FnOnce(VarBuilder<'_>) -> Result<()>,
+) -> Result<HashMap<String, Tensor>> {
+    let asked = VarMap::new();
+    build(VarBuilder::from_varmap(&asked, DType::F32, &Device::Cpu))?;
+    let mut shapes = BTreeMap::new();
+    for (key, variable) in asked.data().lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        let key = RENAMED.iter().fold(key.clone(), |key, (old, new)| key.replace(old, new));
+        shapes.insert(key, variable.dims().to_vec());
+    }
+    drop(asked);
+
+    let mut generator = Philox::new(seed);
+    let draw = |(key, shape): (String, Vec<usize>)| -> Result<(String, Tensor)> {
+        let (centre, spread) = match &shape[..] {
+            _ if key.ends_with(".bias") => (0.0, 0.1),
+            [_] => (1.0, 0.1),
+            [_, inputs @ ..] => (0.0, 1.0 / (inputs.iter().product::<usize>() as f32).sqrt()),
+            [] => (0.0, 1.0),
+        };
+        let mut values = generator.randn(shape.iter().product());
+        values.iter_mut().for_each(|value| *value = centre + spread * *value);
+        Ok((key, Tensor::from_vec(values, shape, &Device::Cpu)?))
+    };
+    shapes.into_iter().map(draw).collect()
+}
