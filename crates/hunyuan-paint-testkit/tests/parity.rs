@@ -40,6 +40,8 @@ parity_cases! {
     delight_cfg_euler_a_6
     delight_ddim_20
     delight_euler_a_50
+    demo_delight_ddim_10
+    demo_paint_ddim_6
     euler_a_delight_50
     euler_a_paint_30
     euler_a_seed_10

@@ -1,0 +1,102 @@
+"""Writes the two model folders in the published layout, float16 safetensors."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+import config
+
+SPECIAL_TOKENS = ("<|startoftext|>", "<|endoftext|>")
+
+
+def write_json(path, value):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def write_weights(path, state):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {key: value.detach().cpu().to(torch.float16).contiguous() for key, value in state.items()}
+    save_file(tensors, path, metadata={"format": "pt"})
+
+
+def byte_characters():
+    """The printable character that byte-level BPE writes for each byte: itself where printable, else from 256 on."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return [chr(b) for b in printable] + [chr(256 + i) for i in range(len(others))]
+
+
+def write_tokenizer(folder):
+    """CLIP's tokenizer without merges: a token is a byte, with `</w>` at the end of a word."""
+    characters = byte_characters()
+    tokens = characters + [c + "</w>" for c in characters] + list(SPECIAL_TOKENS)
+    write_json(folder / "vocab.json", {token: i for i, token in enumerate(tokens)})
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    start, end = SPECIAL_TOKENS
+    special = {"bos_token": start, "eos_token": end, "unk_token": end, "pad_token": "!"}
+    write_json(folder / "special_tokens_map.json", special)
+    write_json(folder / "tokenizer_config.json",
+               {"tokenizer_class": "CLIPTokenizer", "model_max_length": 77, "errors": "replace", **special})
+
+
+def empty_prompt_ids():
+    return [512, 513] + [0] * 75
+
+
+def write_vae(folder, vae):
+    write_json(folder / "vae/config.json", config.VAE)
+    write_weights(folder / "vae/diffusion_pytorch_model.safetensors", vae)
+
+
+def write_paint(root, unet, vae, unet_config=None):
+    folder = Path(root) / "hunyuan3d-paint-v2-0"
+    write_json(folder / "model_index.json", {
+        "_class_name": "HunyuanPaintPipeline",
+        "scheduler": ["diffusers", "DDIMScheduler"],
+        "unet": ["modules", "UNet2p5DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"]})
+    write_json(folder / "unet/config.json", unet_config or config.PAINT_UNET)
+    write_weights(folder / "unet/diffusion_pytorch_model.safetensors", unet)
+    write_json(folder / "scheduler/scheduler_config.json", config.PAINT_SCHEDULER)
+    write_vae(folder, vae)
+
+
+def write_delight(root, unet, clip, vae):
+    folder = Path(root) / "hunyuan3d-delight-v2-0"
+    write_json(folder / "model_index.json", {
+        "_class_name": "StableDiffusionInstructPix2PixPipeline",
+        "requires_safety_checker": False,
+        "scheduler": ["diffusers", "EulerAncestralDiscreteScheduler"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"]})
+    write_json(folder / "unet/config.json", config.DELIGHT_UNET)
+    write_weights(folder / "unet/diffusion_pytorch_model.safetensors", unet)
+    write_json(folder / "text_encoder/config.json", config.CLIP)
+    write_weights(folder / "text_encoder/model.safetensors", clip)
+    write_tokenizer(folder / "tokenizer")
+    write_json(folder / "scheduler/scheduler_config.json", config.DELIGHT_SCHEDULER)
+    write_vae(folder, vae)
+
+
+def main():
+    """`python export.py CHECKPOINTS DESTINATION`: the folder train.py wrote to, and where the two models go."""
+    import sys
+
+    from safetensors.torch import load_file
+
+    source, root = map(Path, sys.argv[1:])
+    part = lambda name: load_file(source / f"{name}.safetensors")
+    vae = part("vae")
+    unet = {f"unet.{key}": value for key, value in part("unet").items()}
+    unet |= {f"unet_dual.{key}": value for key, value in part("unet_dual").items()}
+    write_paint(root, unet, vae)
+    write_delight(root, part("delight"), part("clip"), vae)
+
+
+if __name__ == "__main__":
+    main()
