@@ -1,7 +1,7 @@
 //! Paints a mesh from an image: `cargo run --release --example paint_mesh -- --mesh chair.glb --image chair.png`.
 //!
-//! Without arguments it paints the repository's own object with the repository's small checkpoint, which is
-//! untrained: it shows that every stage runs, not what the published weights paint.
+//! Without arguments it paints the repository's own object with the repository's small demo checkpoint, which was
+//! trained for minutes: it shows how everything works together, not how well the published weights paint.
 
 use std::{
     error::Error,
@@ -16,7 +16,7 @@ use hunyuan_paint::{
     bake::{AutomaticViews, BakeOptions},
     image::{DEFAULT_BORDER_RATIO, ReferenceImage, read_image},
     mesh::{UvMode, read_mesh},
-    models::Precision,
+    models::{Precision, pipelines::MultiviewOptions},
     scheduler::{SchedulerKind, random::GeneratorKind},
 };
 use hunyuan_paint_examples::{
@@ -35,9 +35,10 @@ struct Arguments {
     /// An image of the object, best with a transparent background; may be repeated.
     #[arg(long, default_values_os_t = [repository_file("assets/robot.png")])]
     image: Vec<PathBuf>,
-    /// A folder of weights in the published layout.
-    #[arg(long, default_value_os_t = repository_file("crates/hunyuan-paint-testkit/cases/model_tiny"))]
-    model: PathBuf,
+    /// A folder of weights in the published layout; if absent, the demo checkpoint with the settings that suit it:
+    /// no delight, and the turbo model's schedule.
+    #[arg(long)]
+    model: Option<PathBuf>,
     /// standard or turbo.
     #[arg(long, default_value = "standard")]
     variant: Variant,
@@ -109,8 +110,10 @@ impl Arguments {
             options.seed = seed;
             delight.seed = seed;
         }
-        options.delight = (!self.no_delight).then_some(delight);
-        let mut multiview = self.variant.multiview_options();
+        let is_demo = self.model.is_none();
+        options.delight = (!self.no_delight && !is_demo).then_some(delight);
+        let mut multiview =
+            if is_demo { MultiviewOptions::turbo() } else { self.variant.multiview_options() };
         if let Some(scheduler) = self.scheduler {
             multiview.denoise.scheduler = scheduler;
         }
@@ -139,7 +142,8 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     // 2. paint
     let mut bars = ProgressBars::new();
     let load = || {
-        let pipeline = PaintPipeline::from_pretrained(&arguments.model, arguments.variant, &device)?;
+        let model = arguments.model.clone().unwrap_or_else(|| repository_file("assets/demo"));
+        let pipeline = PaintPipeline::from_pretrained(model, arguments.variant, &device)?;
         let pipeline = pipeline.with_precision(arguments.precision)?;
         Ok::<_, PaintError>(pipeline.with_backend(arguments.geometry.init()?))
     };
