@@ -25,12 +25,10 @@ use hunyuan_paint::{
         ModelError,
         pipelines::{DenoiseOptions, InstructPix2PixOptions, InstructPix2PixPipeline},
     },
-    raster::gpu::GpuDevice,
     scheduler::{SchedulerKind, random::Philox},
 };
 use hunyuan_paint_benches::{estimates, machine};
 use image::{Rgb, RgbImage};
-use pollster::block_on;
 
 type BenchResult<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -70,16 +68,14 @@ fn devices() -> Vec<(ComputeDevice, String)> {
 }
 
 fn describe(device: ComputeDevice) -> Result<String, String> {
-    device.init().map_err(|error| error.to_string())?;
-    if !device.is_gpu() {
+    let info = device.info().map_err(|error| error.to_string())?;
+    if device == ComputeDevice::Cpu {
         return Ok(machine::processor());
     }
-    let gpu = block_on(GpuDevice::request()).map_err(|error| error.to_string())?;
-    let description = gpu.description();
-    match gpu.is_software() && env::var_os("PIPELINE_BENCH_GPU").is_none() {
-        true => Err(format!("{description} is only software; PIPELINE_BENCH_GPU=1 takes it")),
-        false => Ok(description),
+    if info.is_software && env::var_os("PIPELINE_BENCH_GPU").is_none() {
+        return Err(format!("{} is only software; PIPELINE_BENCH_GPU=1 takes it", info.name));
     }
+    Ok(info.name)
 }
 
 fn repaint(

@@ -17,31 +17,18 @@ use hunyuan_paint::{
     models::Precision,
     scheduler::SchedulerKind,
 };
-use hunyuan_paint_examples::inputs::{repository_file, run_program, write_png};
+use hunyuan_paint_examples::{
+    experiment::ExperimentArguments,
+    inputs::{run_program, write_png},
+};
 use hunyuan_paint_testkit::devices::{PipelineKind, Randomness, Run, Scene, Workbench, components};
 use image::RgbImage;
 
 /// Compares devices, operation by operation and run by run.
 #[derive(Parser)]
 struct Arguments {
-    /// A folder of weights in the published layout.
-    #[arg(long, default_value_os_t = repository_file("crates/hunyuan-paint-testkit/cases/model_tiny"))]
-    model: PathBuf,
-    /// The mesh whose views are painted.
-    #[arg(long, default_value_os_t = repository_file("assets/robot.glb"))]
-    mesh: PathBuf,
-    /// An image of it.
-    #[arg(long, default_value_os_t = repository_file("assets/robot.png"))]
-    image: PathBuf,
-    /// Side of the images in the whole runs, in pixels.
-    #[arg(long, default_value_t = 64)]
-    size: u32,
-    /// Steps of the whole runs.
-    #[arg(long, default_value_t = 20)]
-    steps: usize,
-    /// Seed of the whole runs.
-    #[arg(long, default_value_t = 42)]
-    seed: u64,
+    #[command(flatten)]
+    experiment: ExperimentArguments,
     /// Only these devices, beside the CPU: wgpu, vulkan, metal; all that are there if absent.
     #[arg(long)]
     device: Vec<ComputeDevice>,
@@ -65,7 +52,7 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let mut report = Report::default();
     report.devices(&benches)?;
     report.components(&benches)?;
-    let scene = Scene::read(&arguments.mesh, &arguments.image, arguments.size)?;
+    let scene = arguments.experiment.scene()?;
     report.runs(&benches, &scene, arguments)?;
     let Report { text, passed, failed } = report;
     let summary =
@@ -81,9 +68,9 @@ fn workbenches(arguments: &Arguments) -> Result<Vec<Workbench>, Box<dyn Error>> 
     devices.insert(0, ComputeDevice::Cpu);
     let mut benches = Vec::new();
     for device in devices {
-        benches.push(Workbench::new(&arguments.model, device, Precision::F32)?);
+        benches.push(Workbench::new(&arguments.experiment.model, device, Precision::F32)?);
         if !arguments.no_half && device.init()?.supports_dtype(Precision::F16.dtype()) {
-            benches.push(Workbench::new(&arguments.model, device, Precision::F16)?);
+            benches.push(Workbench::new(&arguments.experiment.model, device, Precision::F16)?);
         }
     }
     Ok(benches)
@@ -152,10 +139,11 @@ impl Report {
         writeln!(self.text, "\n{header}\n|---|---|---|---|---|---|---|---|---|")?;
         for pipeline in PipelineKind::ALL {
             for scheduler in SchedulerKind::ALL {
-                let run = Run { pipeline, scheduler, num_inference_steps: arguments.steps };
+                let run = Run { pipeline, scheduler, num_inference_steps: arguments.experiment.steps };
                 let mut expected = Vec::new();
                 for (i, bench) in benches.iter().enumerate() {
-                    let images = run.images(bench, scene, Randomness::Shared.init(bench, arguments.seed))?;
+                    let images =
+                        run.images(bench, scene, Randomness::Shared.init(bench, arguments.experiment.seed))?;
                     save(arguments.output.as_deref(), run, bench, &images)?;
                     let statistics = mean_statistics(&images)?;
                     let name = bench.name();

@@ -14,9 +14,10 @@ use clap::Parser;
 use hunyuan_paint::{ComputeDevice, models::Precision, scheduler::SchedulerKind};
 use hunyuan_paint_examples::{
     contact_sheet::contact_sheet,
-    inputs::{check_folder, repository_file, run_program, write_png},
+    experiment::ExperimentArguments,
+    inputs::{check_folder, run_program, write_png},
 };
-use hunyuan_paint_testkit::devices::{PipelineKind, Randomness, Run, Scene, Workbench};
+use hunyuan_paint_testkit::devices::{PipelineKind, Randomness, Run, Workbench};
 
 use crate::{
     experiment::{Correlation, Divergence},
@@ -26,27 +27,11 @@ use crate::{
 /// Runs the schedulers on two devices, with three kinds of randomness.
 #[derive(Parser)]
 struct Arguments {
-    /// A folder of weights in the published layout.
-    #[arg(long, default_value_os_t = repository_file("crates/hunyuan-paint-testkit/cases/model_tiny"))]
-    model: PathBuf,
-    /// The mesh whose views are painted.
-    #[arg(long, default_value_os_t = repository_file("assets/robot.glb"))]
-    mesh: PathBuf,
-    /// An image of it.
-    #[arg(long, default_value_os_t = repository_file("assets/robot.png"))]
-    image: PathBuf,
+    #[command(flatten)]
+    experiment: ExperimentArguments,
     /// delight (one image) or multiview (six).
     #[arg(long, default_value = "delight")]
     pipeline: PipelineKind,
-    /// Side of the images, in pixels.
-    #[arg(long, default_value_t = 64)]
-    size: u32,
-    /// Steps.
-    #[arg(long, default_value_t = 20)]
-    steps: usize,
-    /// Seed of the latents and the noise.
-    #[arg(long, default_value_t = 42)]
-    seed: u64,
     /// The GPU that is compared with the CPU: wgpu, vulkan or metal.
     #[arg(long, default_value = "wgpu")]
     device: ComputeDevice,
@@ -65,18 +50,27 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let output = &arguments.output;
     check_folder(output)?;
-    let bench = |device| Workbench::new(&arguments.model, device, Precision::F32);
+    let bench = |device| Workbench::new(&arguments.experiment.model, device, Precision::F32);
     let (cpu, gpu) = (bench(ComputeDevice::Cpu)?, bench(arguments.device)?);
-    let scene = Scene::read(&arguments.mesh, &arguments.image, arguments.size)?;
-    let run_of =
-        |scheduler| Run { pipeline: arguments.pipeline, scheduler, num_inference_steps: arguments.steps };
+    let scene = arguments.experiment.scene()?;
+    let run_of = |scheduler| Run {
+        pipeline: arguments.pipeline,
+        scheduler,
+        num_inference_steps: arguments.experiment.steps,
+    };
 
     // 1. the same run on two devices
     let mut divergences = Vec::new();
     for scheduler in SchedulerKind::ALL {
         for randomness in EXPERIMENTS {
             let run = run_of(scheduler);
-            divergences.push(Divergence::measure([&cpu, &gpu], &scene, run, randomness, arguments.seed)?);
+            divergences.push(Divergence::measure(
+                [&cpu, &gpu],
+                &scene,
+                run,
+                randomness,
+                arguments.experiment.seed,
+            )?);
         }
     }
 
@@ -86,7 +80,13 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
         for bench in [&cpu, &gpu] {
             for randomness in [Randomness::DeviceOwn, Randomness::OneSeedTwice] {
                 let run = run_of(scheduler);
-                correlations.extend(Correlation::measure(bench, &scene, run, randomness, arguments.seed)?);
+                correlations.extend(Correlation::measure(
+                    bench,
+                    &scene,
+                    run,
+                    randomness,
+                    arguments.experiment.seed,
+                )?);
             }
         }
     }
@@ -99,8 +99,8 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
         name(ComputeDevice::Cpu)?,
         name(arguments.device)?,
         arguments.pipeline,
-        arguments.size,
-        arguments.seed
+        arguments.experiment.size,
+        arguments.experiment.seed
     );
     write_plot(&output.join("divergence.svg"), "relative difference of the latents", &panels(&divergences))?;
     write_pictures(output, &divergences)?;
