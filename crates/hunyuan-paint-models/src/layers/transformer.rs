@@ -161,13 +161,27 @@ impl Projection {
         }
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    /// A map `[B, C, H, W]` to tokens `[B, H·W, C]`, contiguous in memory.
+    ///
+    /// Contiguous because residuals are added to them. burn adds two tensors in place of one of them, and on a GPU
+    /// chooses which by a reference count that its server thread changes in passing; were their layouts different, the
+    /// sum's layout and with it the order of the sums in the next norm would hang on that.
+    fn project_in(&self, map: Tensor<4>) -> Tensor<3> {
         match self {
-            Self::Conv(conv) => conv.forward(x),
-            Self::Linear(linear) => {
-                let [_, _, height, width] = x.dims();
-                to_map(linear.forward(to_tokens(x)), height, width)
+            Self::Linear(linear) => linear.forward(to_tokens(map)),
+            Self::Conv(conv) => {
+                let tokens = to_tokens(conv.forward(map));
+                let shape = tokens.dims();
+                tokens.reshape([-1]).reshape(shape)
             }
+        }
+    }
+
+    /// Tokens `[B, H·W, C]` to a map `[B, C, H, W]`.
+    fn project_out(&self, tokens: Tensor<3>, height: usize, width: usize) -> Tensor<4> {
+        match self {
+            Self::Linear(linear) => to_map(linear.forward(tokens), height, width),
+            Self::Conv(conv) => conv.forward(to_map(tokens, height, width)),
         }
     }
 }
@@ -188,10 +202,10 @@ impl Transformer2DModel {
     /// `[B, C, H, W]` → `[B, C, H, W]`.
     pub(crate) fn forward(&self, x: Tensor<4>, inputs: &mut TransformerInputs<'_>) -> Tensor<4> {
         let [_, _, height, width] = x.dims();
-        let mut tokens = to_tokens(self.proj_in.forward(self.norm.forward(x.clone())));
+        let mut tokens = self.proj_in.project_in(self.norm.forward(x.clone()));
         for block in &self.transformer_blocks {
             tokens = block.forward(tokens, inputs);
         }
-        x + self.proj_out.forward(to_map(tokens, height, width))
+        x + self.proj_out.project_out(tokens, height, width)
     }
 }
