@@ -1,13 +1,16 @@
-"""Writes the two model folders in the published layout, float16 safetensors."""
+"""Writes the two model folders in the published layout, float16 safetensors, and reads them."""
 
 import json
+import sys
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import config
 
+PAINT, DELIGHT = "hunyuan3d-paint-v2-0", "hunyuan3d-delight-v2-0"
+WEIGHTS = "diffusion_pytorch_model.safetensors"
 SPECIAL_TOKENS = ("<|startoftext|>", "<|endoftext|>")
 
 
@@ -48,24 +51,24 @@ def empty_prompt_ids():
 
 def write_vae(folder, vae):
     write_json(folder / "vae/config.json", config.VAE)
-    write_weights(folder / "vae/diffusion_pytorch_model.safetensors", vae)
+    write_weights(folder / "vae" / WEIGHTS, vae)
 
 
 def write_paint(root, unet, vae, unet_config=None):
-    folder = Path(root) / "hunyuan3d-paint-v2-0"
+    folder = Path(root) / PAINT
     write_json(folder / "model_index.json", {
         "_class_name": "HunyuanPaintPipeline",
         "scheduler": ["diffusers", "DDIMScheduler"],
         "unet": ["modules", "UNet2p5DConditionModel"],
         "vae": ["diffusers", "AutoencoderKL"]})
     write_json(folder / "unet/config.json", unet_config or config.PAINT_UNET)
-    write_weights(folder / "unet/diffusion_pytorch_model.safetensors", unet)
+    write_weights(folder / "unet" / WEIGHTS, unet)
     write_json(folder / "scheduler/scheduler_config.json", config.PAINT_SCHEDULER)
     write_vae(folder, vae)
 
 
 def write_delight(root, unet, clip, vae):
-    folder = Path(root) / "hunyuan3d-delight-v2-0"
+    folder = Path(root) / DELIGHT
     write_json(folder / "model_index.json", {
         "_class_name": "StableDiffusionInstructPix2PixPipeline",
         "requires_safety_checker": False,
@@ -75,7 +78,7 @@ def write_delight(root, unet, clip, vae):
         "unet": ["diffusers", "UNet2DConditionModel"],
         "vae": ["diffusers", "AutoencoderKL"]})
     write_json(folder / "unet/config.json", config.DELIGHT_UNET)
-    write_weights(folder / "unet/diffusion_pytorch_model.safetensors", unet)
+    write_weights(folder / "unet" / WEIGHTS, unet)
     write_json(folder / "text_encoder/config.json", config.CLIP)
     write_weights(folder / "text_encoder/model.safetensors", clip)
     write_tokenizer(folder / "tokenizer")
@@ -83,19 +86,30 @@ def write_delight(root, unet, clip, vae):
     write_vae(folder, vae)
 
 
+def read_parts(folder):
+    """State dicts by name (vae, unet, unet_dual, delight, clip) of what train.py or this program wrote, as far as it is there."""
+    folder = Path(folder)
+    if not (folder / PAINT).exists():
+        return {path.stem: load_file(path) for path in folder.glob("*.safetensors")}
+    unet = load_file(folder / PAINT / "unet" / WEIGHTS)
+    part = lambda prefix: {key.removeprefix(prefix): value for key, value in unet.items() if key.startswith(prefix)}
+    return {
+        "vae": load_file(folder / PAINT / "vae" / WEIGHTS),
+        "unet": part("unet."),
+        "unet_dual": part("unet_dual."),
+        "delight": load_file(folder / DELIGHT / "unet" / WEIGHTS),
+        "clip": load_file(folder / DELIGHT / "text_encoder/model.safetensors"),
+    }
+
+
 def main():
     """`python export.py CHECKPOINTS DESTINATION`: the folder train.py wrote to, and where the two models go."""
-    import sys
-
-    from safetensors.torch import load_file
-
     source, root = map(Path, sys.argv[1:])
-    part = lambda name: load_file(source / f"{name}.safetensors")
-    vae = part("vae")
-    unet = {f"unet.{key}": value for key, value in part("unet").items()}
-    unet |= {f"unet_dual.{key}": value for key, value in part("unet_dual").items()}
-    write_paint(root, unet, vae)
-    write_delight(root, part("delight"), part("clip"), vae)
+    parts = read_parts(source)
+    unet = {f"unet.{key}": value for key, value in parts["unet"].items()}
+    unet |= {f"unet_dual.{key}": value for key, value in parts["unet_dual"].items()}
+    write_paint(root, unet, parts["vae"])
+    write_delight(root, parts["delight"], parts["clip"], parts["vae"])
 
 
 if __name__ == "__main__":

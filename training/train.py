@@ -1,7 +1,7 @@
 """Trains autoencoder, paint model and delight model, each for a given time; see README.md.
 
 Checkpoints (moving averages, float16) and the log are written to --out as training goes; --resume continues from such
-a folder, or from one file each of its models.
+a folder, or from exported models.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 import config
 import data
@@ -69,15 +69,8 @@ def save(path, model):
     save_file(state, path)
 
 
-def load(path, model):
-    model.load_state_dict({key: value.float() for key, value in load_file(path).items()})
-
-
-def load_paint(folder):
-    unet = UNet2p5D(config.PAINT_UNET).requires_grad_(False)
-    load(folder / "unet.safetensors", unet.unet)
-    load(folder / "unet_dual.safetensors", unet.unet_dual)
-    return unet
+def load(model, state):
+    model.load_state_dict({key: value.float() for key, value in state.items()})
 
 
 def vae_loss(vae, pool, batch):
@@ -136,8 +129,9 @@ def main():
 
     # 1. autoencoder
     vae = AutoencoderKL(config.VAE).to(device, memory_format=torch.channels_last)
-    if args.resume and (args.resume / "vae.safetensors").exists():
-        load(args.resume / "vae.safetensors", vae)
+    start = export.read_parts(args.resume) if args.resume else {}
+    if "vae" in start:
+        load(vae, start["vae"])
     if args.vae_seconds > 0:
         images = data.image_pool(tracer, take(args.image_objects), args.per_seed)
         log(event="images", count=len(images))
@@ -175,8 +169,10 @@ def main():
     # 3. paint model
     if args.paint_seconds > 0:
         torch.manual_seed(args.seed + 1)
-        resumes = args.resume and (args.resume / "unet.safetensors").exists()
-        unet = load_paint(args.resume).requires_grad_(True) if resumes else UNet2p5D(config.PAINT_UNET)
+        unet = UNet2p5D(config.PAINT_UNET)
+        if "unet" in start:
+            load(unet.unet, start["unet"])
+            load(unet.unet_dual, start["unet_dual"])
         unet = unet.to(device, memory_format=torch.channels_last)
         alphas = diffusion.alphas_cumprod(zero_terminal_snr=True).to(device)
         indices = torch.tensor(config.VIEW_INDICES, device=device)
@@ -212,9 +208,9 @@ def main():
         torch.manual_seed(args.seed + 2)
         clip = ClipText(config.CLIP).to(device).requires_grad_(False)
         unet = UNet2DCondition(config.DELIGHT_UNET).to(device, memory_format=torch.channels_last)
-        if args.resume and (args.resume / "delight.safetensors").exists():
-            load(args.resume / "delight.safetensors", unet)
-            load(args.resume / "clip.safetensors", clip)
+        if "delight" in start:
+            load(unet, start["delight"])
+            load(clip, start["clip"])
         text = clip(torch.tensor([export.empty_prompt_ids()], device=device))
         alphas = diffusion.alphas_cumprod(zero_terminal_snr=False).to(device)
 
