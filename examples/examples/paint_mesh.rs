@@ -35,8 +35,8 @@ struct Arguments {
     /// An image of the object, best with a transparent background; may be repeated.
     #[arg(long, default_values_os_t = [repository_file("assets/robot.png")])]
     image: Vec<PathBuf>,
-    /// A folder of weights in the published layout; if absent, the demo checkpoint with the settings that suit it:
-    /// no delight, and the turbo model's schedule.
+    /// A folder of weights in the published layout; if absent, the demo checkpoint with the settings that suit it: the
+    /// turbo model's schedule, 20 steps of delight, and its colours as they come.
     #[arg(long)]
     model: Option<PathBuf>,
     /// standard or turbo.
@@ -111,7 +111,11 @@ impl Arguments {
             delight.seed = seed;
         }
         let is_demo = self.model.is_none();
-        options.delight = (!self.no_delight && !is_demo).then_some(delight);
+        if is_demo {
+            delight.pipeline.denoise.num_inference_steps = 20;
+            delight.correct_colors = false;
+        }
+        options.delight = (!self.no_delight).then_some(delight);
         let mut multiview =
             if is_demo { MultiviewOptions::turbo() } else { self.variant.multiview_options() };
         if let Some(scheduler) = self.scheduler {
@@ -142,8 +146,12 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     // 2. paint
     let mut bars = ProgressBars::new();
     let load = || {
-        let model = arguments.model.clone().unwrap_or_else(|| repository_file("assets/demo"));
-        let pipeline = PaintPipeline::from_pretrained(model, arguments.variant, &device)?;
+        // The demo's one model serves both variants.
+        let (model, variant) = match &arguments.model {
+            Some(model) => (model.clone(), arguments.variant),
+            None => (repository_file("assets/demo"), Variant::Standard),
+        };
+        let pipeline = PaintPipeline::from_pretrained(model, variant, &device)?;
         let pipeline = pipeline.with_precision(arguments.precision)?;
         Ok::<_, PaintError>(pipeline.with_backend(arguments.geometry.init()?))
     };

@@ -8,11 +8,20 @@
 //! 5. [`Figures`]: a texture compared with that
 //! 6. [`report`]: the table and the contact sheets
 //!
+//! And how well the networks paint objects that they were not trained on:
+//!
+//! 1. [`painted`]: the objects, in colours as things have them
+//! 2. [`light`]: what a photograph has of them
+//! 3. [`ViewFigures`]: views compared with the truth
+//!
 //! Colours are sRGB bytes, 0 to 255, never linear. A texture is looked up as viewers do it: texel centres lie at
 //! half numbers, (column + 0.5) / size, row 0 at the top.
 
 pub mod color;
 mod figures;
+pub mod light;
+mod likeness;
+pub mod painted;
 pub mod render;
 pub mod report;
 mod seams;
@@ -32,6 +41,7 @@ use image::RgbImage;
 
 pub use self::{
     figures::{Figures, SquaredError},
+    likeness::ViewFigures,
     subject::Subject,
     texture::{MIP_LEVELS, Texture},
 };

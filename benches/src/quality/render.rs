@@ -5,8 +5,10 @@ use hunyuan_paint_mesh::{Camera, PaintMesh, Projection};
 use hunyuan_paint_raster::{
     Coverage, RasterError, RasterOptions, Size, View, Viewport, VisibilityBuffer, interpolate_at, rasterize,
 };
-use image::RgbImage;
+use image::{RgbImage, RgbaImage};
 use rayon::prelude::*;
+
+use super::sight::outward_normal;
 
 /// A square picture in the making.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,6 +53,8 @@ pub struct Place {
     pub position: Vec3,
     /// Of paint space: v grows downwards.
     pub uv: Vec2,
+    /// Of the face, of length 1, outwards, in paint space.
+    pub normal: Vec3,
 }
 
 /// A picture.
@@ -87,7 +91,10 @@ impl Picture {
             for sample in 0..samples * samples {
                 let sample = (y + sample / samples) * size * samples + x + sample % samples;
                 if let Some([x, y, z, u, v]) = interpolate_at(&attributes, &mesh.faces, &visibility, sample) {
-                    sum += Vec3::from(color_at(Place { position: Vec3::new(x, y, z), uv: Vec2::new(u, v) }));
+                    let face = mesh.faces[visibility.face_index[sample] as usize];
+                    let normal = outward_normal(face.map(|vertex| mesh.positions[vertex as usize]));
+                    let place = Place { position: Vec3::new(x, y, z), uv: Vec2::new(u, v), normal };
+                    sum += Vec3::from(color_at(place));
                     covered += 1.0;
                 }
             }
@@ -95,6 +102,16 @@ impl Picture {
         };
         let (colors, coverage) = (0..size * size).into_par_iter().map(pixel).unzip();
         Ok(Self { colors, coverage, size: frame.size })
+    }
+
+    /// The picture in bytes, cut out: alpha is the coverage.
+    pub fn cut_out(&self) -> RgbaImage {
+        let mut image = RgbaImage::new(self.size, self.size);
+        for ((pixel, color), coverage) in image.pixels_mut().zip(&self.colors).zip(&self.coverage) {
+            let [r, g, b] = color.map(|channel| channel.round() as u8);
+            pixel.0 = [r, g, b, (255.0 * coverage).round() as u8];
+        }
+        image
     }
 
     /// The picture in bytes, on white.

@@ -12,7 +12,7 @@ const SIZE: u32 = 2048;
 /// A surface that is seen at a larger angle counts as unseen.
 const ANGLE_MAX_DEGREES: f32 = 75.0;
 
-/// What a camera sees.
+/// What a camera sees, or what a light far away shines on.
 pub(super) struct Sight {
     clip_from_world: Mat4,
     /// Towards the camera, in paint space.
@@ -41,14 +41,24 @@ impl Sight {
         Ok(Self { clip_from_world, back, z, view_from_world, pixel })
     }
 
+    /// Towards the camera, in paint space.
+    pub(super) fn back(&self) -> Vec3 {
+        self.back
+    }
+
     /// Whether the camera sees a place of the surface, whose normal points outwards, from an angle of at most 75°.
+    pub(super) fn sees(&self, place: Vec3, normal: Vec3) -> bool {
+        normal.dot(self.back) >= ANGLE_MAX_DEGREES.to_radians().cos() && self.reaches(place, normal)
+    }
+
+    /// Whether nothing is between the camera and a place of the surface, which faces it.
     ///
     /// Nothing may be in front of the place at the nearest pixel of the depth map. That pixel is up to 0.7 pixels
     /// away, across which the surface itself may rise by as much times the slope; so much is allowed, and a pixel
     /// more.
-    pub(super) fn sees(&self, place: Vec3, normal: Vec3) -> bool {
+    pub(super) fn reaches(&self, place: Vec3, normal: Vec3) -> bool {
         let cosine = normal.dot(self.back);
-        if cosine < ANGLE_MAX_DEGREES.to_radians().cos() {
+        if cosine <= 0.0 {
             return false;
         }
         let clip = self.clip_from_world.transform_point3(place);

@@ -1,7 +1,7 @@
 //! All that is known of an object.
 
 use glam::{Vec2, Vec3};
-use hunyuan_paint_mesh::{Camera, DEFAULT_VIEWS, PaintMesh};
+use hunyuan_paint_mesh::{Camera, CameraView, DEFAULT_VIEWS, PaintMesh};
 use hunyuan_paint_raster::{NO_FACE, RasterError, texture};
 use image::{Rgb, RgbImage};
 use rayon::prelude::*;
@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::{
     Sizes,
     color::ColorAt,
-    render::{Frame, Picture},
+    render::{Frame, Picture, Place},
     seams::{SeamPoint, seam_points},
     shapes::fibonacci,
     sight::{Sight, outward_normal},
@@ -106,12 +106,26 @@ impl Subject {
     /// # Errors
     /// If a size is out of range.
     pub fn views(&self) -> Result<Vec<RgbImage>, RasterError> {
+        let pictures = self.view_pictures(|place| (self.color_at)(place.position))?;
+        Ok(pictures.iter().map(Picture::on_white).collect())
+    }
+
+    /// What the default cameras see if the object has these colours.
+    ///
+    /// # Errors
+    /// If a size is out of range.
+    pub fn view_pictures(
+        &self,
+        color_at: impl Fn(Place) -> [f32; 3] + Sync,
+    ) -> Result<Vec<Picture>, RasterError> {
         let frame = Frame::view(self.sizes.view, self.sizes.render, VIEW_SAMPLES);
-        let view = |camera| {
-            let picture = Picture::new(&self.mesh, camera, &frame, |place| (self.color_at)(place.position))?;
-            Ok(picture.on_white())
-        };
-        DEFAULT_VIEWS.iter().map(|view_of| view(&view_of.camera)).collect()
+        let view = |view: &CameraView| Picture::new(&self.mesh, &view.camera, &frame, &color_at);
+        DEFAULT_VIEWS.iter().map(view).collect()
+    }
+
+    /// The colour at a place of paint space, 0 to 255 a channel.
+    pub fn color_at(&self, place: Vec3) -> [f32; 3] {
+        (self.color_at)(place)
     }
 
     /// The best texture there is: each texel on the surface has the colour of its centre, those around have what

@@ -62,7 +62,8 @@ fn squared_error(a: &[[f64; 3]], b: &[[f64; 3]]) -> f64 {
     a.as_flattened().iter().zip(b.as_flattened()).map(|(a, b)| (a - b) * (a - b)).sum()
 }
 
-fn to_unit(image: &RgbImage) -> Vec<[f64; 3]> {
+/// Bytes as 0..=1.
+pub(crate) fn to_unit(image: &RgbImage) -> Vec<[f64; 3]> {
     image.pixels().map(|pixel| pixel.0.map(unit)).collect()
 }
 

@@ -5,7 +5,7 @@ use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage, image
 use crate::{
     edges::erode_3x3,
     error::{ImageError, check_same_size, check_size},
-    recorrect::{composite_on_white, recorrect},
+    recorrect::{composite_on_white, recorrect, to_unit},
     resize::{resize_bicubic_rgb, resize_bicubic_rgba},
 };
 
@@ -147,10 +147,23 @@ impl DelightInput {
     /// # Errors
     /// If the sizes of the output, `self.rgb` and `self.alpha` differ.
     pub fn finish(&self, model_output: &RgbImage) -> Result<RgbImage, ImageError> {
-        let size = self.rgb.dimensions();
-        check_same_size("alpha of the model's input", size, self.alpha.dimensions())?;
-        check_same_size("the model's output", size, model_output.dimensions())?;
+        self.check(model_output)?;
         let colors = recorrect(model_output, &self.rgb, &self.alpha);
         Ok(composite_on_white(&colors, &self.alpha))
+    }
+
+    /// [`finish`](Self::finish) with the colours that the model gave, uncorrected.
+    ///
+    /// # Errors
+    /// If the sizes of the output, `self.rgb` and `self.alpha` differ.
+    pub fn finish_uncorrected(&self, model_output: &RgbImage) -> Result<RgbImage, ImageError> {
+        self.check(model_output)?;
+        Ok(composite_on_white(&to_unit(model_output), &self.alpha))
+    }
+
+    fn check(&self, model_output: &RgbImage) -> Result<(), ImageError> {
+        let size = self.rgb.dimensions();
+        check_same_size("alpha of the model's input", size, self.alpha.dimensions())?;
+        check_same_size("the model's output", size, model_output.dimensions())
     }
 }

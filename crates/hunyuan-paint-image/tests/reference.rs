@@ -98,6 +98,17 @@ fn lost_contrast_comes_back() -> Result<(), ImageError> {
 }
 
 #[test]
+fn uncorrected_colours_stay() -> Result<(), ImageError> {
+    let input = gradient();
+    let output = RgbImage::from_fn(8, 8, |x, y| [20 * x as u8, 100, 7 * y as u8].into());
+    let finished = input.finish_uncorrected(&output)?;
+    let kept = RgbImage::from_fn(8, 8, |x, y| if y == 7 { [255; 3].into() } else { *output.get_pixel(x, y) });
+    assert!(largest_difference(&finished, &kept) <= 1, "1 for the truncation");
+    assert!(largest_difference(&input.finish(&output)?, &kept) > 10);
+    Ok(())
+}
+
+#[test]
 fn a_correction_that_leads_astray_is_dropped() -> Result<(), ImageError> {
     let input = gradient();
     // A faint negative about the same mean: more contrast would take it farther away.

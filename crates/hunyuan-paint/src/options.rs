@@ -69,11 +69,14 @@ pub struct DelightOptions {
     pub seed: u64,
     /// Text, scheduler, steps and guidance.
     pub pipeline: InstructPix2PixOptions,
+    /// Whether the result is given the mean and the contrast that the image had, as in the original. It undoes what a
+    /// model got right that knows how bright a surface is without light.
+    pub correct_colors: bool,
 }
 
 impl Default for DelightOptions {
     fn default() -> Self {
-        Self { seed: 42, pipeline: InstructPix2PixOptions::default() }
+        Self { seed: 42, pipeline: InstructPix2PixOptions::default(), correct_colors: true }
     }
 }
 

@@ -183,7 +183,11 @@ impl PaintPipeline {
                     let mut generator = options.generator.init(delight.seed);
                     let output =
                         pipeline.run(&input.rgb, &delight.pipeline, generator.as_mut(), &mut on_step)?;
-                    input.finish(&output)?
+                    if delight.correct_colors {
+                        input.finish(&output)?
+                    } else {
+                        input.finish_uncorrected(&output)?
+                    }
                 }
             });
         }

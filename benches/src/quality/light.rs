@@ -1,0 +1,82 @@
+//! An object under a light, as a photograph has it.
+
+use hunyuan_paint_mesh::{Camera, PaintMesh};
+use hunyuan_paint_raster::RasterError;
+
+use super::{render::Place, sight::Sight};
+
+/// What a surface that faces the light straight on gets from it, and from everywhere. Together about 1.
+const KEY: f32 = 0.85;
+const AMBIENT: f32 = 0.3;
+
+/// A light far away, with hard shadows, and an ambience.
+pub struct Light {
+    key: Sight,
+}
+
+impl Light {
+    /// A light that stands where a camera would.
+    ///
+    /// # Errors
+    /// If the mesh is not consistent.
+    pub fn new(mesh: &PaintMesh, camera: &Camera) -> Result<Self, RasterError> {
+        Ok(Self { key: Sight::new(mesh, camera)? })
+    }
+
+    /// What becomes of a matt surface's colour, sRGB from 0 to 255 a channel.
+    pub fn shine(&self, place: Place, color: [f32; 3]) -> [f32; 3] {
+        let lit = self.key.reaches(place.position, place.normal);
+        let key = if lit { KEY * place.normal.dot(self.key.back()).max(0.0) } else { 0.0 };
+        color.map(|channel| 255.0 * to_srgb((AMBIENT + key) * to_linear(channel / 255.0)))
+    }
+}
+
+fn to_linear(srgb: f32) -> f32 {
+    if srgb <= 0.04045 { srgb / 12.92 } else { ((srgb + 0.055) / 1.055).powf(2.4) }
+}
+
+fn to_srgb(linear: f32) -> f32 {
+    let linear = linear.clamp(0.0, 1.0);
+    if linear <= 0.003_130_8 { 12.92 * linear } else { 1.055 * linear.powf(1.0 / 2.4) - 0.055 }
+}
+
+#[cfg(test)]
+mod tests {
+    use glam::{Vec2, Vec3};
+
+    use super::*;
+    use crate::quality::shapes::chair;
+
+    #[test]
+    fn there_is_light_on_the_seat_and_shadow_below() -> Result<(), Box<dyn std::error::Error>> {
+        let mut mesh = chair();
+        mesh.uvs = Some(vec![Vec2::ZERO; mesh.positions.len()]);
+        let mesh = PaintMesh::new(&mesh)?;
+        let light = Light::new(&mesh, &Camera::orthographic(0.0, 80.0))?;
+        // Up is −z in paint space.
+        let heights = mesh.faces.iter().map(|face| {
+            let [a, b, c] = face.map(|vertex| mesh.positions[vertex as usize]);
+            let position = (a + b + c) / 3.0;
+            let place = Place { position, uv: Vec2::ZERO, normal: (c - a).cross(b - a).normalize() };
+            (place.normal, light.shine(place, [128.0; 3])[0])
+        });
+        let (mut lit, mut dark) = (0, 0);
+        for (normal, shade) in heights {
+            if normal.dot(Vec3::NEG_Z) < -0.9 {
+                assert!(shade < 80.0, "a side that faces down: {shade}");
+                dark += 1;
+            } else if normal.dot(Vec3::NEG_Z) > 0.9 && shade > 125.0 {
+                lit += 1;
+            }
+        }
+        assert!(lit > 0 && dark > 0, "{lit} {dark}");
+        Ok(())
+    }
+
+    #[test]
+    fn srgb_and_back() {
+        for value in [0.0, 0.01, 0.04, 0.2, 0.5, 1.0] {
+            assert!((to_srgb(to_linear(value)) - value).abs() < 1e-6);
+        }
+    }
+}
