@@ -11,12 +11,11 @@ use std::{
 
 use clap::Parser;
 use hunyuan_paint::{
-    ComputeDevice, DelightOptions, GeometryDevice, PaintError, PaintOptions, PaintPipeline, Painting,
-    Variant,
+    ComputeDevice, GeometryDevice, PaintError, PaintOptions, PaintPipeline, Painting, Variant,
     bake::{AutomaticViews, BakeOptions},
     image::{DEFAULT_BORDER_RATIO, ReferenceImage, read_image},
     mesh::{UvMode, read_mesh},
-    models::{Precision, pipelines::MultiviewOptions},
+    models::Precision,
     scheduler::{SchedulerKind, random::GeneratorKind},
 };
 use hunyuan_paint_examples::{
@@ -35,8 +34,8 @@ struct Arguments {
     /// An image of the object, best with a transparent background; may be repeated.
     #[arg(long, default_values_os_t = [repository_file("assets/robot.png")])]
     image: Vec<PathBuf>,
-    /// A folder of weights in the published layout; if absent, the demo checkpoint with the settings that suit it: the
-    /// turbo model's schedule, 20 steps of delight, and its colours as they come.
+    /// A folder of weights in the published layout; if absent, the demo checkpoint with the settings that suit it
+    /// (`PaintOptions::demo`).
     #[arg(long)]
     model: Option<PathBuf>,
     /// standard or turbo.
@@ -94,6 +93,7 @@ struct Arguments {
 
 impl Arguments {
     fn options(&self) -> Result<PaintOptions, Box<dyn Error>> {
+        let suited = if self.model.is_none() { PaintOptions::demo() } else { PaintOptions::default() };
         let mut options = PaintOptions {
             generator: self.generator,
             views: read_views(self.views.as_deref())?,
@@ -103,28 +103,24 @@ impl Arguments {
             simplify_to: self.simplify_to,
             automatic_views: self.automatic_views.then(AutomaticViews::default),
             bake: if self.reference_bake { BakeOptions::reference() } else { BakeOptions::default() },
-            ..PaintOptions::default()
+            ..suited
         };
-        let mut delight = DelightOptions::default();
+        if self.no_delight {
+            options.delight = None;
+        }
         if let Some(seed) = self.seed {
             options.seed = seed;
-            delight.seed = seed;
+            if let Some(delight) = &mut options.delight {
+                delight.seed = seed;
+            }
         }
-        let is_demo = self.model.is_none();
-        if is_demo {
-            delight.pipeline.denoise.num_inference_steps = 20;
-            delight.correct_colors = false;
-        }
-        options.delight = (!self.no_delight).then_some(delight);
-        let mut multiview =
-            if is_demo { MultiviewOptions::turbo() } else { self.variant.multiview_options() };
+        let multiview = options.multiview.get_or_insert_with(|| self.variant.multiview_options());
         if let Some(scheduler) = self.scheduler {
             multiview.denoise.scheduler = scheduler;
         }
         if let Some(steps) = self.steps {
             multiview.denoise.num_inference_steps = steps;
         }
-        options.multiview = Some(multiview);
         options.validate()?;
         Ok(options)
     }

@@ -7,7 +7,7 @@
 //! views and, baked, from 20 other cameras. Beside it stand what takes no network: the picture's mean colour everywhere;
 //! and the picture itself, projected from the front, its colours spread over the rest of the surface.
 //!
-//! Without `--model` it is the demo checkpoint, with the settings of the example `paint_mesh`.
+//! Without `--model` it is the demo checkpoint, with `PaintOptions::demo`.
 
 #![expect(clippy::print_stdout, reason = "the tables are this program's output")]
 #![expect(clippy::print_stderr, reason = "it takes a while")]
@@ -22,7 +22,7 @@ use std::{
 };
 
 use clap::Parser;
-use hunyuan_paint::ComputeDevice;
+use hunyuan_paint::{ComputeDevice, PaintOptions};
 use hunyuan_paint_benches::quality::painted;
 
 use crate::{study::Study, tables::Tables};
@@ -47,9 +47,10 @@ struct Arguments {
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let device = arguments.device.init()?;
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/demo");
     let study = match &arguments.model {
-        Some(folder) => Study::new(folder, &device)?,
-        None => Study::of_demo(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/demo"), &device)?,
+        Some(folder) => Study::new(folder, PaintOptions::default(), &device)?,
+        None => Study::new(&demo, PaintOptions::demo(), &device)?,
     };
     if let Some(folder) = &arguments.output {
         std::fs::create_dir_all(folder)?;

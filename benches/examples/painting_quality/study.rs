@@ -8,7 +8,7 @@ use hunyuan_paint::{
     bake::{BakeOptions, Cpu},
     image::{DelightInput, ReferenceImage},
     mesh::{Camera, CameraView, DEFAULT_VIEWS, UnwrapOptions, UvMode},
-    models::pipelines::{InstructPix2PixPipeline, MultiviewOptions, StepProgress},
+    models::pipelines::{InstructPix2PixPipeline, StepProgress},
     stages::{PaintedViews, Surface, bake_views, prepare_surface, render_conditions},
 };
 use hunyuan_paint_benches::quality::{
@@ -36,7 +36,6 @@ pub(crate) struct Study {
     /// The delight model once more, to use it alone.
     delight: InstructPix2PixPipeline,
     options: PaintOptions,
-    delight_options: DelightOptions,
 }
 
 /// Pictures of an object: the truth, and below it each way of painting it, as texture and from three sides.
@@ -54,23 +53,13 @@ struct Scene {
 }
 
 impl Study {
-    /// A checkpoint with the original's settings.
-    pub(crate) fn new(folder: &Path, device: &Device) -> Result<Self, Box<dyn Error>> {
+    /// Loads a checkpoint.
+    pub(crate) fn new(folder: &Path, options: PaintOptions, device: &Device) -> Result<Self, Box<dyn Error>> {
         Ok(Self {
             pipeline: PaintPipeline::from_pretrained(folder, Variant::Standard, device)?,
             delight: InstructPix2PixPipeline::from_pretrained(&folder.join(DELIGHT_FOLDER), device)?,
-            options: PaintOptions::default(),
-            delight_options: DelightOptions::default(),
+            options,
         })
-    }
-
-    /// The demo checkpoint with the settings that suit it.
-    pub(crate) fn of_demo(folder: &Path, device: &Device) -> Result<Self, Box<dyn Error>> {
-        let study = Self::new(folder, device)?;
-        let options = PaintOptions { multiview: Some(MultiviewOptions::turbo()), ..study.options };
-        let mut delight_options = DelightOptions { correct_colors: false, ..study.delight_options };
-        delight_options.pipeline.denoise.num_inference_steps = 20;
-        Ok(Self { options, delight_options, ..study })
     }
 
     /// Paints an object in every way.
@@ -87,18 +76,17 @@ impl Study {
         let without_light = self.without_light(&lit)?;
         tables.delight.push((object.name, self.delight_row(unlit, &lit, &without_light)?));
 
-        let with_delight = Some(self.delight_options.clone());
         let from_unlit = vec![
             scene.uniform("mean colour", unlit)?,
             scene.projected("projected", &unlit.on_white())?,
-            self.painted("painted", &scene, unlit, None)?,
+            self.painted("painted", &scene, unlit, false)?,
         ];
         let from_lit = vec![
             scene.uniform("mean colour", &lit)?,
             scene.projected("projected", &lit.on_white())?,
             scene.projected("delight, projected", &without_light)?,
-            self.painted("painted", &scene, &lit, None)?,
-            self.painted("delight, painted", &scene, &lit, with_delight)?,
+            self.painted("painted", &scene, &lit, false)?,
+            self.painted("delight, painted", &scene, &lit, true)?,
         ];
         let sheet = |reference, painted: Vec<Painted>| {
             let textures: Vec<&RgbImage> = painted.iter().map(|painted| &painted.texture).collect();
@@ -134,9 +122,12 @@ impl Study {
         method: &'static str,
         scene: &Scene,
         front: &Picture,
-        delight: Option<DelightOptions>,
+        with_delight: bool,
     ) -> Result<Painted, Box<dyn Error>> {
-        let options = PaintOptions { delight, ..self.options.clone() };
+        let mut options = self.options.clone();
+        if !with_delight {
+            options.delight = None;
+        }
         let images = [ReferenceImage::Cutout(front.cut_out())];
         let references = self.pipeline.prepare_references(&images, &options, &mut go_on)?;
         let view_size = self.pipeline.native_view_size();
@@ -151,7 +142,7 @@ impl Study {
     fn without_light(&self, lit: &Picture) -> Result<RgbImage, Box<dyn Error>> {
         let input =
             DelightInput::new(&ReferenceImage::Cutout(lit.cut_out()), self.pipeline.native_view_size())?;
-        let DelightOptions { seed, pipeline, .. } = &self.delight_options;
+        let DelightOptions { seed, pipeline, .. } = &self.options.delight.clone().unwrap_or_default();
         let mut generator = self.options.generator.init(*seed);
         let on_step = &mut |_: &StepProgress<'_>| ControlFlow::Continue(());
         let output = self.delight.run(&input.rgb, pipeline, generator.as_mut(), on_step)?;

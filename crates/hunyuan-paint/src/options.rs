@@ -135,6 +135,14 @@ impl Default for PaintOptions {
 }
 
 impl PaintOptions {
+    /// What suits the small demo checkpoint of this library's repository: the turbo model's schedule, with the one model that
+    /// there is; 20 steps of delight, and its colours as they come.
+    pub fn demo() -> Self {
+        let mut delight = DelightOptions { correct_colors: false, ..DelightOptions::default() };
+        delight.pipeline.denoise.num_inference_steps = 20;
+        Self { delight: Some(delight), multiview: Some(MultiviewOptions::turbo()), ..Self::default() }
+    }
+
     /// Checks what can be checked before any work is done.
     ///
     /// # Errors
