@@ -97,8 +97,8 @@ class HeldOut:
         raw = self.decode(vae, latents)
         lit, unlit, mask = self.images[:, data.LIT], self.images[:, data.UNLIT], self.reference_mask
         corrected = recorrect(raw, lit, mask)
-        # As the pipeline goes on: on white, encoded again.
-        self.delighted = self.encode(corrected * mask + 1 - mask)[0].float()
+        # As the demo's pipeline goes on: uncorrected, on white, encoded again.
+        self.delighted = self.encode(raw * mask + 1 - mask)[0].float()
         if picture:
             sheet(picture, [x[:16] for x in (lit, raw, corrected, unlit)])
         return {"psnr_lit": psnr(lit, unlit, mask), "psnr_recorrection_alone": psnr(recorrect(lit, lit, mask), unlit, mask),

@@ -30,8 +30,7 @@ def read(model, path):
 
 def read_models(folder):
     """Paint UNet, autoencoder, delight UNet, tokens of the empty prompt."""
-    paint, delight = folder / "hunyuan3d-paint-v2-0", folder / "hunyuan3d-delight-v2-0"
-    weights = "diffusion_pytorch_model.safetensors"
+    paint, delight, weights = folder / export.PAINT, folder / export.DELIGHT, export.WEIGHTS
     clip = read(ClipText(config.CLIP), delight / "text_encoder/model.safetensors")
     return (read(UNet2p5D(config.PAINT_UNET), paint / "unet" / weights),
             read(AutoencoderKL(config.VAE), paint / "vae" / weights),

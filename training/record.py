@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 import config
 import data
 import diffusion
+import export
 import scene
 from measure import read_models
 
@@ -67,7 +68,7 @@ def main(models, cases):
     steps = 10
     latents = diffusion.remove_light(delight, text, image_latents, noise, diffusion.alphas_cumprod(False), steps)
     out = data.to_bytes(vae.decode(latents))[0]
-    ids = torch.tensor([[512, 513] + [0] * 75])
+    ids = torch.tensor([export.empty_prompt_ids()])
     write(cases, "demo_delight_ddim_10", {
         "kind": "instruct_pix2pix", "model": "../../../assets/demo/hunyuan3d-delight-v2-0", "prompt": "", "scheduler": "ddim",
         "num_inference_steps": steps, "guidance_scale": 1.0, "image_guidance_scale": 1.5, "generator_seed": 42,

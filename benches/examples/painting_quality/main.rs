@@ -30,7 +30,7 @@ use crate::{study::Study, tables::Tables};
 /// How well a checkpoint paints.
 #[derive(Parser)]
 struct Arguments {
-    /// A folder of weights in the published layout; the demo checkpoint if absent.
+    /// A folder of weights in the published layout, delight model included; the demo checkpoint if absent.
     #[arg(long)]
     model: Option<PathBuf>,
     /// Where the networks run: auto, cpu, wgpu, vulkan or metal.
