@@ -9,7 +9,7 @@ use hunyuan_paint::{
     image::{DelightInput, ReferenceImage},
     mesh::{Camera, CameraView, DEFAULT_VIEWS, UnwrapOptions, UvMode},
     models::pipelines::{InstructPix2PixPipeline, StepProgress},
-    stages::{PaintedViews, Surface, bake_views, prepare_surface, render_conditions},
+    stages::{Conditions, PaintedViews, Surface, bake_views, prepare_surface, render_conditions},
 };
 use hunyuan_paint_benches::quality::{
     Figures, Sizes, SquaredError, Subject, Texture, ViewFigures, light::Light, painted::PaintedObject,
@@ -47,6 +47,7 @@ pub(crate) struct Sheet {
 /// An object as all ways of painting find it.
 struct Scene {
     surface: Surface,
+    conditions: Conditions,
     subject: Subject,
     /// The six views.
     truth: Vec<Picture>,
@@ -111,9 +112,11 @@ impl Study {
         };
         let unwrap = UnwrapOptions::new(TEXTURE_SIZE);
         let surface = prepare_surface(&object.mesh, UvMode::Unwrap, &unwrap, &mut go_on)?;
+        let conditions =
+            render_conditions(&mut Cpu, &surface, &DEFAULT_VIEWS, RENDER_SIZE, sizes.view, &mut go_on)?;
         let subject = Subject::new(surface.paint_mesh.clone(), object.color_at, sizes)?;
         let truth = subject.view_pictures(|place| subject.color_at(place.position))?;
-        Ok(Scene { surface, subject, truth })
+        Ok(Scene { surface, conditions, subject, truth })
     }
 
     /// The whole pipeline, from a picture of the front.
@@ -130,10 +133,7 @@ impl Study {
         }
         let images = [ReferenceImage::Cutout(front.cut_out())];
         let references = self.pipeline.prepare_references(&images, &options, &mut go_on)?;
-        let view_size = self.pipeline.native_view_size();
-        let conditions =
-            render_conditions(&mut Cpu, &scene.surface, &DEFAULT_VIEWS, RENDER_SIZE, view_size, &mut go_on)?;
-        let views = self.pipeline.paint_views(&references, &conditions, &options, &mut go_on)?;
+        let views = self.pipeline.paint_views(&references, &scene.conditions, &options, &mut go_on)?;
         let texture = scene.baked(&DEFAULT_VIEWS, &views)?;
         Ok(Painted { method, views, texture })
     }
