@@ -8,15 +8,19 @@ use burn::{
         GroupNorm, GroupNormConfig, PaddingConfig2d,
         conv::{Conv2d, Conv2dConfig},
     },
-    tensor::{Device, Tensor, activation::silu},
+    tensor::{Device, Tensor},
 };
+use hunyuan_paint_kernels::{Operation, Padding};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    ModelError, Precision,
+    LoadOptions, ModelError, Precision,
     config::{check_levels, read_json, require, unsupported},
-    layers::{Attention, Downsample2D, DownsamplePadding, ResnetBlock2D, ResnetBlock2DConfig, Upsample2D},
+    layers::{
+        Attention, Downsample2D, ResnetBlock2D, ResnetBlock2DConfig, Upsample2D, conv1x1, conv3x3, norm_silu,
+    },
+    random_weights::randomize,
     weights::{self, KeyMap},
 };
 
@@ -73,6 +77,17 @@ impl Default for AutoencoderKlConfig {
 }
 
 impl AutoencoderKlConfig {
+    /// The autoencoder of Stable Diffusion 2.1.
+    pub fn sd21() -> Self {
+        Self {
+            down_block_types: vec!["DownEncoderBlock2D".to_owned(); 4],
+            up_block_types: vec!["UpDecoderBlock2D".to_owned(); 4],
+            block_out_channels: vec![128, 256, 512, 512],
+            layers_per_block: 2,
+            ..Self::default()
+        }
+    }
+
     /// Reads and checks a `config.json`.
     ///
     /// # Errors
@@ -148,8 +163,18 @@ impl AutoencoderKlConfig {
     ///
     /// # Errors
     /// If the file cannot be read, or its keys or shapes are not the network's.
-    pub fn load(&self, file: &Path, device: &Device) -> Result<AutoencoderKl, ModelError> {
-        weights::load(self.init(device)?, file, KeyMap::Diffusers)
+    pub fn load(&self, file: &Path, options: impl Into<LoadOptions>) -> Result<AutoencoderKl, ModelError> {
+        let LoadOptions { device, precision } = options.into();
+        weights::load(self.init(&device)?, file, KeyMap::Diffusers, precision)
+    }
+
+    /// The network with weights that depend on the seed alone, as [`random`](crate::pipelines) has them.
+    ///
+    /// # Errors
+    /// If the sizes do not fit together, or the device does not compute in the precision.
+    pub fn random(&self, seed: u64, options: impl Into<LoadOptions>) -> Result<AutoencoderKl, ModelError> {
+        let LoadOptions { device, precision } = options.into();
+        randomize(self.init(&device)?, seed, precision)
     }
 
     fn resnet(&self, in_channels: usize, out_channels: usize, device: &Device) -> ResnetBlock2D {
@@ -246,7 +271,7 @@ impl AutoencoderKl {
         let moments = images.cast(inside).split(1, 0).into_iter().map(|image| {
             let moments = self.encoder.forward(image);
             match &self.quant_conv {
-                Some(quant_conv) => quant_conv.forward(moments),
+                Some(quant_conv) => conv1x1(quant_conv, moments),
                 None => moments,
             }
         });
@@ -273,7 +298,7 @@ impl AutoencoderKl {
         let (outside, inside) = (latents.dtype(), self.decoder.conv_in.weight.dtype());
         let images = latents.cast(inside).split(1, 0).into_iter().map(|latent| {
             let latent = match &self.post_quant_conv {
-                Some(post_quant_conv) => post_quant_conv.forward(latent),
+                Some(post_quant_conv) => conv1x1(post_quant_conv, latent),
                 None => latent,
             };
             self.decoder.forward(latent)
@@ -282,7 +307,7 @@ impl AutoencoderKl {
     }
 }
 
-fn conv3x3(from: usize, to: usize, device: &Device) -> Conv2d {
+fn init_conv3x3(from: usize, to: usize, device: &Device) -> Conv2d {
     Conv2dConfig::new([from, to], [3, 3]).with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1)).init(device)
 }
 
@@ -307,24 +332,24 @@ impl Encoder {
                     config.resnet(from, to, device)
                 })
                 .collect(),
-            downsampler: (i != last).then(|| Downsample2D::new(to, DownsamplePadding::BottomRight, device)),
+            downsampler: (i != last).then(|| Downsample2D::new(to, Padding::BottomRight, device)),
         };
         Self {
-            conv_in: conv3x3(config.in_channels, channels[0], device),
+            conv_in: init_conv3x3(config.in_channels, channels[0], device),
             down_blocks: channels.iter().enumerate().map(down_block).collect(),
             mid_block: MidBlock::new(config, channels[last], device),
             conv_norm_out: config.norm(channels[last], device),
-            conv_out: conv3x3(channels[last], 2 * config.latent_channels, device),
+            conv_out: init_conv3x3(channels[last], 2 * config.latent_channels, device),
         }
     }
 
     fn forward(&self, image: Tensor<4>) -> Tensor<4> {
-        let mut x = self.conv_in.forward(image);
+        let mut x = conv3x3(&self.conv_in, image).run();
         for block in &self.down_blocks {
             x = block.forward(x);
         }
         let x = self.mid_block.forward(x);
-        self.conv_out.forward(silu(self.conv_norm_out.forward(x)))
+        conv3x3(&self.conv_out, norm_silu(&self.conv_norm_out, x)).run()
     }
 }
 
@@ -352,20 +377,20 @@ impl Decoder {
             upsampler: (i != last).then(|| Upsample2D::new(to, device)),
         };
         Self {
-            conv_in: conv3x3(config.latent_channels, channels[0], device),
+            conv_in: init_conv3x3(config.latent_channels, channels[0], device),
             mid_block: MidBlock::new(config, channels[0], device),
             up_blocks: channels.iter().enumerate().map(up_block).collect(),
             conv_norm_out: config.norm(channels[last], device),
-            conv_out: conv3x3(channels[last], config.out_channels, device),
+            conv_out: init_conv3x3(channels[last], config.out_channels, device),
         }
     }
 
     fn forward(&self, latent: Tensor<4>) -> Tensor<4> {
-        let mut x = self.mid_block.forward(self.conv_in.forward(latent));
+        let mut x = self.mid_block.forward(conv3x3(&self.conv_in, latent).run());
         for block in &self.up_blocks {
             x = block.forward(x);
         }
-        self.conv_out.forward(silu(self.conv_norm_out.forward(x)))
+        conv3x3(&self.conv_out, norm_silu(&self.conv_norm_out, x)).run()
     }
 }
 

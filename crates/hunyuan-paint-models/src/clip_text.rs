@@ -5,15 +5,17 @@ use std::path::Path;
 use burn::{
     module::Module,
     nn::{Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig},
-    tensor::{DType, Device, Int, Tensor, TensorData, activation},
+    tensor::{
+        DType, Device, Int, Tensor, TensorData, activation, module::attention, ops::AttentionModuleOptions,
+    },
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    ModelError, Precision,
+    LoadOptions, ModelError, Precision,
     config::{read_json, require, unsupported},
-    layers::scaled_dot_product_attention,
+    random_weights::randomize,
     weights::{self, KeyMap},
 };
 
@@ -65,6 +67,18 @@ impl Default for ClipTextConfig {
 }
 
 impl ClipTextConfig {
+    /// The text encoder of Stable Diffusion 2.1: OpenCLIP's ViT-H without its last layer.
+    pub fn sd21() -> Self {
+        Self {
+            hidden_size: 1024,
+            intermediate_size: 4096,
+            num_hidden_layers: 23,
+            num_attention_heads: 16,
+            hidden_act: HiddenAct::Gelu,
+            ..Self::default()
+        }
+    }
+
     /// Reads and checks a `config.json`.
     ///
     /// # Errors
@@ -132,8 +146,18 @@ impl ClipTextConfig {
     ///
     /// # Errors
     /// If the file cannot be read, or its keys or shapes are not the network's.
-    pub fn load(&self, file: &Path, device: &Device) -> Result<ClipTextModel, ModelError> {
-        weights::load(self.init(device)?, file, KeyMap::Diffusers)
+    pub fn load(&self, file: &Path, options: impl Into<LoadOptions>) -> Result<ClipTextModel, ModelError> {
+        let LoadOptions { device, precision } = options.into();
+        weights::load(self.init(&device)?, file, KeyMap::Diffusers, precision)
+    }
+
+    /// The network with weights that depend on the seed alone, as [`random`](crate::pipelines) has them.
+    ///
+    /// # Errors
+    /// If the sizes do not fit together, or the device does not compute in the precision.
+    pub fn random(&self, seed: u64, options: impl Into<LoadOptions>) -> Result<ClipTextModel, ModelError> {
+        let LoadOptions { device, precision } = options.into();
+        randomize(self.init(&device)?, seed, precision)
     }
 
     fn norm(&self, device: &Device) -> LayerNorm {
@@ -270,7 +294,14 @@ impl ClipAttention {
                 .swap_dims(1, 2)
         };
         let (query, key, value) = (heads(&self.q_proj), heads(&self.k_proj), heads(&self.v_proj));
-        let attended = scaled_dot_product_attention(query, key, value, true);
+        let attended = attention(
+            query,
+            key,
+            value,
+            None,
+            None,
+            AttentionModuleOptions { is_causal: true, ..Default::default() },
+        );
         self.out_proj.forward(attended.swap_dims(1, 2).flatten(2, 3))
     }
 }

@@ -6,8 +6,10 @@ mod config;
 mod error;
 mod folder;
 mod layers;
+mod load_options;
 pub mod pipelines;
 mod precision;
+mod random_weights;
 mod tokenizer;
 mod unet2d_condition;
 mod unet2p5d;
@@ -18,8 +20,14 @@ pub use self::{
     clip_text::{ClipTextConfig, ClipTextModel, HiddenAct},
     config::PerBlock,
     error::ModelError,
+    load_options::LoadOptions,
     precision::Precision,
     tokenizer::ClipTokenizer,
-    unet2d_condition::{DownBlockType, UNet2DConditionConfig, UNet2DConditionModel, UpBlockType},
-    unet2p5d::{Branch, ReferenceFeatures, UNet2p5DConditionConfig, UNet2p5DConditionModel, ViewConditions},
+    unet2d_condition::{
+        DownBlockType, UNet2DConditionConfig, UNet2DConditionModel, UNet2DDenoiser, UpBlockType,
+    },
+    unet2p5d::{
+        Branch, MultiviewDenoiser, ReferenceFeatures, UNet2p5DConditionConfig, UNet2p5DConditionModel,
+        ViewConditions,
+    },
 };

@@ -4,6 +4,7 @@ use burn::{
     module::{Module, ModuleMapper, Param},
     tensor::{DType, Tensor},
 };
+use hunyuan_paint_kernels::arrange_weight;
 
 use crate::ModelError;
 
@@ -43,11 +44,18 @@ impl Precision {
     /// # Errors
     /// If the network's device does not compute in this precision.
     pub(crate) fn convert<M: Module>(self, network: M) -> Result<M, ModelError> {
-        let dtype = self.dtype();
-        if let Some(device) = network.devices().iter().find(|device| !device.supports_dtype(dtype)) {
-            return Err(ModelError::input("precision", format!("one that {device:?} computes in"), self));
+        self.check(&network)?;
+        Ok(network.map(&mut CastWeights(self.dtype())))
+    }
+
+    /// Whether the network's device computes in this precision.
+    pub(crate) fn check<M: Module>(self, network: &M) -> Result<(), ModelError> {
+        match network.devices().iter().find(|device| !device.supports_dtype(self.dtype())) {
+            Some(device) => {
+                Err(ModelError::input("precision", format!("one that {device:?} computes in"), self))
+            }
+            None => Ok(()),
         }
-        Ok(network.map(&mut CastWeights(dtype)))
     }
 }
 
@@ -55,7 +63,7 @@ struct CastWeights(DType);
 
 impl ModuleMapper for CastWeights {
     fn map_float<const D: usize>(&mut self, weight: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        weight.map(|weight| weight.cast(self.0))
+        weight.map(|weight| arrange_weight(weight.cast(self.0)))
     }
 }
 

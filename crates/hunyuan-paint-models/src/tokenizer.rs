@@ -25,7 +25,8 @@ const WORD: &str = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 /// transformers' `CLIPTokenizer`.
 #[derive(Debug)]
 pub struct ClipTokenizer {
-    tokenizer: Tokenizer,
+    /// Without one there is only the empty text.
+    tokenizer: Option<Tokenizer>,
     start_of_text: u32,
     end_of_text: u32,
     pad: u32,
@@ -86,7 +87,12 @@ impl ClipTokenizer {
             special.into_iter().flatten().map(|token| AddedToken::from(token, true)).collect();
         tokenizer.add_special_tokens(&special);
         let model_max_length = settings.model_max_length.unwrap_or(77);
-        Ok(Self { tokenizer, start_of_text, end_of_text, pad, model_max_length })
+        Ok(Self { tokenizer: Some(tokenizer), start_of_text, end_of_text, pad, model_max_length })
+    }
+
+    /// Knows no word, but how Stable Diffusion 2.1 writes that there is none.
+    pub(crate) fn of_empty_text() -> Self {
+        Self { tokenizer: None, start_of_text: 49_406, end_of_text: 49_407, pad: 0, model_max_length: 77 }
     }
 
     /// The ids of a text: start, at most `model_max_length − 2` tokens, end, padding; always
@@ -95,14 +101,18 @@ impl ClipTokenizer {
     /// # Errors
     /// If the text cannot be split into tokens of the vocabulary.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
-        let encoding = self.tokenizer.encode(text, false).map_err(|error| ModelError::Input {
-            input: "prompt",
-            expected: "text that the tokenizer can split".to_owned(),
-            found: error.to_string(),
-        })?;
-        let room = self.model_max_length - 2;
+        let wrong = |expected: &str, found: String| ModelError::input("prompt", expected, found);
+        let words = match &self.tokenizer {
+            Some(tokenizer) => {
+                let encoding = tokenizer.encode(text, false);
+                let split = "text that the tokenizer can split";
+                encoding.map_err(|error| wrong(split, error.to_string()))?.get_ids().to_vec()
+            }
+            None if text.trim().is_empty() => Vec::new(),
+            None => return Err(wrong("no text, since these weights have no tokenizer", text.to_owned())),
+        };
         let mut ids = vec![self.start_of_text];
-        ids.extend(encoding.get_ids().iter().take(room));
+        ids.extend(words.iter().take(self.model_max_length - 2));
         ids.push(self.end_of_text);
         ids.resize(self.model_max_length, self.pad);
         Ok(ids)

@@ -5,13 +5,14 @@ use std::path::Path;
 
 use burn::{
     module::{Module, Param},
-    tensor::{Device, Int, Tensor, TensorData},
+    tensor::{Device, Tensor, TensorData},
 };
 
 use crate::{
-    ModelError, Precision,
-    layers::{CrossView, TransformerInputs},
-    unet2d_condition::{Extensions, UNet2DConditionConfig, UNet2DConditionModel},
+    LoadOptions, ModelError, Precision,
+    layers::{CrossView, KeyValue},
+    random_weights::randomize,
+    unet2d_condition::{Conditioning, Extensions, UNet2DConditionConfig, UNet2DConditionModel},
     weights::{self, KeyMap},
 };
 
@@ -71,8 +72,26 @@ impl UNet2p5DConditionConfig {
     ///
     /// # Errors
     /// If the file cannot be read, or its keys or shapes are not the network's.
-    pub fn load(&self, file: &Path, device: &Device) -> Result<UNet2p5DConditionModel, ModelError> {
-        weights::load(self.init(device)?, file, KeyMap::UNet2p5D)
+    pub fn load(
+        &self,
+        file: &Path,
+        options: impl Into<LoadOptions>,
+    ) -> Result<UNet2p5DConditionModel, ModelError> {
+        let LoadOptions { device, precision } = options.into();
+        weights::load(self.init(&device)?, file, KeyMap::UNet2p5D, precision)
+    }
+
+    /// The network with weights that depend on the seed alone, as [`random`](crate::pipelines) has them.
+    ///
+    /// # Errors
+    /// If the sizes do not fit together, or the device does not compute in the precision.
+    pub fn random(
+        &self,
+        seed: u64,
+        options: impl Into<LoadOptions>,
+    ) -> Result<UNet2p5DConditionModel, ModelError> {
+        let LoadOptions { device, precision } = options.into();
+        randomize(self.init(&device)?, seed, precision)
     }
 }
 
@@ -133,13 +152,9 @@ impl UNet2p5DConditionModel {
             let expected = format!("[R, {}, h, w]", self.unet_dual.in_channels());
             return Err(ModelError::input("ref_latents", expected, format!("{:?}", ref_latents.dims())));
         }
-        let text = self.learned_text_clip_ref.val();
+        let conditioning = self.unet_dual.condition(self.learned_text_clip_ref.val(), &[0.0], None);
         let mut stored = Vec::new();
-        let mut inputs = TransformerInputs {
-            encoder_hidden_states: text.repeat_dim(0, references),
-            cross_view: CrossView::Store(&mut stored),
-        };
-        self.unet_dual.forward_with(ref_latents, 0.0, None, &mut inputs);
+        self.unet_dual.forward_step(ref_latents, 0, &conditioning, CrossView::Store(&mut stored));
         let join = |tokens: Tensor<3>| {
             let [references, sequence, channels] = tokens.dims();
             tokens.reshape([1, references * sequence, channels])
@@ -162,66 +177,65 @@ impl UNet2p5DConditionModel {
         references: &ReferenceFeatures,
         branches: &[Branch],
     ) -> Result<Tensor<4>, ModelError> {
-        self.check_inputs(&latents, conditions, branches)?;
-        let num_views = latents.dims()[0];
-        let device = latents.device();
+        self.denoiser(&[timestep], conditions, references, branches)?.predict(latents, 0)
+    }
 
-        // 1. latents, normals and positions in the channels; every branch sees the same
+    /// The network with everything that stays the same from step to step, at `timesteps` in their order.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn denoiser(
+        &self,
+        timesteps: &[f64],
+        conditions: &ViewConditions,
+        references: &ReferenceFeatures,
+        branches: &[Branch],
+    ) -> Result<MultiviewDenoiser<'_>, ModelError> {
+        self.check(conditions, branches)?;
         let ViewConditions { normal_latents, position_latents, view_indices } = conditions;
-        let sample = Tensor::cat(vec![latents, normal_latents.clone(), position_latents.clone()], 1)
-            .repeat_dim(0, branches.len());
 
-        // 2. the camera chooses a row behind the references' rows
+        // 1. the camera chooses a row behind the references' rows
         let row = |&index: &u32| (index as usize + self.num_reference_embeddings) as i64;
         let rows: Vec<i64> = branches.iter().flat_map(|_| view_indices.iter().map(row)).collect();
         let count = rows.len();
-        let class_labels = Tensor::<1, Int>::from_data(TensorData::new(rows, [count]), &device);
+        let class_labels = Tensor::from_data(TensorData::new(rows, [count]), &normal_latents.device());
 
-        // 3. the text, or none
+        // 2. the text, or none
         let text = self.learned_text_clip_gen.val();
         let text_of = |branch: &Branch| match branch {
             Branch::Unconditional => text.zeros_like(),
             Branch::Conditional => text.clone(),
         };
-        let texts = branches.iter().map(|branch| text_of(branch).repeat_dim(0, num_views)).collect();
+        let text = Tensor::cat(branches.iter().map(text_of).collect(), 0);
 
-        let sees_reference: Vec<bool> = branches.iter().map(|b| *b == Branch::Conditional).collect();
-        let mut inputs = TransformerInputs {
-            encoder_hidden_states: Tensor::cat(texts, 0),
-            cross_view: CrossView::Attend {
-                num_views,
-                reference: references.tokens.iter(),
-                sees_reference: &sees_reference,
-            },
-        };
-        Ok(self.unet.forward_with(sample, timestep, Some(class_labels), &mut inputs))
+        // 3. the references
+        let blocks = self.unet.transformer_blocks().zip(&references.tokens);
+        let references = blocks.filter_map(|(block, tokens)| block.project_reference(tokens.clone()));
+        Ok(MultiviewDenoiser {
+            unet: &self.unet,
+            conditioning: self.unet.condition(text, timesteps, Some(class_labels)),
+            references: references.collect(),
+            sees_reference: branches.iter().map(|branch| *branch == Branch::Conditional).collect(),
+            geometry: Tensor::cat(vec![normal_latents.clone(), position_latents.clone()], 1),
+        })
     }
 
-    fn check_inputs(
-        &self,
-        latents: &Tensor<4>,
-        conditions: &ViewConditions,
-        branches: &[Branch],
-    ) -> Result<(), ModelError> {
-        let dims = latents.dims();
+    fn check(&self, conditions: &ViewConditions, branches: &[Branch]) -> Result<(), ModelError> {
+        let ViewConditions { normal_latents, position_latents, view_indices } = conditions;
+        let dims = normal_latents.dims();
         let [views, channels, height, width] = dims;
         if views == 0 || channels != self.unet_dual.in_channels() || height * width == 0 {
             let expected = format!("[N, {}, h, w]", self.unet_dual.in_channels());
-            return Err(ModelError::input("latents", expected, format!("{dims:?}")));
+            return Err(ModelError::input("normal_latents", expected, format!("{dims:?}")));
         }
-        for (input, tensor) in [
-            ("normal_latents", &conditions.normal_latents),
-            ("position_latents", &conditions.position_latents),
-        ] {
-            if tensor.dims() != dims {
-                return Err(ModelError::input(input, format!("{dims:?}"), format!("{:?}", tensor.dims())));
-            }
+        if position_latents.dims() != dims {
+            let found = format!("{:?}", position_latents.dims());
+            return Err(ModelError::input("position_latents", format!("{dims:?}"), found));
         }
-        let indices = &conditions.view_indices;
-        if indices.len() != views {
-            return Err(ModelError::input("view_indices", format!("{views} of them"), indices.len()));
+        if view_indices.len() != views {
+            return Err(ModelError::input("view_indices", format!("{views} of them"), view_indices.len()));
         }
-        if let Some(index) = indices.iter().find(|&&index| index as usize >= self.num_view_embeddings) {
+        if let Some(index) = view_indices.iter().find(|&&index| index as usize >= self.num_view_embeddings) {
             let expected = format!("below {}", self.num_view_embeddings);
             return Err(ModelError::input("view_indices", expected, index));
         }
@@ -229,5 +243,47 @@ impl UNet2p5DConditionModel {
             return Err(ModelError::input("branches", "at least one", "none"));
         }
         Ok(())
+    }
+}
+
+/// A [`UNet2p5DConditionModel`] with everything that stays the same from step to step: keys and values of the text and of
+/// the references, the embeddings of times and cameras, the geometry.
+#[derive(Debug)]
+pub struct MultiviewDenoiser<'a> {
+    unet: &'a UNet2DConditionModel,
+    conditioning: Conditioning,
+    /// What each transformer block sees of the references.
+    references: Vec<KeyValue>,
+    /// For each branch.
+    sees_reference: Vec<bool>,
+    /// Latents of the normals and positions, `[N, 8, h, w]`.
+    geometry: Tensor<4>,
+}
+
+impl MultiviewDenoiser<'_> {
+    /// As [`UNet2p5DConditionModel::forward`], at the step's time; `step` counts from 0.
+    ///
+    /// # Errors
+    /// If the latents' shape does not fit, or there is no such step.
+    pub fn predict(&self, latents: Tensor<4>, step: usize) -> Result<Tensor<4>, ModelError> {
+        let [num_views, channels, height, width] = self.geometry.dims();
+        let expected = [num_views, channels / 2, height, width];
+        if latents.dims() != expected {
+            let found = format!("{:?}", latents.dims());
+            return Err(ModelError::input("latents", format!("{expected:?}"), found));
+        }
+        let steps = self.conditioning.steps();
+        if step >= steps {
+            return Err(ModelError::input("step", format!("below {steps}"), step));
+        }
+        // Latents, normals and positions in the channels; every branch sees the same.
+        let sample = Tensor::cat(vec![latents, self.geometry.clone()], 1);
+        let sample = sample.repeat_dim(0, self.sees_reference.len());
+        let cross_view = CrossView::Attend {
+            num_views,
+            reference: self.references.iter(),
+            sees_reference: &self.sees_reference,
+        };
+        Ok(self.unet.forward_step(sample, step, &self.conditioning, cross_view))
     }
 }

@@ -11,10 +11,9 @@ use burn::{
         ApplyError, FloatCastAdapter, ModuleAdapter, ModuleSnapshot, ModuleStore, PyTorchToBurnAdapter,
         PytorchStore, SafetensorsStore, burn_pack::Tensor as StoredTensor,
     },
-    tensor::DType,
 };
 
-use crate::ModelError;
+use crate::{ModelError, Precision};
 
 /// How the keys of a file differ from the paths of the module's fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,11 +105,17 @@ fn split_block(path: &str) -> Option<(&str, &str, &str)> {
     Some((start, block, rest))
 }
 
-/// Puts a file's tensors into `module`, converted to single precision.
+/// Puts a file's tensors into `module`, converted to the precision, one after the other.
 ///
 /// `.bin` and `.pt` files are read as pickled PyTorch checkpoints, without executing anything in
 /// them; all others as safetensors.
-pub(crate) fn load<M: Module>(mut module: M, file: &Path, keys: KeyMap) -> Result<M, ModelError> {
+pub(crate) fn load<M: Module>(
+    mut module: M,
+    file: &Path,
+    keys: KeyMap,
+    precision: Precision,
+) -> Result<M, ModelError> {
+    precision.check(&module)?;
     let (mut file_keys, mut shapes) = (BTreeMap::new(), BTreeMap::new());
     let mut tensors = Vec::new();
     for (key, mut tensor) in read(file)? {
@@ -127,7 +132,7 @@ pub(crate) fn load<M: Module>(mut module: M, file: &Path, keys: KeyMap) -> Resul
         tensors.push(tensor);
     }
 
-    let adapter = PyTorchToBurnAdapter.chain(FloatCastAdapter::to(DType::F32));
+    let adapter = PyTorchToBurnAdapter.chain(FloatCastAdapter::to(precision.dtype()));
     let result = module.apply(tensors, None, Some(Box::new(adapter)), true);
 
     let file_key = |path: &String| file_keys.get(path).cloned().unwrap_or_else(|| keys.file_key(path));
@@ -142,7 +147,7 @@ pub(crate) fn load<M: Module>(mut module: M, file: &Path, keys: KeyMap) -> Resul
         let (key, count) = (file_key(path), result.unused.len());
         return Err(ModelError::UnusedKey { file: file.to_owned(), key, count });
     }
-    Ok(module)
+    precision.convert(module)
 }
 
 fn read(file: &Path) -> Result<BTreeMap<String, StoredTensor>, ModelError> {

@@ -5,12 +5,11 @@ use std::{
 };
 
 use ::image::RgbImage;
-use burn::tensor::Device;
 use hunyuan_paint_bake::{Backend, Cpu};
 use hunyuan_paint_image::{DEFAULT_BORDER_RATIO, DelightInput, ReferenceImage, resize_bicubic_rgb};
 use hunyuan_paint_mesh::{CameraView, Mesh, view_index};
 use hunyuan_paint_models::{
-    ModelError, Precision,
+    LoadOptions, ModelError, Precision,
     pipelines::{InstructPix2PixPipeline, MultiviewInputs, MultiviewPipeline, StepProgress},
 };
 use hunyuan_paint_scheduler::random::GeneratorKind;
@@ -47,18 +46,21 @@ impl PaintPipeline {
     pub fn from_pretrained(
         folder: impl AsRef<Path>,
         variant: Variant,
-        device: &Device,
+        options: impl Into<LoadOptions>,
     ) -> Result<Self, PaintError> {
-        let folder = folder.as_ref();
+        let (folder, options) = (folder.as_ref(), options.into());
         if let Err(source) = std::fs::read_dir(folder) {
             return Err(ModelError::Io { path: folder.to_owned(), source }.into());
         }
         let delight_folder = folder.join(DELIGHT_FOLDER);
-        let load_delight = || InstructPix2PixPipeline::from_pretrained(&delight_folder, device);
+        let load_delight = || InstructPix2PixPipeline::from_pretrained(&delight_folder, options.clone());
         Ok(Self {
             delight: delight_folder.is_dir().then(load_delight).transpose()?,
             delight_folder,
-            multiview: MultiviewPipeline::from_pretrained(&folder.join(variant.folder_name()), device)?,
+            multiview: MultiviewPipeline::from_pretrained(
+                &folder.join(variant.folder_name()),
+                options.clone(),
+            )?,
             variant,
             backend: Mutex::new(Box::new(Cpu)),
         })
@@ -71,7 +73,7 @@ impl PaintPipeline {
         Self { backend: Mutex::new(backend), ..self }
     }
 
-    /// The networks in another precision, except the autoencoders, whose decoder can overflow in half precision.
+    /// The networks in another precision. To load them in it takes less memory: see [`LoadOptions`].
     ///
     /// # Errors
     /// If the device does not compute in that precision.

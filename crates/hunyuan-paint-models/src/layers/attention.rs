@@ -1,12 +1,11 @@
 use burn::{
     module::Module,
     nn::{GroupNorm, Linear, LinearConfig},
-    tensor::{Device, Tensor, module::attention, ops::AttentionModuleOptions},
+    tensor::{Device, Tensor},
 };
+use hunyuan_paint_kernels::{self as kernels, Operation, to_map, to_tokens};
 
-/// Beyond this many scores the queries are taken in chunks, so that a backend that materialises
-/// them needs at most 256 MiB in single precision.
-const MAX_SCORES: usize = 1 << 26;
+use super::linear::{linear, linear_plus};
 
 /// Multi-head attention (Vaswani et al. 2017): queries from one sequence, keys and values from
 /// another or the same.
@@ -19,6 +18,14 @@ pub(crate) struct Attention {
     to_v: Linear,
     to_out: Linear,
     heads: usize,
+}
+
+/// What attention makes of the tokens that are attended to, `[B, T, C]` each. As long as they stay the same, so does
+/// this.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyValue {
+    key: Tensor<3>,
+    value: Tensor<3>,
 }
 
 impl Attention {
@@ -42,13 +49,27 @@ impl Attention {
         }
     }
 
-    /// `hidden_states [B, S, C]`, `context [B, T, C']` → `[B, S, C]`.
-    pub(crate) fn forward(&self, hidden_states: Tensor<3>, context: Tensor<3>) -> Tensor<3> {
-        let query = self.split_heads(self.to_q.forward(hidden_states));
-        let key = self.split_heads(self.to_k.forward(context.clone()));
-        let value = self.split_heads(self.to_v.forward(context));
-        let attended = scaled_dot_product_attention(query, key, value, false);
-        self.to_out.forward(attended.swap_dims(1, 2).flatten(2, 3))
+    /// Keys and values of `context [B, T, C']`.
+    pub(crate) fn project(&self, context: Tensor<3>) -> KeyValue {
+        KeyValue { key: linear(&self.to_k, context.clone()), value: linear(&self.to_v, context) }
+    }
+
+    /// Adds to `residual [B, S, C]` what `hidden_states [B, S, C]` see. Where the context has a smaller batch, each of
+    /// its sequences is seen by as many consecutive ones.
+    pub(crate) fn attend(
+        &self,
+        hidden_states: Tensor<3>,
+        context: &KeyValue,
+        residual: Tensor<3>,
+    ) -> Tensor<3> {
+        let shape = hidden_states.dims();
+        let [batch, sequence, channels] = shape;
+        let contexts = context.key.dims()[0];
+        let query = linear(&self.to_q, hidden_states);
+        let query = query.reshape([contexts, batch / contexts * sequence, channels]);
+        let KeyValue { key, value } = context.clone();
+        let attended = kernels::Attention { query, key, value, heads: self.heads }.run();
+        linear_plus(&self.to_out, attended.reshape(shape), residual)
     }
 
     /// With a norm for [`forward_map`](Self::forward_map).
@@ -61,49 +82,11 @@ impl Attention {
     pub(crate) fn forward_map(&self, x: Tensor<4>) -> Tensor<4> {
         let [_, _, height, width] = x.dims();
         let normed = match &self.group_norm {
-            Some(group_norm) => group_norm.forward(x.clone()),
+            Some(norm) => kernels::GroupNorm { map: x.clone(), norm, silu: false }.run(),
             None => x.clone(),
         };
         let tokens = to_tokens(normed);
-        x + to_map(self.forward(tokens.clone(), tokens), height, width)
+        let context = self.project(tokens.clone());
+        to_map(self.attend(tokens, &context, to_tokens(x)), height, width)
     }
-
-    /// `[B, S, C]` → `[B, heads, S, C / heads]`.
-    fn split_heads(&self, x: Tensor<3>) -> Tensor<4> {
-        let [batch, sequence, channels] = x.dims();
-        x.reshape([batch, sequence, self.heads, channels / self.heads]).swap_dims(1, 2)
-    }
-}
-
-/// `[B, C, H, W]` → `[B, H·W, C]`.
-pub(crate) fn to_tokens(x: Tensor<4>) -> Tensor<3> {
-    x.flatten::<3>(2, 3).swap_dims(1, 2)
-}
-
-/// `[B, H·W, C]` → `[B, C, H, W]`.
-pub(crate) fn to_map(x: Tensor<3>, height: usize, width: usize) -> Tensor<4> {
-    let [batch, _, channels] = x.dims();
-    x.swap_dims(1, 2).reshape([batch, channels, height, width])
-}
-
-/// `softmax(q·kᵀ / √d)·v` on `[B, heads, S, d]`, with a causal mask if asked.
-pub(crate) fn scaled_dot_product_attention(
-    query: Tensor<4>,
-    key: Tensor<4>,
-    value: Tensor<4>,
-    is_causal: bool,
-) -> Tensor<4> {
-    let options = AttentionModuleOptions { is_causal, ..Default::default() };
-    let [batch, heads, queries, _] = query.dims();
-    let keys = key.dims()[2];
-    let chunk = (MAX_SCORES / (batch * heads * keys).max(1)).max(1);
-    if is_causal || queries <= chunk {
-        return attention(query, key, value, None, None, options);
-    }
-    let chunks = query
-        .split(chunk, 2)
-        .into_iter()
-        .map(|query| attention(query, key.clone(), value.clone(), None, None, options))
-        .collect();
-    Tensor::cat(chunks, 2)
 }

@@ -1,8 +1,10 @@
 use burn::{
     module::Module,
     nn::{Linear, LinearConfig},
-    tensor::{Device, Tensor, activation::gelu},
+    tensor::{Device, Tensor},
 };
+
+use super::linear::{linear_gated, linear_plus};
 
 /// The transformer's feed-forward with a gated GELU (Shazeer 2020, arXiv 2002.05202): four times as
 /// wide inside.
@@ -23,12 +25,8 @@ impl FeedForward {
         }
     }
 
-    /// `[B, S, C]` → `[B, S, C]`.
-    pub(crate) fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let x = self.proj_in.forward(x);
-        let inner = x.dims()[2] / 2;
-        let value = x.clone().narrow(2, 0, inner);
-        let gate = x.narrow(2, inner, inner);
-        self.proj_out.forward(value * gelu(gate))
+    /// Adds to `residual [B, S, C]` what becomes of `x [B, S, C]`.
+    pub(crate) fn forward(&self, x: Tensor<3>, residual: Tensor<3>) -> Tensor<3> {
+        linear_plus(&self.proj_out, linear_gated(&self.proj_in, x), residual)
     }
 }

@@ -4,7 +4,13 @@ use burn::{
         GroupNorm, GroupNormConfig, Linear, LinearConfig, PaddingConfig2d,
         conv::{Conv2d, Conv2dConfig},
     },
-    tensor::{Device, Tensor, activation::silu},
+    tensor::{Device, Tensor},
+};
+use hunyuan_paint_kernels::{Conv3x3, Operation};
+
+use super::{
+    conv::{conv1x1, conv3x3, norm_silu},
+    linear::linear,
 };
 
 /// The sizes of a [`ResnetBlock2D`].
@@ -51,19 +57,22 @@ impl ResnetBlock2DConfig {
 }
 
 impl ResnetBlock2D {
-    /// `x [B, C, H, W]`, `temb [B, T]` (where the block has a time projection) → `[B, C', H, W]`.
-    pub(crate) fn forward(&self, x: Tensor<4>, temb: Option<Tensor<2>>) -> Tensor<4> {
-        let mut h = self.conv1.forward(silu(self.norm1.forward(x.clone())));
-        if let (Some(time_emb_proj), Some(temb)) = (&self.time_emb_proj, temb) {
-            let temb = time_emb_proj.forward(silu(temb));
-            let [batch, channels] = temb.dims();
-            h = h + temb.reshape([batch, channels, 1, 1]);
-        }
-        let h = self.conv2.forward(silu(self.norm2.forward(h)));
+    /// What a block adds to each channel at a time, `[T, C']`, from the time embeddings after SiLU, `[T, C]`; `None` if
+    /// it knows no time.
+    pub(crate) fn time_shift(&self, activated: Tensor<2>) -> Option<Tensor<2>> {
+        let projection = self.time_emb_proj.as_ref()?;
+        Some(linear(projection, activated.unsqueeze()).squeeze_dim(0))
+    }
+
+    /// `x [B, C, H, W]`, `shift [B, C']` or `[1, C']` (where the block knows the time) → `[B, C', H, W]`.
+    pub(crate) fn forward(&self, x: Tensor<4>, shift: Option<Tensor<2>>) -> Tensor<4> {
+        let h = norm_silu(&self.norm1, x.clone());
+        let h = Conv3x3 { shift, ..conv3x3(&self.conv1, h) }.run();
+        let h = norm_silu(&self.norm2, h);
         let residual = match &self.conv_shortcut {
-            Some(conv_shortcut) => conv_shortcut.forward(x),
+            Some(conv_shortcut) => conv1x1(conv_shortcut, x),
             None => x,
         };
-        residual + h
+        Conv3x3 { residual: Some(residual), ..conv3x3(&self.conv2, h) }.run()
     }
 }

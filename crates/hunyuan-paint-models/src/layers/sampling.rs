@@ -10,35 +10,27 @@ use burn::{
         ops::{InterpolateMode, InterpolateOptions},
     },
 };
+use hunyuan_paint_kernels::{Conv3x3, Operation, Padding};
 
-/// Where a halving convolution is padded.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum DownsamplePadding {
-    /// One pixel on every side: the UNets.
-    Symmetric,
-    /// One pixel at the bottom and on the right: the autoencoder's encoder.
-    BottomRight,
-}
+use super::conv::conv3x3;
 
 /// Halves the image with a 3×3 convolution of stride 2.
 #[derive(Module, Debug)]
 pub(crate) struct Downsample2D {
     conv: Conv2d,
+    pads_before: bool,
 }
 
 impl Downsample2D {
-    pub(crate) fn new(channels: usize, padding: DownsamplePadding, device: &Device) -> Self {
-        let padding = match padding {
-            DownsamplePadding::Symmetric => PaddingConfig2d::Explicit(1, 1, 1, 1),
-            DownsamplePadding::BottomRight => PaddingConfig2d::Explicit(0, 0, 1, 1),
-        };
-        let conv = Conv2dConfig::new([channels, channels], [3, 3]).with_stride([2, 2]).with_padding(padding);
-        Self { conv: conv.init(device) }
+    pub(crate) fn new(channels: usize, padding: Padding, device: &Device) -> Self {
+        let conv = Conv2dConfig::new([channels, channels], [3, 3]).with_stride([2, 2]);
+        Self { conv: conv.init(device), pads_before: padding == Padding::Around }
     }
 
     /// `[B, C, H, W]` → `[B, C, ⌈H/2⌉, ⌈W/2⌉]` (`⌊⌋` with padding at the bottom right).
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.conv.forward(x)
+        let padding = if self.pads_before { Padding::Around } else { Padding::BottomRight };
+        Conv3x3 { stride: 2, padding, ..conv3x3(&self.conv, x) }.run()
     }
 }
 
@@ -57,7 +49,11 @@ impl Upsample2D {
 
     /// `[B, C, h, w]` → `[B, C, H, W]` for `size = [H, W]`.
     pub(crate) fn forward(&self, x: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
+        let [_, _, height, width] = x.dims();
+        if size == [2 * height, 2 * width] {
+            return Conv3x3 { doubled: true, ..conv3x3(&self.conv, x) }.run();
+        }
         let options = InterpolateOptions::new(InterpolateMode::Nearest).with_output_size(size);
-        self.conv.forward(interpolate(x, options))
+        conv3x3(&self.conv, interpolate(x, options)).run()
     }
 }

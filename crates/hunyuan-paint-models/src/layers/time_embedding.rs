@@ -4,6 +4,8 @@ use burn::{
     tensor::{Device, Tensor, activation::silu},
 };
 
+use super::linear::linear;
+
 /// Sinusoidal features of a timestep, `[cos .., sin ..]`, `channels` of them (Ho et al. 2020 with
 /// the halves swapped, as Stable Diffusion does); an odd one is 0.
 ///
@@ -39,9 +41,9 @@ impl TimestepEmbedding {
         }
     }
 
-    /// `[B, C]` → `[B, T]`.
+    /// `[T, C]` → `[T, E]`, one row for each time.
     pub(crate) fn forward(&self, features: Tensor<2>) -> Tensor<2> {
-        self.linear_2.forward(silu(self.linear_1.forward(features)))
+        linear(&self.linear_2, silu(linear(&self.linear_1, features.unsqueeze()))).squeeze_dim(0)
     }
 }
 

@@ -1,3 +1,5 @@
+use std::slice;
+
 use burn::{
     module::Module,
     nn::{
@@ -6,11 +8,17 @@ use burn::{
     },
     tensor::{Device, Tensor},
 };
+use hunyuan_paint_kernels::{self as kernels, Operation, is_channels_last, to_map, to_tokens};
 
 use super::{
-    attention::{Attention, to_map, to_tokens},
+    attention::{Attention, KeyValue},
+    conv::conv1x1,
     feed_forward::FeedForward,
+    linear::{linear, linear_plus},
 };
+
+/// What the blocks' norms add to the variance.
+const NORM_EPSILON: f64 = 1e-5;
 
 /// The sizes of a [`Transformer2DModel`].
 #[derive(Clone, Copy, Debug)]
@@ -25,10 +33,12 @@ pub(crate) struct Transformer2DModelConfig {
     pub(crate) cross_view: bool,
 }
 
-/// What the transformer blocks of one forward pass see besides the image.
-pub(crate) struct TransformerInputs<'a> {
-    /// Text tokens `[B, 77, C]`.
-    pub(crate) encoder_hidden_states: Tensor<3>,
+/// What the blocks of one forward pass take beside the map, each the next of its kind.
+pub(crate) struct BlockInputs<'a> {
+    /// What each residual block adds to its channels at this time, `[B, C]` or `[1, C]`.
+    pub(crate) time_shifts: slice::Iter<'a, Tensor<2>>,
+    /// What each transformer block sees of the text.
+    pub(crate) text: slice::Iter<'a, KeyValue>,
     /// What they exchange with other views and with the reference images.
     pub(crate) cross_view: CrossView<'a>,
 }
@@ -43,8 +53,8 @@ pub(crate) enum CrossView<'a> {
     Attend {
         /// Views of one object, consecutive in the batch.
         num_views: usize,
-        /// The stored tokens `[1, T, C]` of the blocks still to come.
-        reference: std::slice::Iter<'a, Tensor<3>>,
+        /// What the blocks still to come see of what their counterparts stored, `[1, T, C]`.
+        reference: slice::Iter<'a, KeyValue>,
         /// For each object in the batch: does it see the reference (`ref_scale` 1) or not (0)?
         sees_reference: &'a [bool],
     },
@@ -53,7 +63,7 @@ pub(crate) enum CrossView<'a> {
 /// One transformer block: self-attention, the 2.5-D UNet's attention to the reference and to all
 /// views, cross-attention to the text, feed-forward; each with a residual.
 #[derive(Module, Debug)]
-struct BasicTransformerBlock {
+pub(crate) struct BasicTransformerBlock {
     norm1: LayerNorm,
     attn1: Attention,
     attn_refview: Option<Attention>,
@@ -67,7 +77,7 @@ struct BasicTransformerBlock {
 impl BasicTransformerBlock {
     fn new(config: &Transformer2DModelConfig, device: &Device) -> Self {
         let Transformer2DModelConfig { channels, heads, cross_attention_dim, cross_view, .. } = *config;
-        let norm = || LayerNormConfig::new(channels).init(device);
+        let norm = || LayerNormConfig::new(channels).with_epsilon(NORM_EPSILON).init(device);
         let attention_to = |context| Attention::new(channels, context, heads, false, device);
         Self {
             norm1: norm(),
@@ -81,57 +91,68 @@ impl BasicTransformerBlock {
         }
     }
 
+    /// What it sees of the text `[B, T, C']`.
+    pub(crate) fn project_text(&self, text: Tensor<3>) -> KeyValue {
+        self.attn2.project(text)
+    }
+
+    /// What it sees of a counterpart's tokens `[1, T, C]`, if it looks at them.
+    pub(crate) fn project_reference(&self, tokens: Tensor<3>) -> Option<KeyValue> {
+        Some(self.attn_refview.as_ref()?.project(tokens))
+    }
+
     /// `[B, S, C]` → `[B, S, C]`.
-    fn forward(&self, x: Tensor<3>, inputs: &mut TransformerInputs<'_>) -> Tensor<3> {
+    fn forward(&self, x: Tensor<3>, inputs: &mut BlockInputs<'_>) -> Tensor<3> {
         // 1. self-attention, and beside it, from the same normalised input, the exchange with the
         //    reference and the other views
-        let h = self.norm1.forward(x.clone());
-        let mut x = x + self.attn1.forward(h.clone(), h.clone());
+        let h = layer_norm(&self.norm1, x.clone());
+        let mut x = self.attn1.attend(h.clone(), &self.attn1.project(h.clone()), x);
         match &mut inputs.cross_view {
             CrossView::Off => {}
             CrossView::Store(stored) => stored.push(h),
             CrossView::Attend { num_views, reference, sees_reference } => {
-                if let (Some(attn_refview), Some(tokens)) = (&self.attn_refview, reference.next()) {
-                    x = x + attend_to_reference(attn_refview, &h, tokens, sees_reference);
+                if let (Some(attn_refview), Some(context)) = (&self.attn_refview, reference.next()) {
+                    x = attend_to_reference(attn_refview, &h, context, sees_reference, x);
                 }
                 // As in the original, a lone view has no others to attend to, not even itself.
                 if let (Some(attn_multiview), 2..) = (&self.attn_multiview, *num_views) {
-                    let [batch, sequence, channels] = h.dims();
-                    let all_views = h.reshape([batch / *num_views, *num_views * sequence, channels]);
-                    let attended = attn_multiview.forward(all_views.clone(), all_views);
-                    x = x + attended.reshape([batch, sequence, channels]);
+                    let shape = h.dims();
+                    let [batch, sequence, channels] = shape;
+                    let joint = [batch / *num_views, *num_views * sequence, channels];
+                    let all_views = h.reshape(joint);
+                    let context = attn_multiview.project(all_views.clone());
+                    x = attn_multiview.attend(all_views, &context, x.reshape(joint)).reshape(shape);
                 }
             }
         }
 
         // 2. cross-attention to the text
-        let text = inputs.encoder_hidden_states.clone();
-        let x = x.clone() + self.attn2.forward(self.norm2.forward(x), text);
+        if let Some(text) = inputs.text.next() {
+            x = self.attn2.attend(layer_norm(&self.norm2, x.clone()), text, x);
+        }
 
         // 3. feed-forward
-        x.clone() + self.ff.forward(self.norm3.forward(x))
+        self.ff.forward(layer_norm(&self.norm3, x.clone()), x)
     }
 }
 
-/// Attention of all views to the reference tokens. Views of one object share keys and values, so
-/// they are one long sequence of queries; objects that do not see the reference get zeros.
+fn layer_norm(norm: &LayerNorm, tokens: Tensor<3>) -> Tensor<3> {
+    kernels::LayerNorm { tokens, norm, epsilon: NORM_EPSILON }.run()
+}
+
+/// Attention of all views to the reference tokens, added to `x`. Views of one object share keys and values, so
+/// they are one long sequence of queries; objects that do not see the reference get nothing.
 fn attend_to_reference(
     attention: &Attention,
     h: &Tensor<3>,
-    tokens: &Tensor<3>,
+    context: &KeyValue,
     sees_reference: &[bool],
+    x: Tensor<3>,
 ) -> Tensor<3> {
-    let [batch, sequence, channels] = h.dims();
-    let objects = sees_reference.len();
-    let per_object = batch / objects;
+    let per_object = h.dims()[0] / sees_reference.len();
     let outputs = sees_reference.iter().enumerate().map(|(object, &sees)| {
-        let queries = h.clone().narrow(0, object * per_object, per_object);
-        if !sees {
-            return queries.zeros_like();
-        }
-        attention
-            .forward(queries.reshape([1, per_object * sequence, channels]), tokens.clone())
-            .reshape([per_object, sequence, channels])
+        let of_object = |tokens: &Tensor<3>| tokens.clone().narrow(0, object * per_object, per_object);
+        if sees { attention.attend(of_object(h), context, of_object(&x)) } else { of_object(&x) }
     });
     Tensor::cat(outputs.collect(), 0)
 }
@@ -168,20 +189,24 @@ impl Projection {
     /// sum's layout and with it the order of the sums in the next norm would hang on that.
     fn project_in(&self, map: Tensor<4>) -> Tensor<3> {
         match self {
-            Self::Linear(linear) => linear.forward(to_tokens(map)),
+            Self::Linear(layer) => linear(layer, to_tokens(map)),
             Self::Conv(conv) => {
-                let tokens = to_tokens(conv.forward(map));
+                let tokens = to_tokens(conv1x1(conv, map));
                 let shape = tokens.dims();
                 tokens.reshape([-1]).reshape(shape)
             }
         }
     }
 
-    /// Tokens `[B, H·W, C]` to a map `[B, C, H, W]`.
-    fn project_out(&self, tokens: Tensor<3>, height: usize, width: usize) -> Tensor<4> {
+    /// Tokens `[B, H·W, C]` to what is added to a map `[B, C, H, W]`.
+    fn project_out(&self, tokens: Tensor<3>, map: Tensor<4>) -> Tensor<4> {
+        let [_, _, height, width] = map.dims();
         match self {
-            Self::Linear(linear) => to_map(linear.forward(tokens), height, width),
-            Self::Conv(conv) => conv.forward(to_map(tokens, height, width)),
+            Self::Linear(layer) if is_channels_last(&map) => {
+                to_map(linear_plus(layer, tokens, to_tokens(map)), height, width)
+            }
+            Self::Linear(layer) => map + to_map(linear(layer, tokens), height, width),
+            Self::Conv(conv) => map + conv1x1(conv, to_map(tokens, height, width)),
         }
     }
 }
@@ -199,13 +224,18 @@ impl Transformer2DModelConfig {
 }
 
 impl Transformer2DModel {
+    /// Its blocks, in the order of evaluation.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = &BasicTransformerBlock> {
+        self.transformer_blocks.iter()
+    }
+
     /// `[B, C, H, W]` → `[B, C, H, W]`.
-    pub(crate) fn forward(&self, x: Tensor<4>, inputs: &mut TransformerInputs<'_>) -> Tensor<4> {
-        let [_, _, height, width] = x.dims();
-        let mut tokens = self.proj_in.project_in(self.norm.forward(x.clone()));
+    pub(crate) fn forward(&self, x: Tensor<4>, inputs: &mut BlockInputs<'_>) -> Tensor<4> {
+        let normed = kernels::GroupNorm { map: x.clone(), norm: &self.norm, silu: false }.run();
+        let mut tokens = self.proj_in.project_in(normed);
         for block in &self.transformer_blocks {
             tokens = block.forward(tokens, inputs);
         }
-        x + self.proj_out.project_out(tokens, height, width)
+        self.proj_out.project_out(tokens, x)
     }
 }

@@ -75,32 +75,37 @@ pub(super) fn randn(generator: &mut dyn NormalGenerator, shape: [usize; 4], devi
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
+/// The timesteps of all steps, as the networks take them.
+pub(super) fn timesteps(scheduler: &dyn Scheduler<Tensor<4>>) -> Vec<f64> {
+    scheduler.timesteps().iter().map(|&timestep| f64::from(timestep)).collect()
+}
+
 /// From noise to latents. The scheduler's timesteps are set already.
 ///
 /// - `shape`: of the latents; the first draw of `generator` fills it, later ones are the steps' noise
-/// - `predict`: from the scaled sample and the timestep to the model's output
+/// - `predict`: from the scaled sample and the step, from 0, to the model's output
 /// - `decode`: latents to images, for previews
 pub(super) fn denoise(
     scheduler: &mut dyn Scheduler<Tensor<4>>,
     shape: [usize; 4],
     generator: &mut dyn NormalGenerator,
     device: &Device,
-    mut predict: impl FnMut(Tensor<4>, f64) -> Result<Tensor<4>, ModelError>,
+    mut predict: impl FnMut(Tensor<4>, usize) -> Result<Tensor<4>, ModelError>,
     decode: impl Fn(Tensor<4>) -> Result<Vec<RgbImage>, ModelError>,
     on_step: &mut dyn FnMut(&StepProgress<'_>) -> ControlFlow<()>,
 ) -> Result<Tensor<4>, ModelError> {
-    let timesteps = scheduler.timesteps().to_vec();
+    let num_steps = scheduler.timesteps().len();
     let mut latents = randn(generator, shape, device).mul_scalar(scheduler.init_noise_sigma());
-    for (i, &timestep) in timesteps.iter().enumerate() {
+    for i in 0..num_steps {
         let sample = scheduler.scale_model_input(&latents, i)?;
-        let model_output = predict(sample, f64::from(timestep))?;
+        let model_output = predict(sample, i)?;
         let noise = scheduler.needs_noise(i).then(|| randn(generator, shape, device));
         let step = scheduler.step(i, &model_output, &latents, noise.as_ref())?;
 
         let preview = || decode(step.pred_original_sample.clone());
         let progress = StepProgress {
             step: i + 1,
-            num_steps: timesteps.len(),
+            num_steps,
             sample: &latents,
             noise: noise.as_ref(),
             prev_sample: &step.prev_sample,

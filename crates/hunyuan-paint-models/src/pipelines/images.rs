@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
 
-use crate::ModelError;
+use crate::{AutoencoderKl, ModelError, Precision};
 
 /// Images of one size, whose sides are multiples of `factor`, to `[N, 3, H, W]`: byte 0 to −1 and byte 255 to 1.
 pub(super) fn to_tensor(
@@ -39,8 +39,21 @@ pub(super) fn to_tensor(
     Ok(Tensor::from_data(TensorData::new(values, shape), device))
 }
 
+/// Latents to images, in single precision where half precision overflows on the way.
+pub(super) fn decode(vae: &AutoencoderKl, latents: Tensor<4>) -> Result<Vec<RgbImage>, ModelError> {
+    match from_tensor(vae.decode(latents.clone())?)? {
+        Some(images) => Ok(images),
+        None => {
+            tracing::warn!("decoding overflowed, and is done again in single precision");
+            let images = from_tensor(vae.clone().with_precision(Precision::F32)?.decode(latents)?)?;
+            images.ok_or_else(|| ModelError::input("latents", "numbers that decode to an image", "others"))
+        }
+    }
+}
+
 /// `[N, 3, H, W]` to images: −1 to byte 0 and 1 to byte 255, clamped, halves to the even byte.
-pub(super) fn from_tensor(images: Tensor<4>) -> Result<Vec<RgbImage>, ModelError> {
+/// `None` if a number is infinite or none at all.
+fn from_tensor(images: Tensor<4>) -> Result<Option<Vec<RgbImage>>, ModelError> {
     let dims = images.dims();
     let [_, channels, height, width] = dims;
     let wrong = || ModelError::input("decoded images", "three channels of numbers", format!("{dims:?}"));
@@ -48,6 +61,9 @@ pub(super) fn from_tensor(images: Tensor<4>) -> Result<Vec<RgbImage>, ModelError
         return Err(wrong());
     }
     let values: Vec<f32> = images.into_data().convert::<f32>().try_into_vec().map_err(|_| wrong())?;
+    if !values.iter().all(|value| value.is_finite()) {
+        return Ok(None);
+    }
     let plane = height * width;
     let byte = |x: f32| ((x / 2.0 + 0.5).clamp(0.0, 1.0) * 255.0).round_ties_even() as u8;
     values
@@ -56,7 +72,8 @@ pub(super) fn from_tensor(images: Tensor<4>) -> Result<Vec<RgbImage>, ModelError
             let bytes = (0..plane).flat_map(|i| (0..3).map(move |c| byte(image[c * plane + i]))).collect();
             RgbImage::from_raw(width as u32, height as u32, bytes).ok_or_else(wrong)
         })
-        .collect()
+        .collect::<Result<_, _>>()
+        .map(Some)
 }
 
 #[cfg(test)]
@@ -68,7 +85,15 @@ mod tests {
         let image = RgbImage::from_fn(16, 16, |x, y| image::Rgb([(16 * y + x) as u8, x as u8, y as u8]));
         let tensor = to_tensor("images", &[image.clone(), image.clone()], 8, &Device::flex())?;
         assert_eq!(tensor.dims(), [2, 3, 16, 16]);
-        assert_eq!(from_tensor(tensor)?, [image.clone(), image]);
+        assert_eq!(from_tensor(tensor)?, Some(vec![image.clone(), image]));
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_not_finite_is_no_image() -> Result<(), ModelError> {
+        let tensor =
+            Tensor::from_data(TensorData::new(vec![f32::INFINITY; 3], [1, 3, 1, 1]), &Device::flex());
+        assert_eq!(from_tensor(tensor)?, None);
         Ok(())
     }
 

@@ -4,16 +4,16 @@
 use std::{ops::ControlFlow, path::Path};
 
 use burn::tensor::{Device, Tensor};
-use hunyuan_paint_scheduler::{SchedulerConfig, SchedulerKind, random::NormalGenerator};
+use hunyuan_paint_scheduler::{SchedulerConfig, SchedulerKind, TimestepSpacing, random::NormalGenerator};
 use image::RgbImage;
 
 use super::{
-    denoise::{DenoiseOptions, StepProgress, denoise},
-    images,
+    denoise::{DenoiseOptions, StepProgress, denoise, timesteps},
+    images, random_scheduler_config,
 };
 use crate::{
-    AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, ClipTokenizer, ModelError, Precision,
-    UNet2DConditionConfig, UNet2DConditionModel, folder,
+    AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, ClipTokenizer, LoadOptions,
+    ModelError, Precision, UNet2DConditionConfig, UNet2DConditionModel, folder,
 };
 
 /// How to repaint an image.
@@ -60,7 +60,8 @@ impl InstructPix2PixPipeline {
     ///
     /// # Errors
     /// If a file is missing or malformed, or the weights are not the configuration's.
-    pub fn from_pretrained(folder: &Path, device: &Device) -> Result<Self, ModelError> {
+    pub fn from_pretrained(folder: &Path, options: impl Into<LoadOptions>) -> Result<Self, ModelError> {
+        let options = options.into();
         folder::check(folder)?;
         let unet_config = UNet2DConditionConfig::read(&folder.join("unet/config.json"))?;
         let vae_config = AutoencoderKlConfig::read(&folder.join("vae/config.json"))?;
@@ -80,19 +81,40 @@ impl InstructPix2PixPipeline {
             ));
         }
         let text_weights = folder::text_encoder_weights(&folder.join("text_encoder"))?;
-        let vae = vae_config.load(&folder::weights(&folder.join("vae"))?, device)?;
+        let vae = vae_config.load(&folder::weights(&folder.join("vae"))?, options.clone())?;
         Ok(Self {
             tokenizer: ClipTokenizer::from_folder(&folder.join("tokenizer"))?,
-            text_encoder: text_config.load(&text_weights, device)?,
-            unet: unet_config.load(&folder::weights(&folder.join("unet"))?, device)?,
+            text_encoder: text_config.load(&text_weights, options.clone())?,
+            unet: unet_config.load(&folder::weights(&folder.join("unet"))?, options.clone())?,
             scheduler_config: folder::scheduler_config(folder)?,
             native_size: (unet_config.sample_size * vae.spatial_factor()).min(folder::TRAINED_SIZE) as u32,
             vae,
-            device: device.clone(),
+            device: options.device,
         })
     }
 
-    /// The networks in another precision, except the autoencoder, whose decoder can overflow in half precision.
+    /// The networks at the published size with random weights, which depend on the seed alone: for measuring speed and
+    /// memory without the published ones. Of prompts it knows only the empty one.
+    ///
+    /// # Errors
+    /// If the device does not compute in the precision.
+    pub fn random(seed: u64, options: impl Into<LoadOptions>) -> Result<Self, ModelError> {
+        let options = options.into();
+        let unet_config = UNet2DConditionConfig { in_channels: 8, ..UNet2DConditionConfig::sd21() };
+        let scheduler_config =
+            SchedulerConfig { timestep_spacing: Some(TimestepSpacing::Leading), ..random_scheduler_config() };
+        Ok(Self {
+            tokenizer: ClipTokenizer::of_empty_text(),
+            text_encoder: ClipTextConfig::sd21().random(seed, options.clone())?,
+            unet: unet_config.random(seed, options.clone())?,
+            vae: AutoencoderKlConfig::sd21().random(seed, options.clone())?,
+            scheduler_config,
+            native_size: folder::TRAINED_SIZE as u32,
+            device: options.device,
+        })
+    }
+
+    /// The networks in another precision.
     ///
     /// # Errors
     /// If the device does not compute in that precision.
@@ -100,6 +122,7 @@ impl InstructPix2PixPipeline {
         Ok(Self {
             text_encoder: self.text_encoder.with_precision(precision)?,
             unet: self.unet.with_precision(precision)?,
+            vae: self.vae.with_precision(precision)?,
             ..self
         })
     }
@@ -181,10 +204,11 @@ impl InstructPix2PixPipeline {
         // 3. denoise
         let mut scheduler = options.denoise.init_scheduler(&self.scheduler_config)?;
         scheduler.set_timesteps(options.denoise.num_inference_steps)?;
-        let predict = |sample: Tensor<4>, timestep: f64| {
+        let denoiser = self.unet.denoiser(text, &timesteps(scheduler.as_ref()))?;
+        let predict = |sample: Tensor<4>, step: usize| {
             let branches = image_latents.dims()[0];
             let sample = Tensor::cat(vec![sample.repeat_dim(0, branches), image_latents.clone()], 1);
-            let output = self.unet.forward(sample, timestep, text.clone())?;
+            let output = denoiser.predict(sample, step)?;
             if !guided {
                 return Ok(output);
             }
@@ -209,6 +233,6 @@ impl InstructPix2PixPipeline {
     }
 
     fn decode(&self, latents: Tensor<4>) -> Result<Vec<RgbImage>, ModelError> {
-        images::from_tensor(self.vae.decode(latents.div_scalar(self.vae.scaling_factor()))?)
+        images::decode(&self.vae, latents.div_scalar(self.vae.scaling_factor()))
     }
 }

@@ -8,12 +8,12 @@ use hunyuan_paint_scheduler::{SchedulerConfig, SchedulerKind, TimestepSpacing, r
 use image::RgbImage;
 
 use super::{
-    denoise::{DenoiseOptions, StepProgress, denoise, randn},
-    images,
+    denoise::{DenoiseOptions, StepProgress, denoise, randn, timesteps},
+    images, random_scheduler_config,
 };
 use crate::{
-    AutoencoderKl, AutoencoderKlConfig, Branch, ModelError, Precision, UNet2p5DConditionConfig,
-    UNet2p5DConditionModel, ViewConditions, folder,
+    AutoencoderKl, AutoencoderKlConfig, Branch, LoadOptions, ModelError, Precision, UNet2DConditionConfig,
+    UNet2p5DConditionConfig, UNet2p5DConditionModel, ViewConditions, folder,
 };
 
 /// Steps of the turbo model.
@@ -91,7 +91,8 @@ impl MultiviewPipeline {
     ///
     /// # Errors
     /// If a file is missing or malformed, or the weights are not the configuration's.
-    pub fn from_pretrained(folder: &Path, device: &Device) -> Result<Self, ModelError> {
+    pub fn from_pretrained(folder: &Path, options: impl Into<LoadOptions>) -> Result<Self, ModelError> {
+        let options = options.into();
         folder::check(folder)?;
         let unet_config = UNet2p5DConditionConfig::read(&folder.join("unet/config.json"))?;
         let vae_config = AutoencoderKlConfig::read(&folder.join("vae/config.json"))?;
@@ -102,9 +103,9 @@ impl MultiviewPipeline {
                 unet_config.unet.in_channels,
             ));
         }
-        let vae = vae_config.load(&folder::weights(&folder.join("vae"))?, device)?;
+        let vae = vae_config.load(&folder::weights(&folder.join("vae"))?, options.clone())?;
         Ok(Self {
-            unet: unet_config.load(&folder::weights(&folder.join("unet"))?, device)?,
+            unet: unet_config.load(&folder::weights(&folder.join("unet"))?, options.clone())?,
             // The original sets the spacing itself, whatever the file says.
             scheduler_config: SchedulerConfig {
                 timestep_spacing: Some(TimestepSpacing::Trailing),
@@ -113,16 +114,42 @@ impl MultiviewPipeline {
             native_size: (unet_config.unet.sample_size * vae.spatial_factor()).min(folder::TRAINED_SIZE)
                 as u32,
             vae,
-            device: device.clone(),
+            device: options.device,
         })
     }
 
-    /// The networks in another precision, except the autoencoder, whose decoder can overflow in half precision.
+    /// The networks at the published size with random weights, which depend on the seed alone: for measuring speed and
+    /// memory without the published ones.
+    ///
+    /// # Errors
+    /// If the device does not compute in the precision.
+    pub fn random(seed: u64, options: impl Into<LoadOptions>) -> Result<Self, ModelError> {
+        let options = options.into();
+        let unet_config = UNet2p5DConditionConfig::new(UNet2DConditionConfig::sd21());
+        Ok(Self {
+            unet: unet_config.random(seed, options.clone())?,
+            vae: AutoencoderKlConfig::sd21().random(seed, options.clone())?,
+            scheduler_config: SchedulerConfig {
+                timestep_spacing: Some(TimestepSpacing::Trailing),
+                rescale_betas_zero_snr: Some(true),
+                set_alpha_to_one: Some(true),
+                ..random_scheduler_config()
+            },
+            native_size: folder::TRAINED_SIZE as u32,
+            device: options.device,
+        })
+    }
+
+    /// The networks in another precision.
     ///
     /// # Errors
     /// If the device does not compute in that precision.
     pub fn with_precision(self, precision: Precision) -> Result<Self, ModelError> {
-        Ok(Self { unet: self.unet.with_precision(precision)?, ..self })
+        Ok(Self {
+            unet: self.unet.with_precision(precision)?,
+            vae: self.vae.with_precision(precision)?,
+            ..self
+        })
     }
 
     /// The denoising network.
@@ -192,8 +219,10 @@ impl MultiviewPipeline {
         } else {
             &[Branch::Conditional]
         };
-        let predict = |sample: Tensor<4>, timestep: f64| {
-            let output = self.unet.forward(sample, timestep, &conditions, &references, branches)?;
+        let timesteps = timesteps(scheduler.as_ref());
+        let denoiser = self.unet.denoiser(&timesteps, &conditions, &references, branches)?;
+        let predict = |sample: Tensor<4>, step: usize| {
+            let output = denoiser.predict(sample, step)?;
             if branches.len() == 1 {
                 return Ok(output);
             }
@@ -222,7 +251,7 @@ impl MultiviewPipeline {
     }
 
     fn decode(&self, latents: Tensor<4>) -> Result<Vec<RgbImage>, ModelError> {
-        images::from_tensor(self.vae.decode(latents.div_scalar(self.vae.scaling_factor()))?)
+        images::decode(&self.vae, latents.div_scalar(self.vae.scaling_factor()))
     }
 }
 

@@ -2,11 +2,12 @@ use burn::{
     module::Module,
     tensor::{Device, Tensor},
 };
+use hunyuan_paint_kernels::{Padding, concat_channels};
 
 use super::config::{DownBlockType, UNet2DConditionConfig, UpBlockType};
 use crate::layers::{
-    Downsample2D, DownsamplePadding, ResnetBlock2D, ResnetBlock2DConfig, Transformer2DModel,
-    Transformer2DModelConfig, TransformerInputs, Upsample2D,
+    BasicTransformerBlock, BlockInputs, Downsample2D, ResnetBlock2D, ResnetBlock2DConfig, Transformer2DModel,
+    Transformer2DModelConfig, Upsample2D,
 };
 
 /// What all blocks of one UNet have in common.
@@ -59,8 +60,7 @@ impl BlockBuilder<'_> {
                 .map(|i| self.resnet(if i == 0 { from } else { level.channels }, level.channels))
                 .collect(),
             attentions: (0..level.layers).filter(|_| attends).map(|_| self.transformer(level)).collect(),
-            downsampler: (!last)
-                .then(|| Downsample2D::new(level.channels, DownsamplePadding::Symmetric, self.device)),
+            downsampler: (!last).then(|| Downsample2D::new(level.channels, Padding::Around, self.device)),
         }
     }
 
@@ -103,16 +103,23 @@ pub(super) struct DownBlock {
 }
 
 impl DownBlock {
+    pub(super) fn resnets(&self) -> impl Iterator<Item = &ResnetBlock2D> {
+        self.resnets.iter()
+    }
+
+    pub(super) fn transformer_blocks(&self) -> impl Iterator<Item = &BasicTransformerBlock> {
+        self.attentions.iter().flat_map(Transformer2DModel::blocks)
+    }
+
     /// Every intermediate result is pushed to `skips`, from where the up blocks take it.
     pub(super) fn forward(
         &self,
         mut x: Tensor<4>,
-        temb: &Tensor<2>,
-        inputs: &mut TransformerInputs<'_>,
+        inputs: &mut BlockInputs<'_>,
         skips: &mut Vec<Tensor<4>>,
     ) -> Tensor<4> {
         for (i, resnet) in self.resnets.iter().enumerate() {
-            x = resnet.forward(x, Some(temb.clone()));
+            x = resnet.forward(x, inputs.time_shifts.next().cloned());
             if let Some(attention) = self.attentions.get(i) {
                 x = attention.forward(x, inputs);
             }
@@ -134,17 +141,20 @@ pub(super) struct MidBlock {
 }
 
 impl MidBlock {
-    pub(super) fn forward(
-        &self,
-        mut x: Tensor<4>,
-        temb: &Tensor<2>,
-        inputs: &mut TransformerInputs<'_>,
-    ) -> Tensor<4> {
+    pub(super) fn resnets(&self) -> impl Iterator<Item = &ResnetBlock2D> {
+        self.resnets.iter()
+    }
+
+    pub(super) fn transformer_blocks(&self) -> impl Iterator<Item = &BasicTransformerBlock> {
+        self.attentions.iter().flat_map(Transformer2DModel::blocks)
+    }
+
+    pub(super) fn forward(&self, mut x: Tensor<4>, inputs: &mut BlockInputs<'_>) -> Tensor<4> {
         for (i, resnet) in self.resnets.iter().enumerate() {
             if i > 0 {
                 x = self.attentions[i - 1].forward(x, inputs);
             }
-            x = resnet.forward(x, Some(temb.clone()));
+            x = resnet.forward(x, inputs.time_shifts.next().cloned());
         }
         x
     }
@@ -159,19 +169,26 @@ pub(super) struct UpBlock {
 }
 
 impl UpBlock {
+    pub(super) fn resnets(&self) -> impl Iterator<Item = &ResnetBlock2D> {
+        self.resnets.iter()
+    }
+
+    pub(super) fn transformer_blocks(&self) -> impl Iterator<Item = &BasicTransformerBlock> {
+        self.attentions.iter().flat_map(Transformer2DModel::blocks)
+    }
+
     /// Takes one result from `skips` for every residual block.
     pub(super) fn forward(
         &self,
         mut x: Tensor<4>,
-        temb: &Tensor<2>,
-        inputs: &mut TransformerInputs<'_>,
+        inputs: &mut BlockInputs<'_>,
         skips: &mut Vec<Tensor<4>>,
     ) -> Tensor<4> {
         for (i, resnet) in self.resnets.iter().enumerate() {
             if let Some(skip) = skips.pop() {
-                x = Tensor::cat(vec![x, skip], 1);
+                x = concat_channels(x, skip);
             }
-            x = resnet.forward(x, Some(temb.clone()));
+            x = resnet.forward(x, inputs.time_shifts.next().cloned());
             if let Some(attention) = self.attentions.get(i) {
                 x = attention.forward(x, inputs);
             }

@@ -93,6 +93,16 @@ impl Default for UNet2DConditionConfig {
 }
 
 impl UNet2DConditionConfig {
+    /// The size of Stable Diffusion 2.1, which Hunyuan3D's networks have: 866 million parameters.
+    pub fn sd21() -> Self {
+        Self {
+            cross_attention_dim: 1024,
+            attention_head_dim: PerBlock::Each(vec![5, 10, 20, 20]),
+            use_linear_projection: true,
+            ..Self::default()
+        }
+    }
+
     /// Reads and checks a `config.json`.
     ///
     /// # Errors

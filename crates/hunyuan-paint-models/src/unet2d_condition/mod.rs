@@ -14,11 +14,17 @@ use burn::{
     tensor::{Device, Int, Tensor, TensorData, activation::silu},
 };
 
+use hunyuan_paint_kernels::Operation;
+
 use self::blocks::{BlockBuilder, DownBlock, Level, MidBlock, UpBlock};
 pub use self::config::{DownBlockType, UNet2DConditionConfig, UpBlockType};
 use crate::{
-    ModelError, Precision,
-    layers::{CrossView, TimestepEmbedding, TransformerInputs, timestep_features},
+    LoadOptions, ModelError, Precision,
+    layers::{
+        BasicTransformerBlock, BlockInputs, CrossView, KeyValue, ResnetBlock2D, TimestepEmbedding, conv3x3,
+        norm_silu, timestep_features,
+    },
+    random_weights::randomize,
     weights::{self, KeyMap},
 };
 
@@ -107,8 +113,26 @@ impl UNet2DConditionConfig {
     ///
     /// # Errors
     /// If the file cannot be read, or its keys or shapes are not the network's.
-    pub fn load(&self, file: &Path, device: &Device) -> Result<UNet2DConditionModel, ModelError> {
-        weights::load(self.init(device)?, file, KeyMap::Diffusers)
+    pub fn load(
+        &self,
+        file: &Path,
+        options: impl Into<LoadOptions>,
+    ) -> Result<UNet2DConditionModel, ModelError> {
+        let LoadOptions { device, precision } = options.into();
+        weights::load(self.init(&device)?, file, KeyMap::Diffusers, precision)
+    }
+
+    /// The network with weights that depend on the seed alone, as [`random`](crate::pipelines) has them.
+    ///
+    /// # Errors
+    /// If the sizes do not fit together, or the device does not compute in the precision.
+    pub fn random(
+        &self,
+        seed: u64,
+        options: impl Into<LoadOptions>,
+    ) -> Result<UNet2DConditionModel, ModelError> {
+        let LoadOptions { device, precision } = options.into();
+        randomize(self.init(&device)?, seed, precision)
     }
 
     fn levels(&self) -> Vec<Level> {
@@ -154,9 +178,29 @@ impl UNet2DConditionModel {
         timestep: f64,
         encoder_hidden_states: Tensor<3>,
     ) -> Result<Tensor<4>, ModelError> {
-        self.check_inputs(&sample, &encoder_hidden_states)?;
-        let mut inputs = TransformerInputs { encoder_hidden_states, cross_view: CrossView::Off };
-        Ok(self.forward_with(sample, timestep, None, &mut inputs))
+        self.denoiser(encoder_hidden_states, &[timestep])?.predict(sample, 0)
+    }
+
+    /// The network with everything that stays the same from step to step.
+    ///
+    /// - `encoder_hidden_states`: `[B, T, cross_attention_dim]`
+    /// - `timesteps`: of the steps, in their order
+    ///
+    /// # Errors
+    /// If the shape does not fit.
+    pub fn denoiser(
+        &self,
+        encoder_hidden_states: Tensor<3>,
+        timesteps: &[f64],
+    ) -> Result<UNet2DDenoiser<'_>, ModelError> {
+        let [batch, tokens, width] = encoder_hidden_states.dims();
+        if batch == 0 || tokens == 0 || width != self.cross_attention_dim {
+            let expected = format!("[B, T, {}]", self.cross_attention_dim);
+            let found = format!("{:?}", encoder_hidden_states.dims());
+            return Err(ModelError::input("encoder_hidden_states", expected, found));
+        }
+        let conditioning = self.condition(encoder_hidden_states, timesteps, None);
+        Ok(UNet2DDenoiser { unet: self, conditioning, batch })
     }
 
     /// Channels of the input.
@@ -164,59 +208,126 @@ impl UNet2DConditionModel {
         self.conv_in.weight.dims()[1]
     }
 
-    fn check_inputs(&self, sample: &Tensor<4>, text: &Tensor<3>) -> Result<(), ModelError> {
-        let [batch, channels, height, width] = sample.dims();
-        if channels != self.in_channels() || batch == 0 || height == 0 || width == 0 {
-            let expected = format!("[B, {}, H, W]", self.in_channels());
-            return Err(ModelError::input("sample", expected, format!("{:?}", sample.dims())));
-        }
-        let [text_batch, tokens, width] = text.dims();
-        if text_batch != batch || tokens == 0 || width != self.cross_attention_dim {
-            let expected = format!("[{batch}, T, {}]", self.cross_attention_dim);
-            return Err(ModelError::input("encoder_hidden_states", expected, format!("{:?}", text.dims())));
-        }
-        Ok(())
+    /// In the order of evaluation.
+    pub(crate) fn transformer_blocks(&self) -> impl Iterator<Item = &BasicTransformerBlock> {
+        let down = self.down_blocks.iter().flat_map(DownBlock::transformer_blocks);
+        let up = self.up_blocks.iter().flat_map(UpBlock::transformer_blocks);
+        down.chain(self.mid_block.transformer_blocks()).chain(up)
     }
 
-    /// The forward pass on checked inputs. `class_labels [B]` choose rows of the class embedding.
-    pub(crate) fn forward_with(
+    /// In the order of evaluation.
+    fn resnets(&self) -> impl Iterator<Item = &ResnetBlock2D> {
+        let down = self.down_blocks.iter().flat_map(DownBlock::resnets);
+        down.chain(self.mid_block.resnets()).chain(self.up_blocks.iter().flat_map(UpBlock::resnets))
+    }
+
+    /// What stays the same from step to step. `class_labels [B]` choose rows of the class embedding.
+    pub(crate) fn condition(
+        &self,
+        text: Tensor<3>,
+        timesteps: &[f64],
+        class_labels: Option<Tensor<1, Int>>,
+    ) -> Conditioning {
+        let (device, inside) = (text.device(), self.conv_in.weight.dtype());
+
+        // 1. keys and values of the text
+        let text = text.cast(inside);
+        let text = self.transformer_blocks().map(|block| block.project_text(text.clone())).collect();
+
+        // 2. time, and class where the network has one
+        let (times, channels) = (timesteps.len(), self.conv_in.weight.dims()[0]);
+        let features = timesteps.iter().flat_map(|&timestep| timestep_features(timestep, channels));
+        let features = TensorData::new(features.collect(), [times, channels]);
+        let features = Tensor::<2>::from_data(features, &device).cast(inside);
+        let mut embedded: Tensor<3> = self.time_embedding.forward(features).unsqueeze_dim(1);
+        if let (Some(class_embedding), Some(labels)) = (&self.class_embedding, class_labels) {
+            embedded = embedded + class_embedding.forward(labels.unsqueeze_dim(0));
+        }
+        let [_, rows, _] = embedded.dims();
+        let activated = silu(embedded.flatten::<2>(0, 1));
+        let shifts: Vec<Tensor<2>> =
+            self.resnets().filter_map(|resnet| resnet.time_shift(activated.clone())).collect();
+        let at =
+            |time: usize| shifts.iter().map(|shift| shift.clone().narrow(0, time * rows, rows)).collect();
+        Conditioning { text, time_shifts: (0..times).map(at).collect() }
+    }
+
+    /// The forward pass of a step on checked inputs.
+    pub(crate) fn forward_step(
         &self,
         sample: Tensor<4>,
-        timestep: f64,
-        class_labels: Option<Tensor<1, Int>>,
-        inputs: &mut TransformerInputs<'_>,
+        step: usize,
+        conditioning: &Conditioning,
+        cross_view: CrossView<'_>,
     ) -> Tensor<4> {
-        // 0. from the caller's precision to the network's
-        let (outside, inside) = (sample.dtype(), self.conv_in.weight.dtype());
-        let sample = sample.cast(inside);
-        inputs.encoder_hidden_states = inputs.encoder_hidden_states.clone().cast(inside);
+        let inputs = &mut BlockInputs {
+            time_shifts: conditioning.time_shifts[step].iter(),
+            text: conditioning.text.iter(),
+            cross_view,
+        };
+        let outside = sample.dtype();
 
-        // 1. time, and class where the network has one
-        let batch = sample.dims()[0];
-        let channels = self.conv_in.weight.dims()[0];
-        let features = TensorData::new(timestep_features(timestep, channels), [1, channels]);
-        let features = Tensor::<2>::from_data(features, &sample.device()).cast(inside);
-        let mut temb = self.time_embedding.forward(features).expand([batch as i64, -1]);
-        if let (Some(class_embedding), Some(labels)) = (&self.class_embedding, class_labels) {
-            temb = temb + class_embedding.forward(labels.unsqueeze_dim(0)).squeeze_dim(0);
-        }
-
-        // 2. down
-        let mut x = self.conv_in.forward(sample);
+        // 1. from the caller's precision to the network's, and down
+        let mut x = conv3x3(&self.conv_in, sample.cast(self.conv_in.weight.dtype())).run();
         let mut skips = vec![x.clone()];
         for block in &self.down_blocks {
-            x = block.forward(x, &temb, inputs, &mut skips);
+            x = block.forward(x, inputs, &mut skips);
         }
 
-        // 3. mid
-        x = self.mid_block.forward(x, &temb, inputs);
+        // 2. mid
+        x = self.mid_block.forward(x, inputs);
 
-        // 4. up
+        // 3. up
         for block in &self.up_blocks {
-            x = block.forward(x, &temb, inputs, &mut skips);
+            x = block.forward(x, inputs, &mut skips);
         }
 
-        // 5. out
-        self.conv_out.forward(silu(self.conv_norm_out.forward(x))).cast(outside)
+        // 4. out
+        conv3x3(&self.conv_out, norm_silu(&self.conv_norm_out, x)).run().cast(outside)
+    }
+}
+
+/// What stays the same from step to step.
+#[derive(Clone, Debug)]
+pub(crate) struct Conditioning {
+    /// What each transformer block sees of the text.
+    text: Vec<KeyValue>,
+    /// For each step what each residual block adds to its channels.
+    time_shifts: Vec<Vec<Tensor<2>>>,
+}
+
+/// A [`UNet2DConditionModel`] with everything that stays the same from step to step: the text's keys and values, and the
+/// embeddings of the times.
+#[derive(Debug)]
+pub struct UNet2DDenoiser<'a> {
+    unet: &'a UNet2DConditionModel,
+    conditioning: Conditioning,
+    batch: usize,
+}
+
+impl UNet2DDenoiser<'_> {
+    /// As [`UNet2DConditionModel::forward`], at the step's time; `step` counts from 0.
+    ///
+    /// # Errors
+    /// If the sample's shape does not fit, or there is no such step.
+    pub fn predict(&self, sample: Tensor<4>, step: usize) -> Result<Tensor<4>, ModelError> {
+        let [batch, channels, height, width] = sample.dims();
+        let expected = self.unet.in_channels();
+        if batch != self.batch || channels != expected || height == 0 || width == 0 {
+            let expected = format!("[{}, {expected}, H, W]", self.batch);
+            return Err(ModelError::input("sample", expected, format!("{:?}", sample.dims())));
+        }
+        let steps = self.conditioning.steps();
+        if step >= steps {
+            return Err(ModelError::input("step", format!("below {steps}"), step));
+        }
+        Ok(self.unet.forward_step(sample, step, &self.conditioning, CrossView::Off))
+    }
+}
+
+impl Conditioning {
+    /// How many steps there are.
+    pub(crate) fn steps(&self) -> usize {
+        self.time_shifts.len()
     }
 }

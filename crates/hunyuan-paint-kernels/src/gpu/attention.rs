@@ -1,0 +1,431 @@
+//! Attention that never has more than one tile of scores (Dao et al. 2022, arXiv 2205.14135): the softmax is carried
+//! along from tile to tile of the keys (Milakov and Gimelshein 2018, arXiv 1805.02867).
+
+use cubecl::{cmma, prelude::*};
+use half::f16;
+
+use super::{FRAGMENT, Float4, Half4, Half8, PAD, fragment};
+
+/// Width of a head, for [`attention_matrix`].
+pub(super) const HEAD: usize = 64;
+
+/// Keys of one tile.
+const KEYS: usize = 64;
+
+/// Planes of a cube.
+pub(super) const PLANES: usize = 4;
+
+/// Rows of fragments of one plane.
+const ROWS: usize = 2;
+
+/// Queries of one cube.
+pub(super) const QUERIES: usize = PLANES * ROWS * FRAGMENT;
+
+/// Between two rows of keys, values or probabilities in shared memory.
+const STRIDE: usize = HEAD + PAD;
+
+/// A row's scores are scaled anew only when its maximum has grown by so much, in natural logarithms: what is summed up
+/// to then still fits half precision.
+const SLACK: f32 = 5.0;
+
+/// Where the rows of queries, keys and values lie: in numbers from the start of a buffer.
+#[derive(CubeLaunch, CubeType, Clone, Copy)]
+pub(super) struct AttentionShape {
+    queries: u32,
+    keys: u32,
+    query_stride: u32,
+    key_stride: u32,
+    out_stride: u32,
+    query_batch: u32,
+    key_batch: u32,
+    out_batch: u32,
+}
+
+/// With cooperative matrices, in half precision, heads of 64. Scores and sums are in single precision.
+///
+/// Cubes: query tile, head, batch; units: lane, plane.
+#[cube(launch_unchecked)]
+pub(super) fn attention_matrix(
+    query: &[Half8],
+    key: &[Half8],
+    value: &[Half8],
+    out: &mut [Half4],
+    shape: AttentionShape,
+    scale: f32,
+) {
+    let units = comptime!(32 * PLANES);
+    let reads = comptime!(KEYS * HEAD / 8 / units);
+    let octets = comptime!(HEAD / 8);
+    let stride = comptime!(STRIDE / 8);
+    let score_stride = comptime!(STRIDE / 4);
+
+    let mut keys_shared = Shared::<[Half8]>::new_aligned_slice(comptime!(KEYS * STRIDE / 8), 16usize);
+    let mut values_shared = Shared::<[Half8]>::new_aligned_slice(comptime!(KEYS * STRIDE / 8), 16usize);
+    let mut scores_shared =
+        Shared::<[Float4]>::new_aligned_slice(comptime!(PLANES * FRAGMENT * STRIDE / 4), 16usize);
+    let mut weights_shared =
+        Shared::<[Half8]>::new_aligned_slice(comptime!(PLANES * FRAGMENT * STRIDE / 8), 16usize);
+
+    let unit = UNIT_POS;
+    let lane = UNIT_POS_X;
+    let plane = UNIT_POS_Y as usize;
+    let head = CUBE_POS_Y * comptime!(HEAD as u32);
+    let query0 = CUBE_POS_X * comptime!(QUERIES as u32) + UNIT_POS_Y * comptime!((ROWS * FRAGMENT) as u32);
+    let query_base = CUBE_POS_Z * shape.query_batch + head;
+    let key_base = CUBE_POS_Z * shape.key_batch + head;
+    let scratch = plane * comptime!(FRAGMENT * score_stride);
+    let weight_scratch = plane * comptime!(FRAGMENT * stride);
+    // Two lanes share a row of scores, and take turns of eight columns.
+    let lane_row = lane / 2;
+    let lane_start = scratch + lane_row as usize * score_stride + 2 * (lane % 2) as usize;
+    let weight_start = weight_scratch + lane_row as usize * stride + (lane % 2) as usize;
+
+    // 1. the queries stay in registers; they pass through the memory of the keys
+    let mut queries = Sequence::<cmma::Matrix<f16>>::new();
+    #[unroll]
+    for m in 0..ROWS {
+        #[unroll]
+        for i in 0..comptime!(FRAGMENT * HEAD / 8 / 32) {
+            let index = lane + comptime!(32 * i as u32);
+            let within = index / comptime!(octets as u32);
+            let row = min(query0 + comptime!((m * FRAGMENT) as u32) + within, shape.queries - 1);
+            let octet = index % comptime!(octets as u32);
+            let from = (query_base + row * shape.query_stride) / 8 + octet;
+            weights_shared[weight_scratch + within as usize * stride + octet as usize] = query[from as usize];
+        }
+        sync_plane();
+        #[unroll]
+        for k in 0..comptime!(HEAD / FRAGMENT) {
+            let start = weight_scratch + comptime!(k * FRAGMENT / 8);
+            let fragment = left(&weights_shared[start..weights_shared.len()]);
+            queries.push(fragment);
+        }
+        sync_plane();
+    }
+
+    let mut sums = Sequence::<cmma::Matrix<f32>>::new();
+    #[unroll]
+    for _ in 0..comptime!(ROWS * HEAD / FRAGMENT) {
+        sums.push(zeros());
+    }
+    let mut maximum = Array::<f32>::new(ROWS);
+    let mut total = Array::<f32>::new(ROWS);
+    #[unroll]
+    for m in 0..ROWS {
+        maximum[m] = -1.0e30f32;
+        total[m] = 0.0f32;
+    }
+
+    // 2. tile by tile of the keys
+    let tiles = (shape.keys + comptime!(KEYS as u32 - 1)) / comptime!(KEYS as u32);
+    for tile in 0..tiles {
+        let key0 = tile * comptime!(KEYS as u32);
+        sync_cube();
+        #[unroll]
+        for i in 0..reads {
+            let index = unit + comptime!((i * units) as u32);
+            let row = index / comptime!(octets as u32);
+            let octet = index % comptime!(octets as u32);
+            let to = row as usize * stride + octet as usize;
+            // What stands beyond the last key is masked below, but must be finite.
+            let from_row = min(key0 + row, shape.keys - 1);
+            let from = ((key_base + from_row * shape.key_stride) / 8 + octet) as usize;
+            keys_shared[to] = key[from];
+            values_shared[to] = value[from];
+        }
+        sync_cube();
+
+        // scores = queries · keysᵀ
+        let mut scores = Sequence::<cmma::Matrix<f32>>::new();
+        #[unroll]
+        for _ in 0..comptime!(ROWS * KEYS / FRAGMENT) {
+            scores.push(zeros());
+        }
+        #[unroll]
+        for n in 0..comptime!(KEYS / FRAGMENT) {
+            #[unroll]
+            for k in 0..comptime!(HEAD / FRAGMENT) {
+                let start = comptime!(n * FRAGMENT * (STRIDE / 8) + k * FRAGMENT / 8);
+                let fragment = right(&keys_shared[start..keys_shared.len()], cmma::MatrixLayout::ColMajor);
+                #[unroll]
+                for m in 0..ROWS {
+                    let score = &scores[comptime!(m * (KEYS / FRAGMENT) + n)];
+                    cmma::execute(&queries[comptime!(m * (HEAD / FRAGMENT) + k)], &fragment, score, score);
+                }
+            }
+        }
+
+        // weights = exp(scores − maximum)
+        let mut weights = Sequence::<cmma::Matrix<f16>>::new();
+        #[unroll]
+        for m in 0..ROWS {
+            #[unroll]
+            for n in 0..comptime!(KEYS / FRAGMENT) {
+                let start = scratch + comptime!(n * FRAGMENT / 4);
+                let end = scores_shared.len();
+                cmma::store(
+                    &mut scores_shared[start..end],
+                    &scores[comptime!(m * (KEYS / FRAGMENT) + n)],
+                    comptime!(STRIDE as u32),
+                    cmma::MatrixLayout::RowMajor,
+                );
+            }
+            sync_plane();
+            let mut row_scores = Array::<Float4>::new(comptime!(KEYS / 8));
+            let mut largest = Float4::new(-1.0e30f32);
+            #[unroll]
+            for i in 0..comptime!(KEYS / 8) {
+                let mut score = scores_shared[lane_start + comptime!(quad_of(i))];
+                let column = key0 + comptime!(4 * quad_of(i) as u32) + lane % 2 * 8;
+                if column + 3 >= shape.keys {
+                    #[unroll]
+                    for c in 0..4usize {
+                        if column + comptime!(c as u32) >= shape.keys {
+                            score.insert(c, -1.0e30f32);
+                        }
+                    }
+                }
+                row_scores[i] = score;
+                largest = max(largest, score);
+            }
+            let mut row_largest = max(
+                max(largest.extract(0usize), largest.extract(1usize)),
+                max(largest.extract(2usize), largest.extract(3usize)),
+            );
+            row_largest = max(row_largest, plane_shuffle_xor(row_largest, 1u32));
+            let grown = (row_largest - maximum[m]) * scale > SLACK;
+            if plane_any(grown) {
+                let mut new_maximum = maximum[m];
+                if grown {
+                    new_maximum = row_largest;
+                }
+                let factor = ((maximum[m] - new_maximum) * scale).exp();
+                maximum[m] = new_maximum;
+                total[m] *= factor;
+                sync_plane();
+                #[unroll]
+                for n in 0..comptime!(HEAD / FRAGMENT) {
+                    let start = scratch + comptime!(n * FRAGMENT / 4);
+                    let end = scores_shared.len();
+                    cmma::store(
+                        &mut scores_shared[start..end],
+                        &sums[comptime!(m * (HEAD / FRAGMENT) + n)],
+                        comptime!(STRIDE as u32),
+                        cmma::MatrixLayout::RowMajor,
+                    );
+                }
+                sync_plane();
+                #[unroll]
+                for i in 0..comptime!(HEAD / 8) {
+                    let index = lane_start + comptime!(quad_of(i));
+                    scores_shared[index] *= Float4::new(factor);
+                }
+                sync_plane();
+                #[unroll]
+                for n in 0..comptime!(HEAD / FRAGMENT) {
+                    let start = scratch + comptime!(n * FRAGMENT / 4);
+                    let end = scores_shared.len();
+                    cmma::load_with_layout(
+                        &mut sums[comptime!(m * (HEAD / FRAGMENT) + n)],
+                        &scores_shared[start..end],
+                        comptime!(STRIDE as u32),
+                        cmma::MatrixLayout::RowMajor,
+                    );
+                }
+            }
+            let offset = Float4::new(maximum[m]);
+            let mut row_total = Float4::new(0.0f32);
+            #[unroll]
+            for i in 0..comptime!(KEYS / 16) {
+                let left = ((row_scores[comptime!(2 * i)] - offset) * Float4::new(scale)).exp();
+                let right = ((row_scores[comptime!(2 * i + 1)] - offset) * Float4::new(scale)).exp();
+                row_total += left + right;
+                weights_shared[weight_start + comptime!(2 * i)] =
+                    pack(Half4::cast_from(left), Half4::cast_from(right));
+            }
+            let row_sum = (row_total.extract(0usize) + row_total.extract(1usize))
+                + (row_total.extract(2usize) + row_total.extract(3usize));
+            total[m] += row_sum + plane_shuffle_xor(row_sum, 1u32);
+            sync_plane();
+            #[unroll]
+            for k in 0..comptime!(KEYS / FRAGMENT) {
+                let start = weight_scratch + comptime!(k * FRAGMENT / 8);
+                let fragment = left(&weights_shared[start..weights_shared.len()]);
+                weights.push(fragment);
+            }
+            sync_plane();
+        }
+
+        // sums += weights · values
+        #[unroll]
+        for k in 0..comptime!(KEYS / FRAGMENT) {
+            #[unroll]
+            for n in 0..comptime!(HEAD / FRAGMENT) {
+                let start = comptime!(k * FRAGMENT * (STRIDE / 8) + n * FRAGMENT / 8);
+                let fragment =
+                    right(&values_shared[start..values_shared.len()], cmma::MatrixLayout::RowMajor);
+                #[unroll]
+                for m in 0..ROWS {
+                    let sum = &sums[comptime!(m * (HEAD / FRAGMENT) + n)];
+                    cmma::execute(&weights[comptime!(m * (KEYS / FRAGMENT) + k)], &fragment, sum, sum);
+                }
+            }
+        }
+    }
+
+    // 3. divide by the weights' total, and write
+    #[unroll]
+    for m in 0..ROWS {
+        sync_plane();
+        #[unroll]
+        for n in 0..comptime!(HEAD / FRAGMENT) {
+            let start = scratch + comptime!(n * FRAGMENT / 4);
+            let end = scores_shared.len();
+            cmma::store(
+                &mut scores_shared[start..end],
+                &sums[comptime!(m * (HEAD / FRAGMENT) + n)],
+                comptime!(STRIDE as u32),
+                cmma::MatrixLayout::RowMajor,
+            );
+        }
+        sync_plane();
+        let row = query0 + comptime!((m * FRAGMENT) as u32) + lane_row;
+        if row < shape.queries {
+            let to = (CUBE_POS_Z * shape.out_batch + row * shape.out_stride + head) / 4 + lane % 2 * 2;
+            let factor = Float4::new(1.0f32 / total[m]);
+            #[unroll]
+            for i in 0..comptime!(HEAD / 8) {
+                let sum = scores_shared[lane_start + comptime!(quad_of(i))];
+                out[(to + comptime!(quad_of(i) as u32)) as usize] = Half4::cast_from(sum * factor);
+            }
+        }
+    }
+}
+
+#[cube]
+fn zeros() -> cmma::Matrix<f32> {
+    cmma::Matrix::<f32>::from_value(
+        cmma::MatrixIdent::Accumulator,
+        FRAGMENT,
+        FRAGMENT,
+        FRAGMENT,
+        cmma::MatrixLayout::Undefined,
+        0.0,
+    )
+}
+
+#[cube]
+fn left(rows: &[Half8]) -> cmma::Matrix<f16> {
+    fragment(rows, cmma::MatrixIdent::A, cmma::MatrixLayout::RowMajor, STRIDE)
+}
+
+#[cube]
+fn right(rows: &[Half8], #[comptime] layout: cmma::MatrixLayout) -> cmma::Matrix<f16> {
+    fragment(rows, cmma::MatrixIdent::B, layout, STRIDE)
+}
+
+/// Where the `i`th of a lane's quads is in its row, for the first of the two lanes.
+const fn quad_of(i: usize) -> usize {
+    i / 2 * 4 + i % 2
+}
+
+#[cube]
+fn pack(left: Half4, right: Half4) -> Half8 {
+    let left = Vector::<u32, Const<2>>::reinterpret(left);
+    let right = Vector::<u32, Const<2>>::reinterpret(right);
+    let mut packed = Half8::new(left.extract(0usize));
+    packed.insert(1usize, left.extract(1usize));
+    packed.insert(2usize, right.extract(0usize));
+    packed.insert(3usize, right.extract(1usize));
+    packed
+}
+
+/// Keys of one tile of [`attention_scalar`].
+const SCALAR_KEYS: usize = 32;
+
+/// Queries of one cube of [`attention_scalar`].
+pub(super) const SCALAR_QUERIES: usize = 64;
+
+/// On any GPU, in any precision: a unit for each query. Everything is computed in single precision.
+///
+/// Cubes: query tile, head, batch.
+#[cube(launch_unchecked)]
+pub(super) fn attention_scalar<F: Float>(
+    query: &[Vector<F, Const<4>>],
+    key: &[Vector<F, Const<4>>],
+    value: &[Vector<F, Const<4>>],
+    out: &mut [Vector<F, Const<4>>],
+    shape: AttentionShape,
+    scale: f32,
+    #[comptime] head_width: usize,
+) {
+    let quads = comptime!(head_width / 4);
+    let tile_quads = comptime!(SCALAR_KEYS * quads);
+    let mut keys_shared = Shared::<[Float4]>::new_aligned_slice(tile_quads, 16usize);
+    let mut values_shared = Shared::<[Float4]>::new_aligned_slice(tile_quads, 16usize);
+
+    let head = CUBE_POS_Y * comptime!(head_width as u32);
+    let row = CUBE_POS_X * comptime!(SCALAR_QUERIES as u32) + UNIT_POS;
+    let query_row = min(row, shape.queries - 1);
+    let query_from = (CUBE_POS_Z * shape.query_batch + query_row * shape.query_stride + head) / 4;
+    let key_base = CUBE_POS_Z * shape.key_batch + head;
+
+    let mut queries = Array::<Float4>::new(quads);
+    let mut sums = Array::<Float4>::new(quads);
+    #[unroll]
+    for i in 0..quads {
+        queries[i] = Float4::cast_from(query[query_from as usize + i]) * Float4::new(scale);
+        sums[i] = Float4::new(0.0f32);
+    }
+    let mut maximum = (-1.0e30f32).runtime();
+    let mut total = 0.0f32.runtime();
+
+    let tiles = (shape.keys + comptime!(SCALAR_KEYS as u32 - 1)) / comptime!(SCALAR_KEYS as u32);
+    for tile in 0..tiles {
+        let key0 = tile * comptime!(SCALAR_KEYS as u32);
+        sync_cube();
+        let mut index = UNIT_POS;
+        while index < comptime!(tile_quads as u32) {
+            let from_row = min(key0 + index / comptime!(quads as u32), shape.keys - 1);
+            let from = (key_base + from_row * shape.key_stride) / 4 + index % comptime!(quads as u32);
+            keys_shared[index as usize] = Float4::cast_from(key[from as usize]);
+            values_shared[index as usize] = Float4::cast_from(value[from as usize]);
+            index += comptime!(SCALAR_QUERIES as u32);
+        }
+        sync_cube();
+        let keys = min(shape.keys - key0, comptime!(SCALAR_KEYS as u32));
+        for k in 0..keys {
+            let start = k as usize * quads;
+            let mut products = Float4::new(0.0f32);
+            #[unroll]
+            for i in 0..quads {
+                products += queries[i] * keys_shared[start + i];
+            }
+            let score = (products.extract(0usize) + products.extract(1usize))
+                + (products.extract(2usize) + products.extract(3usize));
+            if score > maximum {
+                let factor = (maximum - score).exp();
+                maximum = score;
+                total *= factor;
+                #[unroll]
+                for i in 0..quads {
+                    sums[i] *= Float4::new(factor);
+                }
+            }
+            let weight = (score - maximum).exp();
+            total += weight;
+            #[unroll]
+            for i in 0..quads {
+                sums[i] += Float4::new(weight) * values_shared[start + i];
+            }
+        }
+    }
+
+    if row < shape.queries {
+        let to = (CUBE_POS_Z * shape.out_batch + row * shape.out_stride + head) / 4;
+        #[unroll]
+        for i in 0..quads {
+            out[to as usize + i] = Vector::cast_from(sums[i] * Float4::new(1.0f32 / total));
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Group norm (Wu and He 2018, arXiv 1803.08494) with SiLU, and layer norm (Ba et al. 2016, arXiv 1607.06450). Sums are
+//! in single precision whatever the numbers are in, and in an order that depends on the shape alone.
+
+use cubecl::prelude::*;
+
+use super::Float4;
+
+/// Units of a cube.
+pub(super) const UNITS: usize = 256;
+
+/// The shape of a map for the group norm's kernels.
+#[derive(CubeLaunch, CubeType, Clone, Copy)]
+pub(super) struct GroupNormShape {
+    pixels: u32,
+    channels: u32,
+    groups: u32,
+    /// Pixels that one cube takes.
+    chunk: u32,
+    /// Parts of an image with sums of their own.
+    parts: u32,
+}
+
+/// First pass: for each channel of each part its mean and its sum of squared deviations from it, `[B, parts, C]` each.
+///
+/// A cube takes a chunk of the pixels of one image (cubes: chunk, image), as many at once as there are units for. Sums
+/// are of differences to the part's first pixel, which keeps them small (Chan et al. 1983).
+#[cube(launch_unchecked)]
+pub(super) fn group_norm_parts<F: Float>(
+    map: &[Vector<F, Const<4>>],
+    means: &mut [Float4],
+    deviations: &mut [Float4],
+    shape: GroupNormShape,
+) {
+    let units = comptime!(UNITS as u32);
+    let quads = shape.channels / 4;
+    let at_once = max(units / quads, 1u32);
+    let start = CUBE_POS_X * shape.chunk;
+    let end = min(start + shape.chunk, shape.pixels);
+    let mut line = 0u32.runtime();
+    let mut quad = UNIT_POS;
+    if quads <= units {
+        line = UNIT_POS / quads;
+        quad = UNIT_POS % quads;
+    }
+    if line < at_once {
+        while quad < quads {
+            let first = min(start + line, shape.pixels - 1);
+            let image = CUBE_POS_Y * shape.pixels;
+            let origin = Float4::cast_from(map[((image + first) * quads + quad) as usize]);
+            let mut sum = Float4::new(0.0f32);
+            let mut squares = Float4::new(0.0f32);
+            let mut count = 0.0f32.runtime();
+            let mut pixel = start + line;
+            while pixel < end {
+                let value = Float4::cast_from(map[((image + pixel) * quads + quad) as usize]) - origin;
+                sum += value;
+                squares += value * value;
+                count += 1.0f32;
+                pixel += at_once;
+            }
+            let inverse = Float4::new(1.0f32 / max(count, 1.0f32));
+            let part = CUBE_POS_X * at_once + line;
+            let to = ((CUBE_POS_Y * shape.parts + part) * quads + quad) as usize;
+            means[to] = origin + sum * inverse;
+            deviations[to] = squares - sum * sum * inverse;
+            quad += units;
+        }
+    }
+}
+
+/// Second pass: the factor and the offset of each channel of each image, `[B, C]` each. Cubes: group, image.
+#[cube(launch_unchecked)]
+pub(super) fn group_norm_factors<F: Float>(
+    means: &[f32],
+    deviations: &[f32],
+    gamma: &[F],
+    beta: &[F],
+    factors: &mut [f32],
+    offsets: &mut [f32],
+    shape: GroupNormShape,
+    epsilon: f32,
+) {
+    let mut shared = Shared::<[f32]>::new_slice(UNITS);
+    let units = comptime!(UNITS as u32);
+    let width = shape.channels / shape.groups;
+    let channel0 = CUBE_POS_X * width;
+    let at_once = max(units / (shape.channels / 4), 1u32);
+    let values = shape.parts * width;
+    let total = shape.pixels as f32 * width as f32;
+
+    let mut sum = 0.0f32.runtime();
+    let mut index = UNIT_POS;
+    while index < values {
+        let part = index / width;
+        let from = (CUBE_POS_Y * shape.parts + part) * shape.channels + channel0 + index % width;
+        sum += means[from as usize] * count_of(part, at_once, &shape);
+        index += units;
+    }
+    let mean = sum_over_cube(sum, &mut shared) / total;
+
+    let mut sum = 0.0f32.runtime();
+    let mut index = UNIT_POS;
+    while index < values {
+        let part = index / width;
+        let from = (CUBE_POS_Y * shape.parts + part) * shape.channels + channel0 + index % width;
+        let difference = means[from as usize] - mean;
+        sum += deviations[from as usize] + difference * difference * count_of(part, at_once, &shape);
+        index += units;
+    }
+    let variance = sum_over_cube(sum, &mut shared) / total;
+    let inverse = 1.0f32 / (variance + epsilon).sqrt();
+
+    let mut index = UNIT_POS;
+    while index < width {
+        let channel = channel0 + index;
+        let factor = f32::cast_from(gamma[channel as usize]) * inverse;
+        let to = (CUBE_POS_Y * shape.channels + channel) as usize;
+        factors[to] = factor;
+        offsets[to] = f32::cast_from(beta[channel as usize]) - mean * factor;
+        index += units;
+    }
+}
+
+/// How many pixels a part has.
+#[cube]
+fn count_of(part: u32, at_once: u32, shape: &GroupNormShape) -> f32 {
+    let start = part / at_once * shape.chunk;
+    let pixels = min(start + shape.chunk, shape.pixels) - start;
+    ((pixels + at_once - 1 - part % at_once) / at_once) as f32
+}
+
+/// The sum of all units' values, for all units. Adds pairs, in one order on every device.
+#[cube]
+fn sum_over_cube(value: f32, shared: &mut Shared<[f32]>) -> f32 {
+    sync_cube();
+    shared[UNIT_POS as usize] = value;
+    let mut half = comptime!(UNITS as u32 / 2).runtime();
+    while half > 0 {
+        sync_cube();
+        if UNIT_POS < half {
+            shared[UNIT_POS as usize] += shared[(UNIT_POS + half) as usize];
+        }
+        half /= 2;
+    }
+    sync_cube();
+    shared[0]
+}
+
+/// Third pass: `map · factor + offset`, and SiLU if asked. Cubes: quads of one image (in two dimensions, since one may not
+/// be long enough), image.
+#[cube(launch_unchecked)]
+pub(super) fn group_norm_apply<F: Float>(
+    map: &[Vector<F, Const<4>>],
+    factors: &[Float4],
+    offsets: &[Float4],
+    out: &mut [Vector<F, Const<4>>],
+    shape: GroupNormShape,
+    #[comptime] silu: bool,
+) {
+    let quads = shape.channels / 4;
+    let quad = (CUBE_POS_Y * CUBE_COUNT_X + CUBE_POS_X) * comptime!(UNITS as u32) + UNIT_POS;
+    if quad < shape.pixels * quads {
+        let index = (CUBE_POS_Z * shape.pixels * quads + quad) as usize;
+        let channel = (CUBE_POS_Z * quads + quad % quads) as usize;
+        let mut value = Float4::cast_from(map[index]) * factors[channel] + offsets[channel];
+        if comptime!(silu) {
+            value = value / (Float4::new(1.0f32) + (-value).exp());
+        }
+        out[index] = Vector::cast_from(value);
+    }
+}
+
+/// A row's layer norm: `(x − mean) / √(variance + ε) · gamma + beta`. A cube for each row.
+#[cube(launch_unchecked)]
+pub(super) fn layer_norm<F: Float>(
+    tokens: &[Vector<F, Const<4>>],
+    gamma: &[Vector<F, Const<4>>],
+    beta: &[Vector<F, Const<4>>],
+    out: &mut [Vector<F, Const<4>>],
+    channels: u32,
+    rows: u32,
+    epsilon: f32,
+) {
+    let lanes = comptime!(LAYER_NORM_UNITS as u32);
+    let quads = channels / 4;
+    let row = CUBE_POS_Y * CUBE_COUNT_X + CUBE_POS_X;
+    if row >= rows {
+        terminate!();
+    }
+    let mut shared = Shared::<[f32]>::new_slice(LAYER_NORM_UNITS);
+    let start = row * quads;
+
+    let mut sum = Float4::new(0.0f32);
+    let mut quad = UNIT_POS;
+    while quad < quads {
+        sum += Float4::cast_from(tokens[(start + quad) as usize]);
+        quad += lanes;
+    }
+    let mean = sum_over_row(sum, &mut shared) / channels as f32;
+
+    let mut sum = Float4::new(0.0f32);
+    let mut quad = UNIT_POS;
+    while quad < quads {
+        let difference = Float4::cast_from(tokens[(start + quad) as usize]) - Float4::new(mean);
+        sum += difference * difference;
+        quad += lanes;
+    }
+    let variance = sum_over_row(sum, &mut shared) / channels as f32;
+    let inverse = Float4::new(1.0f32 / (variance + epsilon).sqrt());
+
+    let mut quad = UNIT_POS;
+    while quad < quads {
+        let value = (Float4::cast_from(tokens[(start + quad) as usize]) - Float4::new(mean)) * inverse;
+        let scaled = value * Float4::cast_from(gamma[quad as usize]) + Float4::cast_from(beta[quad as usize]);
+        out[(start + quad) as usize] = Vector::cast_from(scaled);
+        quad += lanes;
+    }
+}
+
+/// Units for a row of [`layer_norm`].
+pub(super) const LAYER_NORM_UNITS: usize = 64;
+
+#[cube]
+fn sum_over_row(value: Float4, shared: &mut Shared<[f32]>) -> f32 {
+    sync_cube();
+    shared[UNIT_POS as usize] =
+        (value.extract(0usize) + value.extract(1usize)) + (value.extract(2usize) + value.extract(3usize));
+    let mut half = comptime!(LAYER_NORM_UNITS as u32 / 2).runtime();
+    while half > 0 {
+        sync_cube();
+        if UNIT_POS < half {
+            shared[UNIT_POS as usize] += shared[(UNIT_POS + half) as usize];
+        }
+        half /= 2;
+    }
+    sync_cube();
+    shared[0]
+}

@@ -1,0 +1,58 @@
+//! Between maps and tokens. On a GPU that our kernels run on, maps lie in memory as `[B, H, W, C]`, whatever their shape
+//! says, so that tokens and maps are the same numbers; elsewhere they lie as burn leaves them.
+
+use burn::tensor::{DType, Tensor};
+
+/// Whether maps lie with their channels last on this tensor's device.
+pub fn is_channels_last<const D: usize>(tensor: &Tensor<D>) -> bool {
+    #[cfg(feature = "cubecl")]
+    return crate::gpu::primitive(tensor).is_some();
+    #[cfg(not(feature = "cubecl"))]
+    {
+        let _ = tensor;
+        false
+    }
+}
+
+/// `[B, C, H, W]` → `[B, H·W, C]`, contiguous where maps lie with their channels last.
+pub fn to_tokens(map: Tensor<4>) -> Tensor<3> {
+    let [batch, channels, height, width] = map.dims();
+    if is_channels_last(&map) {
+        map.permute([0, 2, 3, 1]).reshape([batch, height * width, channels])
+    } else {
+        map.flatten::<3>(2, 3).swap_dims(1, 2)
+    }
+}
+
+/// `[B, H·W, C]` → `[B, C, H, W]`.
+pub fn to_map(tokens: Tensor<3>, height: usize, width: usize) -> Tensor<4> {
+    let [batch, _, channels] = tokens.dims();
+    if is_channels_last(&tokens) {
+        tokens.reshape([batch, height, width, channels]).permute([0, 3, 1, 2])
+    } else {
+        tokens.swap_dims(1, 2).reshape([batch, channels, height, width])
+    }
+}
+
+/// Two maps `[B, C, H, W]` and `[B, C', H, W]` as one, `[B, C + C', H, W]`.
+pub fn concat_channels(first: Tensor<4>, second: Tensor<4>) -> Tensor<4> {
+    if is_channels_last(&first) {
+        let last = |map: Tensor<4>| map.permute([0, 2, 3, 1]);
+        Tensor::cat(vec![last(first), last(second)], 3).permute([0, 3, 1, 2])
+    } else {
+        Tensor::cat(vec![first, second], 1)
+    }
+}
+
+/// The weights of a 3×3 convolution in half precision, `[C', C, 3, 3]`, in memory as our kernel reads them:
+/// `[3, 3, C, C']`. All others stay as they are.
+pub fn arrange_weight<const D: usize>(weight: Tensor<D>) -> Tensor<D> {
+    let is_conv = weight.dtype() == DType::F16 && D == 4 && weight.dims()[2..] == [3, 3];
+    if !is_conv || !is_channels_last(&weight) {
+        return weight;
+    }
+    let arranged = weight.permute(std::array::from_fn(|i| [2isize, 3, 1, 0][i]));
+    let shape = arranged.dims();
+    let arranged: Tensor<D> = arranged.reshape::<1, _>([-1]).reshape(shape);
+    arranged.permute(std::array::from_fn(|i| [3isize, 2, 0, 1][i]))
+}

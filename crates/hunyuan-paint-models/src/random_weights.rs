@@ -1,0 +1,84 @@
+//! Networks with random weights: for measuring speed and memory without the published ones. What they paint is noise.
+
+use burn::{
+    module::{Module, ModuleMapper, Param},
+    tensor::{DType, Tensor, TensorData},
+};
+
+use crate::{ModelError, Precision};
+
+/// Gives a network weights that depend on the seed and their names alone, the same on every device: uniform, so that a
+/// layer's outputs have about the variance of its inputs; norms and biases that change nothing.
+pub(crate) fn randomize<M: Module>(network: M, seed: u64, precision: Precision) -> Result<M, ModelError> {
+    precision.check(&network)?;
+    Ok(network.map(&mut Randomize { seed, dtype: precision.dtype(), path: Vec::new() }))
+}
+
+struct Randomize {
+    seed: u64,
+    dtype: DType,
+    path: Vec<String>,
+}
+
+impl ModuleMapper for Randomize {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, weight: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        // Asking for the weight itself would fill it, which is what is avoided here.
+        let (device, shape) = (weight.lazy_device(), weight.lazy_shape());
+        let count = shape.num_elements();
+        let values = match D {
+            1 => vec![if self.path.last().is_some_and(|name| name == "gamma") { 1.0 } else { 0.0 }; count],
+            _ => {
+                // Outputs come first in convolutions, inputs in linear layers.
+                let inputs: usize = if D == 2 { shape[0] } else { shape[1..].iter().product() };
+                uniform(self.stream(), (3.0 / inputs as f32).sqrt(), count)
+            }
+        };
+        let data = TensorData::new(values, shape).convert_dtype(self.dtype);
+        Param::initialized(weight.id, Tensor::from_data(data, (&device, self.dtype)))
+    }
+}
+
+impl Randomize {
+    /// Where the numbers of the weight at this path begin (FNV-1a).
+    fn stream(&self) -> u64 {
+        let path = self.path.join(".");
+        path.bytes().fold(self.seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
+    }
+}
+
+/// Numbers of −limit…limit (SplitMix64, Steele et al. 2014).
+fn uniform(mut state: u64, limit: f32, count: usize) -> Vec<f32> {
+    let next = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = state;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let unit = ((bits ^ (bits >> 31)) >> 40) as f32 / (1u64 << 24) as f32;
+        (2.0 * unit - 1.0) * limit
+    };
+    std::iter::repeat_with(next).take(count).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_fill_their_range_evenly() {
+        let values = uniform(1, 3.0f32.sqrt(), 10_000);
+        let mean = values.iter().sum::<f32>() / values.len() as f32;
+        let variance = values.iter().map(|x| x * x).sum::<f32>() / values.len() as f32;
+        assert!(mean.abs() < 0.05 && (variance - 1.0).abs() < 0.05, "{mean} {variance}");
+        assert_ne!(values[..4], uniform(2, 3.0f32.sqrt(), 4));
+    }
+}
