@@ -45,9 +45,9 @@ impl Pair {
         };
         assert_eq!(found.dims(), expected.dims(), "{name}");
         let numbers = |tensor: Tensor<D>| tensor.into_data().convert_dtype(DType::F32).try_into_vec::<f32>();
-        let (Ok(found), Ok(expected)) = (numbers(found), numbers(expected)) else {
-            panic!("{name}: not numbers");
-        };
+        let found = numbers(found).unwrap_or_default();
+        let expected = numbers(expected).unwrap_or_default();
+        assert!(!found.is_empty() && found.len() == expected.len(), "{name}: not numbers");
         let largest = expected.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
         let off = found.iter().zip(&expected).fold(0.0f32, |off, (a, b)| {
             // NaN is the largest difference of all.
@@ -88,9 +88,13 @@ fn attention() -> TestResult {
     with_gpu(|pair| {
         // [batch, key batch, queries, keys, heads, width]: tiles that are full, that are not, one key for all, the
         // network's head width and others
-        for [batch, key_batch, queries, keys, heads, width] in
-            [[2, 2, 128, 128, 2, 64], [1, 1, 200, 77, 3, 64], [3, 1, 65, 130, 1, 64], [2, 2, 9, 33, 2, 8]]
-        {
+        for [batch, key_batch, queries, keys, heads, width] in [
+            [2, 2, 128, 128, 2, 64],
+            [1, 1, 200, 77, 3, 64],
+            [3, 1, 65, 300, 1, 64],
+            [2, 2, 130, 512, 2, 64],
+            [2, 2, 9, 33, 2, 8],
+        ] {
             // Scores that differ by a lot, so that the maximum moves from tile to tile.
             let [query, query_cpu] = pair.normal([batch, queries, heads * width], 2.0);
             let [key, key_cpu] = pair.normal([key_batch, keys, heads * width], 2.0);

@@ -10,19 +10,19 @@ use super::{FRAGMENT, Float4, Half4, Half8, PAD, fragment};
 pub(super) const HEAD: usize = 64;
 
 /// Keys of one tile.
-const KEYS: usize = 64;
+pub(super) const KEYS: usize = 64;
 
 /// Planes of a cube.
 pub(super) const PLANES: usize = 4;
 
 /// Rows of fragments of one plane.
-const ROWS: usize = 2;
+pub(super) const ROWS: usize = 2;
 
 /// Queries of one cube.
 pub(super) const QUERIES: usize = PLANES * ROWS * FRAGMENT;
 
 /// Between two rows of keys, values or probabilities in shared memory.
-const STRIDE: usize = HEAD + PAD;
+pub(super) const STRIDE: usize = HEAD + PAD;
 
 /// A row's scores are scaled anew only when its maximum has grown by so much, in natural logarithms: what is summed up
 /// to then still fits half precision.
@@ -32,7 +32,7 @@ const SLACK: f32 = 5.0;
 #[derive(CubeLaunch, CubeType, Clone, Copy)]
 pub(super) struct AttentionShape {
     queries: u32,
-    keys: u32,
+    pub(super) keys: u32,
     query_stride: u32,
     key_stride: u32,
     out_stride: u32,
@@ -53,9 +53,6 @@ pub(super) fn attention_matrix(
     shape: AttentionShape,
     scale: f32,
 ) {
-    let units = comptime!(32 * PLANES);
-    let reads = comptime!(KEYS * HEAD / 8 / units);
-    let octets = comptime!(HEAD / 8);
     let stride = comptime!(STRIDE / 8);
     let score_stride = comptime!(STRIDE / 4);
 
@@ -66,13 +63,8 @@ pub(super) fn attention_matrix(
     let mut weights_shared =
         Shared::<[Half8]>::new_aligned_slice(comptime!(PLANES * FRAGMENT * STRIDE / 8), 16usize);
 
-    let unit = UNIT_POS;
     let lane = UNIT_POS_X;
     let plane = UNIT_POS_Y as usize;
-    let head = CUBE_POS_Y * comptime!(HEAD as u32);
-    let query0 = CUBE_POS_X * comptime!(QUERIES as u32) + UNIT_POS_Y * comptime!((ROWS * FRAGMENT) as u32);
-    let query_base = CUBE_POS_Z * shape.query_batch + head;
-    let key_base = CUBE_POS_Z * shape.key_batch + head;
     let scratch = plane * comptime!(FRAGMENT * score_stride);
     let weight_scratch = plane * comptime!(FRAGMENT * stride);
     // Two lanes share a row of scores, and take turns of eight columns.
@@ -80,29 +72,7 @@ pub(super) fn attention_matrix(
     let lane_start = scratch + lane_row as usize * score_stride + 2 * (lane % 2) as usize;
     let weight_start = weight_scratch + lane_row as usize * stride + (lane % 2) as usize;
 
-    // 1. the queries stay in registers; they pass through the memory of the keys
-    let mut queries = Sequence::<cmma::Matrix<f16>>::new();
-    #[unroll]
-    for m in 0..ROWS {
-        #[unroll]
-        for i in 0..comptime!(FRAGMENT * HEAD / 8 / 32) {
-            let index = lane + comptime!(32 * i as u32);
-            let within = index / comptime!(octets as u32);
-            let row = min(query0 + comptime!((m * FRAGMENT) as u32) + within, shape.queries - 1);
-            let octet = index % comptime!(octets as u32);
-            let from = (query_base + row * shape.query_stride) / 8 + octet;
-            weights_shared[weight_scratch + within as usize * stride + octet as usize] = query[from as usize];
-        }
-        sync_plane();
-        #[unroll]
-        for k in 0..comptime!(HEAD / FRAGMENT) {
-            let start = weight_scratch + comptime!(k * FRAGMENT / 8);
-            let fragment = left(&weights_shared[start..weights_shared.len()]);
-            queries.push(fragment);
-        }
-        sync_plane();
-    }
-
+    let queries = load_queries(query, &mut keys_shared, &shape);
     let mut sums = Sequence::<cmma::Matrix<f32>>::new();
     #[unroll]
     for _ in 0..comptime!(ROWS * HEAD / FRAGMENT) {
@@ -121,18 +91,7 @@ pub(super) fn attention_matrix(
     for tile in 0..tiles {
         let key0 = tile * comptime!(KEYS as u32);
         sync_cube();
-        #[unroll]
-        for i in 0..reads {
-            let index = unit + comptime!((i * units) as u32);
-            let row = index / comptime!(octets as u32);
-            let octet = index % comptime!(octets as u32);
-            let to = row as usize * stride + octet as usize;
-            // What stands beyond the last key is masked below, but must be finite.
-            let from_row = min(key0 + row, shape.keys - 1);
-            let from = ((key_base + from_row * shape.key_stride) / 8 + octet) as usize;
-            keys_shared[to] = key[from];
-            values_shared[to] = value[from];
-        }
+        load_tile(key, value, &mut keys_shared, &mut values_shared, key0, &shape);
         sync_cube();
 
         // scores = queries · keysᵀ
@@ -202,36 +161,7 @@ pub(super) fn attention_matrix(
                 let factor = ((maximum[m] - new_maximum) * scale).exp();
                 maximum[m] = new_maximum;
                 total[m] *= factor;
-                sync_plane();
-                #[unroll]
-                for n in 0..comptime!(HEAD / FRAGMENT) {
-                    let start = scratch + comptime!(n * FRAGMENT / 4);
-                    let end = scores_shared.len();
-                    cmma::store(
-                        &mut scores_shared[start..end],
-                        &sums[comptime!(m * (HEAD / FRAGMENT) + n)],
-                        comptime!(STRIDE as u32),
-                        cmma::MatrixLayout::RowMajor,
-                    );
-                }
-                sync_plane();
-                #[unroll]
-                for i in 0..comptime!(HEAD / 8) {
-                    let index = lane_start + comptime!(quad_of(i));
-                    scores_shared[index] *= Float4::new(factor);
-                }
-                sync_plane();
-                #[unroll]
-                for n in 0..comptime!(HEAD / FRAGMENT) {
-                    let start = scratch + comptime!(n * FRAGMENT / 4);
-                    let end = scores_shared.len();
-                    cmma::load_with_layout(
-                        &mut sums[comptime!(m * (HEAD / FRAGMENT) + n)],
-                        &scores_shared[start..end],
-                        comptime!(STRIDE as u32),
-                        cmma::MatrixLayout::RowMajor,
-                    );
-                }
+                scale_sums(&mut sums, &mut scores_shared, scratch, lane_start, factor, m);
             }
             let offset = Float4::new(maximum[m]);
             let mut row_total = Float4::new(0.0f32);
@@ -273,29 +203,156 @@ pub(super) fn attention_matrix(
         }
     }
 
-    // 3. divide by the weights' total, and write
+    write_sums(&sums, &total, &mut scores_shared, out, &shape);
+}
+
+/// The queries of a plane, fragment by fragment; they pass through `shared`.
+#[cube]
+pub(super) fn load_queries(
+    query: &[Half8],
+    shared: &mut Shared<[Half8]>,
+    shape: &AttentionShape,
+) -> Sequence<cmma::Matrix<f16>> {
+    let octets = comptime!(HEAD as u32 / 8);
+    let stride = comptime!(STRIDE / 8);
+    let lane = UNIT_POS_X;
+    let scratch = UNIT_POS_Y as usize * comptime!(FRAGMENT * stride);
+    let base = CUBE_POS_Z * shape.query_batch + CUBE_POS_Y * comptime!(HEAD as u32);
+    let query0 = first_query();
+    let mut queries = Sequence::<cmma::Matrix<f16>>::new();
+    #[unroll]
+    for m in 0..ROWS {
+        sync_plane();
+        #[unroll]
+        for i in 0..comptime!(FRAGMENT * HEAD / 8 / 32) {
+            let index = lane + comptime!(32 * i as u32);
+            let within = index / octets;
+            let octet = index % octets;
+            // Rows beyond the last are computed, but never written.
+            let row = min(query0 + comptime!((m * FRAGMENT) as u32) + within, shape.queries - 1);
+            let from = (base + row * shape.query_stride) / 8 + octet;
+            shared[scratch + within as usize * stride + octet as usize] = query[from as usize];
+        }
+        sync_plane();
+        #[unroll]
+        for k in 0..comptime!(HEAD / FRAGMENT) {
+            let start = scratch + comptime!(k * FRAGMENT / 8);
+            queries.push(left(&shared[start..shared.len()]));
+        }
+    }
+    queries
+}
+
+/// The first query of a plane.
+#[cube]
+fn first_query() -> u32 {
+    CUBE_POS_X * comptime!(QUERIES as u32) + UNIT_POS_Y * comptime!((ROWS * FRAGMENT) as u32)
+}
+
+/// The keys from `key0` on and their values.
+#[cube]
+pub(super) fn load_tile(
+    key: &[Half8],
+    value: &[Half8],
+    keys: &mut Shared<[Half8]>,
+    values: &mut Shared<[Half8]>,
+    key0: u32,
+    shape: &AttentionShape,
+) {
+    let units = comptime!(32 * PLANES);
+    let octets = comptime!(HEAD as u32 / 8);
+    let base = CUBE_POS_Z * shape.key_batch + CUBE_POS_Y * comptime!(HEAD as u32);
+    #[unroll]
+    for i in 0..comptime!(KEYS * HEAD / 8 / units) {
+        let index = UNIT_POS + comptime!((i * units) as u32);
+        let row = index / octets;
+        let octet = index % octets;
+        let to = row as usize * comptime!(STRIDE / 8) + octet as usize;
+        // What stands beyond the last key counts for nothing, but must be finite.
+        let from_row = min(key0 + row, shape.keys - 1);
+        let from = ((base + from_row * shape.key_stride) / 8 + octet) as usize;
+        keys[to] = key[from];
+        values[to] = value[from];
+    }
+}
+
+/// Multiplies a row of fragments by each lane's factor for its row.
+#[cube]
+pub(super) fn scale_sums(
+    sums: &mut Sequence<cmma::Matrix<f32>>,
+    shared: &mut Shared<[Float4]>,
+    scratch: usize,
+    lane_start: usize,
+    factor: f32,
+    #[comptime] m: usize,
+) {
+    sync_plane();
+    #[unroll]
+    for n in 0..comptime!(HEAD / FRAGMENT) {
+        let start = scratch + comptime!(n * FRAGMENT / 4);
+        let end = shared.len();
+        cmma::store(
+            &mut shared[start..end],
+            &sums[comptime!(m * (HEAD / FRAGMENT) + n)],
+            comptime!(STRIDE as u32),
+            cmma::MatrixLayout::RowMajor,
+        );
+    }
+    sync_plane();
+    #[unroll]
+    for i in 0..comptime!(HEAD / 8) {
+        shared[lane_start + comptime!(quad_of(i))] *= Float4::new(factor);
+    }
+    sync_plane();
+    #[unroll]
+    for n in 0..comptime!(HEAD / FRAGMENT) {
+        let start = scratch + comptime!(n * FRAGMENT / 4);
+        let end = shared.len();
+        cmma::load_with_layout(
+            &mut sums[comptime!(m * (HEAD / FRAGMENT) + n)],
+            &shared[start..end],
+            comptime!(STRIDE as u32),
+            cmma::MatrixLayout::RowMajor,
+        );
+    }
+}
+
+/// Divides by the weights' totals, and writes.
+#[cube]
+pub(super) fn write_sums(
+    sums: &Sequence<cmma::Matrix<f32>>,
+    total: &Array<f32>,
+    shared: &mut Shared<[Float4]>,
+    out: &mut [Half4],
+    shape: &AttentionShape,
+) {
+    let lane = UNIT_POS_X;
+    let stride = comptime!(STRIDE / 4);
+    let scratch = UNIT_POS_Y as usize * comptime!(FRAGMENT * stride);
+    let lane_start = scratch + (lane / 2) as usize * stride + 2 * (lane % 2) as usize;
     #[unroll]
     for m in 0..ROWS {
         sync_plane();
         #[unroll]
         for n in 0..comptime!(HEAD / FRAGMENT) {
             let start = scratch + comptime!(n * FRAGMENT / 4);
-            let end = scores_shared.len();
+            let end = shared.len();
             cmma::store(
-                &mut scores_shared[start..end],
+                &mut shared[start..end],
                 &sums[comptime!(m * (HEAD / FRAGMENT) + n)],
                 comptime!(STRIDE as u32),
                 cmma::MatrixLayout::RowMajor,
             );
         }
         sync_plane();
-        let row = query0 + comptime!((m * FRAGMENT) as u32) + lane_row;
+        let row = first_query() + comptime!((m * FRAGMENT) as u32) + lane / 2;
         if row < shape.queries {
+            let head = CUBE_POS_Y * comptime!(HEAD as u32);
             let to = (CUBE_POS_Z * shape.out_batch + row * shape.out_stride + head) / 4 + lane % 2 * 2;
             let factor = Float4::new(1.0f32 / total[m]);
             #[unroll]
             for i in 0..comptime!(HEAD / 8) {
-                let sum = scores_shared[lane_start + comptime!(quad_of(i))];
+                let sum = shared[lane_start + comptime!(quad_of(i))];
                 out[(to + comptime!(quad_of(i) as u32)) as usize] = Half4::cast_from(sum * factor);
             }
         }
@@ -303,7 +360,7 @@ pub(super) fn attention_matrix(
 }
 
 #[cube]
-fn zeros() -> cmma::Matrix<f32> {
+pub(super) fn zeros() -> cmma::Matrix<f32> {
     cmma::Matrix::<f32>::from_value(
         cmma::MatrixIdent::Accumulator,
         FRAGMENT,
@@ -320,12 +377,12 @@ fn left(rows: &[Half8]) -> cmma::Matrix<f16> {
 }
 
 #[cube]
-fn right(rows: &[Half8], #[comptime] layout: cmma::MatrixLayout) -> cmma::Matrix<f16> {
+pub(super) fn right(rows: &[Half8], #[comptime] layout: cmma::MatrixLayout) -> cmma::Matrix<f16> {
     fragment(rows, cmma::MatrixIdent::B, layout, STRIDE)
 }
 
 /// Where the `i`th of a lane's quads is in its row, for the first of the two lanes.
-const fn quad_of(i: usize) -> usize {
+pub(super) const fn quad_of(i: usize) -> usize {
     i / 2 * 4 + i % 2
 }
 

@@ -22,10 +22,14 @@ use half::f16;
 use super::{
     FRAGMENT,
     attention::{self, AttentionShapeLaunch},
+    attention_registers,
     matmul::{self, DEPTH, Epilogue, MapShapeLaunch, Source, Tile},
     norm::{self, GroupNormShapeLaunch},
 };
 use crate::Padding;
+
+/// With fewer keys than these it is not worth while to do the first tile of keys twice.
+const SHORT: usize = 256;
 
 /// Channels of a convolution's input come in multiples of this.
 pub(crate) const CHANNELS: usize = DEPTH;
@@ -44,6 +48,12 @@ fn multiplies_matrices(client: &Client) -> bool {
         && hardware.plane_size_max == 32
         && hardware.max_shared_memory_size >= 48 << 10
         && properties.features.matmul.cmma.contains(&needed)
+}
+
+/// Whether the elements of a cooperative matrix can be worked on, and a product be a factor: what the extension brings that
+/// is known by its matrices of a whole cube.
+fn works_on_elements(client: &Client) -> bool {
+    !client.properties().features.matmul.cube_mma.is_empty()
 }
 
 /// The whole buffer, as `width` numbers at once.
@@ -95,6 +105,24 @@ pub(crate) fn attention(
     let client = query.client.clone();
     let count = |tile: usize| CubeCount::Static(queries.div_ceil(tile) as u32, heads as u32, batch as u32);
     if dtype == DType::F16 && width == attention::HEAD && multiplies_matrices(&client) {
+        if works_on_elements(&client) && keys >= SHORT {
+            // SAFETY: rows beyond the last are read as the last and not written.
+            unsafe {
+                attention_registers::attention_registers::launch_unchecked(
+                    &client,
+                    count(attention::QUERIES),
+                    CubeDim::new_2d(32, attention::PLANES as u32),
+                    buffer(&query, 8),
+                    buffer(&key, 8),
+                    buffer(&value, 8),
+                    buffer(&out, 4),
+                    shape,
+                    scale,
+                    !keys.is_multiple_of(attention::KEYS),
+                );
+            }
+            return Some(out);
+        }
         // SAFETY: rows beyond the last are read as the last and not written.
         unsafe {
             attention::attention_matrix::launch_unchecked(

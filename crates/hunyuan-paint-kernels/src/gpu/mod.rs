@@ -1,6 +1,7 @@
 //! The kernels and their launches.
 
 mod attention;
+mod attention_registers;
 pub(crate) mod launch;
 mod matmul;
 mod norm;
