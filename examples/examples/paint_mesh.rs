@@ -11,11 +11,11 @@ use std::{
 
 use clap::Parser;
 use hunyuan_paint::{
-    ComputeDevice, GeometryDevice, PaintError, PaintOptions, PaintPipeline, Painting, Variant,
+    ComputeDevice, GeometryDevice, LoadOptions, MemoryPlan, PaintError, PaintOptions, PaintPipeline,
+    Painting, PrecisionChoice, Variant,
     bake::{AutomaticViews, BakeOptions},
     image::{DEFAULT_BORDER_RATIO, ReferenceImage, read_image},
     mesh::{UvMode, read_mesh},
-    models::Precision,
     scheduler::{SchedulerKind, random::GeneratorKind},
 };
 use hunyuan_paint_examples::{
@@ -56,9 +56,16 @@ struct Arguments {
     /// Where the networks run: auto, cpu, wgpu, vulkan or metal.
     #[arg(long, default_value = "auto")]
     device: ComputeDevice,
-    /// In which precision the UNets and the text encoder compute: f32 or f16.
-    #[arg(long, default_value = "f32")]
-    precision: Precision,
+    /// In which precision the networks compute: auto (half on a GPU that can), f32 or f16.
+    #[arg(long, default_value = "auto")]
+    precision: PrecisionChoice,
+    /// How long networks stay in memory: in-turn (each for its part) or keep (all, until the end).
+    #[arg(long, default_value = "in-turn")]
+    memory: MemoryPlan,
+    /// Takes random weights of the published size (sd21) instead of a model, to see how long that takes and how much
+    /// memory. What it paints is noise.
+    #[arg(long, value_parser = ["sd21"], conflicts_with = "model")]
+    random_weights: Option<String>,
     /// A camera list: [{"azimuth": 0, "elevation": 0, "weight": 1}, ...].
     #[arg(long)]
     views: Option<PathBuf>,
@@ -93,7 +100,11 @@ struct Arguments {
 
 impl Arguments {
     fn options(&self) -> Result<PaintOptions, Box<dyn Error>> {
-        let suited = if self.model.is_none() { PaintOptions::demo() } else { PaintOptions::default() };
+        let suited = if self.model.is_none() && self.random_weights.is_none() {
+            PaintOptions::demo()
+        } else {
+            PaintOptions::default()
+        };
         let mut options = PaintOptions {
             generator: self.generator,
             views: read_views(self.views.as_deref())?,
@@ -147,8 +158,15 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
             Some(model) => (model.clone(), arguments.variant),
             None => (repository_file("assets/demo"), Variant::Standard),
         };
-        let pipeline = PaintPipeline::from_pretrained(model, variant, &device)?;
-        let pipeline = pipeline.with_precision(arguments.precision)?;
+        let load = LoadOptions {
+            device,
+            precision: arguments.precision.resolve(arguments.device),
+            memory: arguments.memory,
+        };
+        let pipeline = match arguments.random_weights {
+            Some(_) => PaintPipeline::random(arguments.variant, 0, load)?,
+            None => PaintPipeline::from_pretrained(model, variant, load)?,
+        };
         Ok::<_, PaintError>(pipeline.with_backend(arguments.geometry.init()?))
     };
     let pipeline = bars.time("load", load)?;

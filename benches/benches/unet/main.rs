@@ -1,4 +1,12 @@
-//! The networks at their true size.
+//! The networks at their published size, with random weights: single operations, steps, and whole denoising runs from
+//! images to images. `tools/unet_torch.py` times the same with PyTorch. At the end stands a table, from criterion's
+//! estimates of this run.
+//!
+//! - `UNET_BENCH_DEVICE`: auto (the default), cpu, wgpu, vulkan, metal
+//! - `UNET_BENCH_PRECISION`: auto (the default), f32, f16
+//! - `UNET_BENCH_NETWORKS=1` times steps and runs on the CPU as well, which takes hours there, and `0` times them nowhere
+//!
+//! What is run can be chosen as with any bench: `cargo bench --bench unet -- attention`.
 
 #![expect(clippy::expect_used, reason = "what ran before its bench runs in it")]
 #![expect(clippy::print_stdout, reason = "the table is what this bench is for")]
@@ -12,75 +20,87 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use burn::tensor::{DType, Device};
-use criterion::{Criterion, SamplingMode};
-use hunyuan_paint::{
-    ComputeDevice,
-    models::{LoadOptions, Precision},
-};
+use burn::tensor::Device;
+use criterion::{BenchmarkGroup, Criterion, SamplingMode, measurement::WallTime};
+use hunyuan_paint::{ComputeDevice, LoadOptions, MemoryPlan, PrecisionChoice};
 use hunyuan_paint_benches::{estimates, machine};
 
-fn time_operations(
-    criterion: &mut Criterion,
-    device: &Device,
-    dtype: DType,
-    group_name: &str,
-    started: SystemTime,
-) {
-    let mut table = Vec::new();
-    {
-        let mut group = criterion.benchmark_group(group_name);
-        group
-            .sample_size(10)
-            .sampling_mode(SamplingMode::Flat)
-            .warm_up_time(Duration::from_millis(300))
-            .measurement_time(Duration::from_millis(700));
-        let batch = if group_name.contains("cpu") { 1 } else { 12 };
-        for subject in operations::subjects(device, dtype, batch) {
-            device.sync().expect("a device that works");
-            group.bench_function(&subject.name, |b| {
-                b.iter_custom(|runs| {
-                    let start = Instant::now();
-                    for _ in 0..runs {
-                        (subject.run)();
-                    }
-                    device.sync().expect("it ran before");
-                    start.elapsed()
-                });
+type BenchResult = Result<(), Box<dyn Error>>;
+
+/// Views of the paint model, twice with guidance.
+const GUIDED_VIEWS: usize = 12;
+
+/// Times work on a device, and remembers what it has timed.
+struct Stopwatch<'a> {
+    group: BenchmarkGroup<'a, WallTime>,
+    device: Device,
+    /// Name, and multiplications and additions where they are known.
+    timed: Vec<(String, Option<f64>)>,
+}
+
+impl Stopwatch<'_> {
+    /// The device works off what it is given while the next is being given; the clock stops when it is done with all.
+    fn time(&mut self, name: &str, flops: Option<f64>, run: &dyn Fn()) {
+        let device = &self.device;
+        device.sync().expect("a device that works");
+        self.group.bench_function(name, |b| {
+            b.iter_custom(|runs| {
+                let start = Instant::now();
+                (0..runs).for_each(|_| run());
+                device.sync().expect("a device that works");
+                start.elapsed()
             });
-            table.push((subject.name, subject.flops));
-        }
-        group.finish();
-    }
-    for (name, flops) in table {
-        if let Some(estimate) = estimates::measured_since(started, &[group_name, &name]) {
-            let teraflops =
-                if flops > 0.0 { format!("{:.1}", flops / estimate.mean * 1e-12) } else { "–".to_owned() };
-            println!("| {name} | {:.3} ms | {teraflops} |", 1e3 * estimate.mean);
-        }
+        });
+        self.timed.push((name.to_owned(), flops));
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn print_table(group: &str, timed: &[(String, Option<f64>)], started: SystemTime) {
+    println!("\n| | mean ± deviation | TFLOP/s |\n|---|---|---|");
+    for (name, flops) in timed {
+        let Some(estimate) = estimates::measured_since(started, &[group, name]) else { continue };
+        let time = if estimate.mean < 0.1 {
+            format!("{:.3} ± {:.3} ms", 1e3 * estimate.mean, 1e3 * estimate.deviation)
+        } else {
+            estimate.to_string()
+        };
+        let rate =
+            flops.map_or_else(|| "–".to_owned(), |flops| format!("{:.1}", 1e-12 * flops / estimate.mean));
+        println!("| {name} | {time} | {rate} |");
+    }
+}
+
+fn setting<T: std::str::FromStr<Err: Error + 'static>>(name: &str) -> Result<T, Box<dyn Error>> {
+    Ok(env::var(name).unwrap_or_else(|_| "auto".to_owned()).parse()?)
+}
+
+fn main() -> BenchResult {
     let started = SystemTime::now();
     let mut criterion = Criterion::default().configure_from_args();
-    let name = env::var("UNET_BENCH_DEVICE").unwrap_or_else(|_| "auto".to_owned());
-    let device = name.parse::<ComputeDevice>()?.resolve();
-    let precision = env::var("UNET_BENCH_PRECISION")
-        .unwrap_or_else(|_| if device.is_gpu() { "f16".to_owned() } else { "f32".to_owned() });
-    let precision: Precision = precision.parse()?;
-    println!("{device}: {}, {precision}; {}", device.info()?.name, machine::processor());
-    let opened = device.init()?;
-    if env::var_os("UNET_BENCH_NETWORKS").is_some() {
-        let options = LoadOptions { device: opened.clone(), precision };
-        return networks::time(&mut criterion, &options, &format!("unet_networks_{device}_{precision}"));
+    let device = setting::<ComputeDevice>("UNET_BENCH_DEVICE")?.resolve();
+    let precision = setting::<PrecisionChoice>("UNET_BENCH_PRECISION")?.resolve(device);
+    let with_networks = env::var("UNET_BENCH_NETWORKS").map_or(device.is_gpu(), |value| value == "1");
+    let options = LoadOptions { device: device.init()?, precision, memory: MemoryPlan::Keep };
+
+    let group_name = format!("unet_{device}_{precision}");
+    let mut group = criterion.benchmark_group(&group_name);
+    group
+        .sample_size(10)
+        .sampling_mode(SamplingMode::Flat)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1));
+    let mut stopwatch = Stopwatch { group, device: options.device.clone(), timed: Vec::new() };
+    let batch = if device.is_gpu() { GUIDED_VIEWS } else { 1 };
+    operations::time(&mut stopwatch, precision.dtype(), batch);
+    if with_networks {
+        networks::time(&mut stopwatch, &options)?;
     }
-    time_operations(
-        &mut criterion,
-        &opened,
-        precision.dtype(),
-        &format!("unet_operations_{device}_{precision}"),
-        started,
-    );
+    let Stopwatch { group, timed, .. } = stopwatch;
+    group.finish();
+    criterion.final_summary();
+
+    print_table(&group_name, &timed, started);
+    println!("\n{device}: {}, {precision}; {}", device.info()?.name, machine::processor());
+    println!("hunyuan-paint {}, burn {}", env!("CARGO_PKG_VERSION"), machine::locked_version("burn"));
     Ok(())
 }

@@ -1,114 +1,88 @@
-//! Single operations of the networks at their true sizes.
+//! Single operations of the networks.
 
 use burn::{
+    module::{Module, ModuleMapper, Param},
     nn::{GroupNormConfig, LayerNormConfig},
     tensor::{DType, Device, Distribution, Tensor},
 };
-use hunyuan_paint_kernels::{Attention, Conv3x3, GroupNorm, LayerNorm, Linear, Operation};
+use hunyuan_paint_kernels::{
+    Attention, Conv3x3, GroupNorm, LayerNorm, Linear, Operation, arrange_weight, to_map,
+};
 
-/// One operation: what it is called, how many operations it counts for, and a run of it.
-pub(crate) struct Subject {
-    pub(crate) name: String,
-    /// Multiplications and additions.
-    pub(crate) flops: f64,
-    pub(crate) run: Box<dyn Fn()>,
-}
+use crate::Stopwatch;
 
-impl Subject {
-    fn new<O: Operation + 'static>(name: String, flops: f64, operation: impl Fn() -> O + 'static) -> Self {
-        Self { name, flops, run: Box::new(move || drop(operation().run())) }
-    }
-}
-
+/// Normal numbers. What is multiplied does not change how long it takes.
 fn normal<const D: usize>(shape: [usize; D], device: &Device, dtype: DType) -> Tensor<D> {
     Tensor::<D>::random(shape, Distribution::Normal(0.0, 0.5), device).cast(dtype)
 }
 
-/// As in `tools/unet_operations.py`, which times PyTorch's.
-pub(crate) fn subjects(device: &Device, dtype: DType, batch: usize) -> Vec<Subject> {
-    let mut subjects = Vec::new();
+/// A map that lies in memory as an operation of the network leaves it.
+fn map([batch, channels, side]: [usize; 3], device: &Device, dtype: DType) -> Tensor<4> {
+    to_map(normal([batch, side * side, channels], device, dtype), side, side)
+}
+
+struct Cast(DType);
+
+impl ModuleMapper for Cast {
+    fn map_float<const D: usize>(&mut self, weight: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        weight.map(|weight| weight.cast(self.0))
+    }
+}
+
+pub(crate) fn time(stopwatch: &mut Stopwatch<'_>, dtype: DType, batch: usize) {
+    let device = stopwatch.device.clone();
     for [from, to, side] in
         [[320, 320, 64], [640, 640, 32], [1280, 1280, 16], [2560, 1280, 16], [1280, 1280, 8]]
     {
-        let map = normal([batch, from, side, side], device, dtype);
-        // As the network has them after its first operation.
-        let map =
-            map.permute([0, 2, 3, 1]).reshape([-1]).reshape([batch, side, side, from]).permute([0, 3, 1, 2]);
-        let weight = normal([to, from, 3, 3], device, dtype);
-        let weight =
-            weight.permute([2, 3, 1, 0]).reshape([-1]).reshape([3, 3, from, to]).permute([3, 2, 0, 1]);
-        let bias = normal([to], device, dtype);
+        let map = map([batch, from, side], &device, dtype);
+        let weight = arrange_weight(normal([to, from, 3, 3], &device, dtype));
+        let bias = normal([to], &device, dtype);
         let flops = 2.0 * (batch * side * side * from * to * 9) as f64;
-        subjects.push(Subject::new(format!("conv_{from}_{to}_at_{side}"), flops, move || {
-            Conv3x3::new(map.clone(), weight.clone(), Some(bias.clone()))
-        }));
+        stopwatch.time(&format!("conv_{from}_{to}_at_{side}"), Some(flops), &|| {
+            drop(Conv3x3::new(map.clone(), weight.clone(), Some(bias.clone())).run());
+        });
     }
-    for [rows, from, to, gated] in [
-        [4096, 320, 320, 0],
-        [4096, 320, 2560, 1],
-        [4096, 1280, 320, 0],
-        [1024, 640, 5120, 1],
-        [256, 1280, 1280, 0],
+    for ([rows, from, to], gated) in [
+        ([4096, 320, 320], false),
+        ([4096, 320, 2560], true),
+        ([4096, 1280, 320], false),
+        ([1024, 640, 5120], true),
+        ([256, 1280, 1280], false),
     ] {
-        let x = normal([batch, rows, from], device, dtype);
-        let weight = normal([from, to], device, dtype);
-        let bias = normal([to], device, dtype);
+        let x = normal([batch, rows, from], &device, dtype);
+        let (weight, bias) = (normal([from, to], &device, dtype), normal([to], &device, dtype));
         let flops = 2.0 * (batch * rows * from * to) as f64;
-        let name = format!("linear_{}x{from}_{to}{}", batch * rows, if gated == 1 { "_geglu" } else { "" });
-        subjects.push(Subject::new(name, flops, move || Linear {
-            gated: gated == 1,
-            ..Linear::new(x.clone(), weight.clone(), Some(bias.clone()))
-        }));
+        let name = format!("linear_{}x{from}_{to}{}", batch * rows, if gated { "_geglu" } else { "" });
+        stopwatch.time(&name, Some(flops), &|| {
+            let layer = Linear::new(x.clone(), weight.clone(), Some(bias.clone()));
+            drop(Linear { gated, ..layer }.run());
+        });
     }
     let views = (batch / 2).max(1);
-    for (name, [sequences, tokens, keys, heads]) in [
+    for (name, [sequences, queries, keys, heads]) in [
         ("self_attention", [batch, 4096, 4096, 5]),
         ("multiview_attention", [batch.div_ceil(views), views * 4096, views * 4096, 5]),
         ("self_attention", [batch, 1024, 1024, 10]),
         ("text_attention", [batch, 4096, 77, 5]),
     ] {
-        let query = normal([sequences, tokens, 64 * heads], device, dtype);
-        let key = normal([sequences, keys, 64 * heads], device, dtype);
-        let value = normal([sequences, keys, 64 * heads], device, dtype);
-        let flops = 4.0 * (sequences * heads * tokens * keys * 64) as f64;
-        subjects.push(Subject::new(
-            format!("{name}_{sequences}x{heads}_{tokens}_{keys}"),
-            flops,
-            move || Attention { query: query.clone(), key: key.clone(), value: value.clone(), heads },
-        ));
+        let tokens = |count| normal([sequences, count, 64 * heads], &device, dtype);
+        let (query, key, value) = (tokens(queries), tokens(keys), tokens(keys));
+        let flops = 4.0 * (sequences * heads * queries * keys * 64) as f64;
+        stopwatch.time(&format!("{name}_{sequences}x{heads}_{queries}_{keys}"), Some(flops), &|| {
+            let (query, key, value) = (query.clone(), key.clone(), value.clone());
+            drop(Attention { query, key, value, heads }.run());
+        });
     }
     for [channels, side] in [[320, 64], [1280, 16]] {
-        let map = normal([batch, channels, side, side], device, dtype);
-        let map = map
-            .permute([0, 2, 3, 1])
-            .reshape([-1])
-            .reshape([batch, side, side, channels])
-            .permute([0, 3, 1, 2]);
-        let norm: &'static _ =
-            Box::leak(Box::new(cast(GroupNormConfig::new(32, channels).init(device), dtype)));
-        subjects.push(Subject::new(format!("group_norm_silu_{channels}_at_{side}"), 0.0, move || {
-            GroupNorm { map: map.clone(), norm, silu: true }
-        }));
+        let map = map([batch, channels, side], &device, dtype);
+        let norm = GroupNormConfig::new(32, channels).init(&device).map(&mut Cast(dtype));
+        stopwatch.time(&format!("group_norm_silu_{channels}_at_{side}"), None, &|| {
+            drop(GroupNorm { map: map.clone(), norm: &norm, silu: true }.run());
+        });
     }
-    let tokens = normal([batch, 4096, 320], device, dtype);
-    let norm: &'static _ = Box::leak(Box::new(cast(LayerNormConfig::new(320).init(device), dtype)));
-    subjects.push(Subject::new("layer_norm_320".to_owned(), 0.0, move || LayerNorm {
-        tokens: tokens.clone(),
-        norm,
-        epsilon: 1e-5,
-    }));
-    subjects
-}
-
-fn cast<M: burn::module::Module>(module: M, dtype: DType) -> M {
-    struct Cast(DType);
-    impl burn::module::ModuleMapper for Cast {
-        fn map_float<const D: usize>(
-            &mut self,
-            weight: burn::module::Param<Tensor<D>>,
-        ) -> burn::module::Param<Tensor<D>> {
-            weight.map(|weight| weight.cast(self.0))
-        }
-    }
-    module.map(&mut Cast(dtype))
+    let tokens = normal([batch, 4096, 320], &device, dtype);
+    let norm = LayerNormConfig::new(320).init(&device).map(&mut Cast(dtype));
+    stopwatch.time("layer_norm_320", None, &|| {
+        drop(LayerNorm { tokens: tokens.clone(), norm: &norm, epsilon: 1e-5 }.run());
+    });
 }

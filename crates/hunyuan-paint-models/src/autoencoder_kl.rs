@@ -88,6 +88,11 @@ impl AutoencoderKlConfig {
         }
     }
 
+    /// How many pixels wide and high one latent is.
+    pub fn spatial_factor(&self) -> usize {
+        1 << (self.block_out_channels.len().max(1) - 1)
+    }
+
     /// Reads and checks a `config.json`.
     ///
     /// # Errors
@@ -155,7 +160,7 @@ impl AutoencoderKlConfig {
             post_quant_conv: self.use_post_quant_conv.then(|| conv1x1(latents)),
             decoder: Decoder::new(self, device),
             scaling_factor: self.scaling_factor,
-            spatial_factor: 1 << (self.block_out_channels.len() - 1),
+            spatial_factor: self.spatial_factor(),
         })
     }
 
@@ -164,7 +169,7 @@ impl AutoencoderKlConfig {
     /// # Errors
     /// If the file cannot be read, or its keys or shapes are not the network's.
     pub fn load(&self, file: &Path, options: impl Into<LoadOptions>) -> Result<AutoencoderKl, ModelError> {
-        let LoadOptions { device, precision } = options.into();
+        let LoadOptions { device, precision, .. } = options.into();
         weights::load(self.init(&device)?, file, KeyMap::Diffusers, precision)
     }
 
@@ -173,7 +178,7 @@ impl AutoencoderKlConfig {
     /// # Errors
     /// If the sizes do not fit together, or the device does not compute in the precision.
     pub fn random(&self, seed: u64, options: impl Into<LoadOptions>) -> Result<AutoencoderKl, ModelError> {
-        let LoadOptions { device, precision } = options.into();
+        let LoadOptions { device, precision, .. } = options.into();
         randomize(self.init(&device)?, seed, precision)
     }
 

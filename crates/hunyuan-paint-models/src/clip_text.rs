@@ -147,7 +147,7 @@ impl ClipTextConfig {
     /// # Errors
     /// If the file cannot be read, or its keys or shapes are not the network's.
     pub fn load(&self, file: &Path, options: impl Into<LoadOptions>) -> Result<ClipTextModel, ModelError> {
-        let LoadOptions { device, precision } = options.into();
+        let LoadOptions { device, precision, .. } = options.into();
         weights::load(self.init(&device)?, file, KeyMap::Diffusers, precision)
     }
 
@@ -156,7 +156,7 @@ impl ClipTextConfig {
     /// # Errors
     /// If the sizes do not fit together, or the device does not compute in the precision.
     pub fn random(&self, seed: u64, options: impl Into<LoadOptions>) -> Result<ClipTextModel, ModelError> {
-        let LoadOptions { device, precision } = options.into();
+        let LoadOptions { device, precision, .. } = options.into();
         randomize(self.init(&device)?, seed, precision)
     }
 

@@ -20,14 +20,14 @@ pub use self::{
     clip_text::{ClipTextConfig, ClipTextModel, HiddenAct},
     config::PerBlock,
     error::ModelError,
-    load_options::LoadOptions,
+    load_options::{LoadOptions, MemoryPlan},
     precision::Precision,
     tokenizer::ClipTokenizer,
     unet2d_condition::{
         DownBlockType, UNet2DConditionConfig, UNet2DConditionModel, UNet2DDenoiser, UpBlockType,
     },
     unet2p5d::{
-        Branch, MultiviewDenoiser, ReferenceFeatures, UNet2p5DConditionConfig, UNet2p5DConditionModel,
-        ViewConditions,
+        Branch, MultiviewDenoiser, MultiviewUNet, ReferenceFeatures, ReferenceUNet, UNet2p5DConditionConfig,
+        UNet2p5DConditionModel, ViewConditions,
     },
 };

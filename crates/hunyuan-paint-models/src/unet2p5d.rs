@@ -9,7 +9,7 @@ use burn::{
 };
 
 use crate::{
-    LoadOptions, ModelError, Precision,
+    LoadOptions, ModelError,
     layers::{CrossView, KeyValue},
     random_weights::randomize,
     unet2d_condition::{Conditioning, Extensions, UNet2DConditionConfig, UNet2DConditionModel},
@@ -19,7 +19,7 @@ use crate::{
 /// Tokens of the learned text.
 const TEXT_TOKENS: usize = 77;
 
-/// The configuration of a [`UNet2p5DConditionModel`].
+/// The configuration of both networks of a [`UNet2p5DConditionModel`].
 #[derive(Clone, Debug)]
 pub struct UNet2p5DConditionConfig {
     /// The published `config.json`: that of the reference UNet, which the main one extends.
@@ -44,66 +44,137 @@ impl UNet2p5DConditionConfig {
         Ok(Self::new(UNet2DConditionConfig::read(path)?))
     }
 
-    /// The network with random weights.
+    /// Both networks with random weights, from the device.
     ///
     /// # Errors
     /// If the sizes do not fit together.
     pub fn init(&self, device: &Device) -> Result<UNet2p5DConditionModel, ModelError> {
+        Ok(UNet2p5DConditionModel {
+            multiview: self.init_multiview(device)?,
+            reference: self.init_reference(device)?,
+        })
+    }
+
+    fn init_multiview(&self, device: &Device) -> Result<MultiviewUNet, ModelError> {
         self.unet.check(Path::new("UNet2p5DConditionConfig"))?;
         let extensions = Extensions {
             num_class_embeds: Some(self.num_reference_embeddings + self.num_view_embeddings),
             cross_view: true,
         };
         // Latents, normals and positions, concatenated.
-        let main = UNet2DConditionConfig { in_channels: 3 * self.unet.in_channels, ..self.unet.clone() };
-        let text =
-            || Param::from_tensor(Tensor::zeros([1, TEXT_TOKENS, self.unet.cross_attention_dim], device));
-        Ok(UNet2p5DConditionModel {
-            unet: main.init_with(extensions, device),
-            unet_dual: self.unet.init_with(Extensions::default(), device),
-            learned_text_clip_gen: text(),
-            learned_text_clip_ref: text(),
+        let unet = UNet2DConditionConfig { in_channels: 3 * self.unet.in_channels, ..self.unet.clone() };
+        Ok(MultiviewUNet {
+            unet: unet.init_with(extensions, device),
+            learned_text_clip_gen: self.init_text(device),
             num_reference_embeddings: self.num_reference_embeddings,
             num_view_embeddings: self.num_view_embeddings,
         })
     }
 
-    /// Loads the weights of a network with this configuration from a file.
+    fn init_reference(&self, device: &Device) -> Result<ReferenceUNet, ModelError> {
+        self.unet.check(Path::new("UNet2p5DConditionConfig"))?;
+        Ok(ReferenceUNet {
+            unet_dual: self.unet.init_with(Extensions::default(), device),
+            learned_text_clip_ref: self.init_text(device),
+        })
+    }
+
+    fn init_text(&self, device: &Device) -> Param<Tensor<3>> {
+        Param::from_tensor(Tensor::zeros([1, TEXT_TOKENS, self.unet.cross_attention_dim], device))
+    }
+
+    /// Loads both networks from the file that holds them.
     ///
     /// # Errors
-    /// If the file cannot be read, or its keys or shapes are not the network's.
+    /// If the file cannot be read, or its keys or shapes are not the networks'.
     pub fn load(
         &self,
         file: &Path,
         options: impl Into<LoadOptions>,
     ) -> Result<UNet2p5DConditionModel, ModelError> {
-        let LoadOptions { device, precision } = options.into();
-        weights::load(self.init(&device)?, file, KeyMap::UNet2p5D, precision)
+        let options = options.into();
+        Ok(UNet2p5DConditionModel {
+            multiview: self.load_multiview(file, options.clone())?,
+            reference: self.load_reference(file, options)?,
+        })
     }
 
-    /// The network with weights that depend on the seed alone, as [`random`](crate::pipelines) has them.
+    /// Loads the main network alone from the file that holds both.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_multiview(
+        &self,
+        file: &Path,
+        options: impl Into<LoadOptions>,
+    ) -> Result<MultiviewUNet, ModelError> {
+        let LoadOptions { device, precision, .. } = options.into();
+        weights::load(self.init_multiview(&device)?, file, KeyMap::MultiviewUNet, precision)
+    }
+
+    /// Loads the network that reads the references alone from the file that holds both.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_reference(
+        &self,
+        file: &Path,
+        options: impl Into<LoadOptions>,
+    ) -> Result<ReferenceUNet, ModelError> {
+        let LoadOptions { device, precision, .. } = options.into();
+        weights::load(self.init_reference(&device)?, file, KeyMap::ReferenceUNet, precision)
+    }
+
+    /// The main network with weights that depend on the seed alone.
     ///
     /// # Errors
     /// If the sizes do not fit together, or the device does not compute in the precision.
-    pub fn random(
+    pub fn random_multiview(
         &self,
         seed: u64,
         options: impl Into<LoadOptions>,
-    ) -> Result<UNet2p5DConditionModel, ModelError> {
-        let LoadOptions { device, precision } = options.into();
-        randomize(self.init(&device)?, seed, precision)
+    ) -> Result<MultiviewUNet, ModelError> {
+        let LoadOptions { device, precision, .. } = options.into();
+        randomize(self.init_multiview(&device)?, seed, precision)
+    }
+
+    /// The network that reads the references with weights that depend on the seed alone.
+    ///
+    /// # Errors
+    /// As [`random_multiview`](Self::random_multiview).
+    pub fn random_reference(
+        &self,
+        seed: u64,
+        options: impl Into<LoadOptions>,
+    ) -> Result<ReferenceUNet, ModelError> {
+        let LoadOptions { device, precision, .. } = options.into();
+        randomize(self.init_reference(&device)?, seed, precision)
     }
 }
 
-/// The main UNet, the reference UNet (`unet_dual`), and the text that both have learned.
+/// The main UNet and the text that it has learned: denoises all views of an object at once.
 #[derive(Module, Debug)]
-pub struct UNet2p5DConditionModel {
+pub struct MultiviewUNet {
     unet: UNet2DConditionModel,
-    unet_dual: UNet2DConditionModel,
     learned_text_clip_gen: Param<Tensor<3>>,
-    learned_text_clip_ref: Param<Tensor<3>>,
     num_reference_embeddings: usize,
     num_view_embeddings: usize,
+}
+
+/// The reference UNet (`unet_dual`) and the text that it has learned: reads the reference images.
+#[derive(Module, Debug)]
+pub struct ReferenceUNet {
+    unet_dual: UNet2DConditionModel,
+    learned_text_clip_ref: Param<Tensor<3>>,
+}
+
+/// Both networks of Hunyuan3D-Paint's 2.5-D UNet.
+#[derive(Clone, Debug)]
+pub struct UNet2p5DConditionModel {
+    /// The one that paints.
+    pub multiview: MultiviewUNet,
+    /// The one that reads the references.
+    pub reference: ReferenceUNet,
 }
 
 /// What the reference UNet saw in every transformer block: computed once, read at every step.
@@ -133,15 +204,7 @@ pub enum Branch {
     Conditional,
 }
 
-impl UNet2p5DConditionModel {
-    /// The network in another precision; see [`Precision`].
-    ///
-    /// # Errors
-    /// If its device does not compute in that precision.
-    pub fn with_precision(self, precision: Precision) -> Result<Self, ModelError> {
-        precision.convert(self)
-    }
-
+impl ReferenceUNet {
     /// Runs the reference UNet on the latents of the reference images, `[R, 4, h, w]`, at timestep 0.
     ///
     /// # Errors
@@ -161,7 +224,9 @@ impl UNet2p5DConditionModel {
         };
         Ok(ReferenceFeatures { tokens: stored.into_iter().map(join).collect() })
     }
+}
 
+impl MultiviewUNet {
     /// Predicts the noise of all views, once for every branch of guidance.
     ///
     /// - `latents`: `[N, 4, h, w]`, already scaled by the scheduler, shared by all branches
@@ -220,12 +285,17 @@ impl UNet2p5DConditionModel {
         })
     }
 
+    /// Latents, normals and positions have as many each.
+    fn latent_channels(&self) -> usize {
+        self.unet.in_channels() / 3
+    }
+
     fn check(&self, conditions: &ViewConditions, branches: &[Branch]) -> Result<(), ModelError> {
         let ViewConditions { normal_latents, position_latents, view_indices } = conditions;
         let dims = normal_latents.dims();
         let [views, channels, height, width] = dims;
-        if views == 0 || channels != self.unet_dual.in_channels() || height * width == 0 {
-            let expected = format!("[N, {}, h, w]", self.unet_dual.in_channels());
+        if views == 0 || channels != self.latent_channels() || height * width == 0 {
+            let expected = format!("[N, {}, h, w]", self.latent_channels());
             return Err(ModelError::input("normal_latents", expected, format!("{dims:?}")));
         }
         if position_latents.dims() != dims {
@@ -246,7 +316,7 @@ impl UNet2p5DConditionModel {
     }
 }
 
-/// A [`UNet2p5DConditionModel`] with everything that stays the same from step to step: keys and values of the text and of
+/// A [`MultiviewUNet`] with everything that stays the same from step to step: keys and values of the text and of
 /// the references, the embeddings of times and cameras, the geometry.
 #[derive(Debug)]
 pub struct MultiviewDenoiser<'a> {
@@ -261,7 +331,7 @@ pub struct MultiviewDenoiser<'a> {
 }
 
 impl MultiviewDenoiser<'_> {
-    /// As [`UNet2p5DConditionModel::forward`], at the step's time; `step` counts from 0.
+    /// As [`MultiviewUNet::forward`], at the step's time; `step` counts from 0.
     ///
     /// # Errors
     /// If the latents' shape does not fit, or there is no such step.

@@ -20,9 +20,11 @@ use crate::{ModelError, Precision};
 pub(crate) enum KeyMap {
     /// A network saved by diffusers or transformers.
     Diffusers,
-    /// The 2.5-D UNet, whose transformer blocks are wrapped: `transformer_blocks.0.transformer.…` with
+    /// The main part of the 2.5-D UNet, whose transformer blocks are wrapped: `transformer_blocks.0.transformer.…` with
     /// the additional attentions beside `transformer`.
-    UNet2p5D,
+    MultiviewUNet,
+    /// The part of the 2.5-D UNet that reads the references, wrapped likewise.
+    ReferenceUNet,
 }
 
 /// Fragments of a key in the file, and of the field path in its place.
@@ -47,13 +49,23 @@ const WRAPPER: &str = "transformer.";
 const LEARNED_TEXT: &str = "learned_text_clip_";
 
 impl KeyMap {
+    /// Whether a tensor is one of this network's; a file may hold two networks.
+    fn owns(self, key: &str) -> bool {
+        let of_reference = key.starts_with("unet_dual.") || key.ends_with("learned_text_clip_ref");
+        match self {
+            Self::Diffusers => true,
+            Self::MultiviewUNet => !of_reference,
+            Self::ReferenceUNet => of_reference,
+        }
+    }
+
     /// From a key in the file to the path of the module's field.
     fn field_path(self, key: &str) -> String {
         let mut path = key.to_owned();
         for (from, to) in RENAMES.into_iter().chain(DEPRECATED) {
             path = path.replace(from, to);
         }
-        if self == Self::UNet2p5D {
+        if self != Self::Diffusers {
             path = path.replace(&format!("unet.{LEARNED_TEXT}"), LEARNED_TEXT);
             if let Some((start, block, rest)) = split_block(&path)
                 && let Some(inner) = rest.strip_prefix(WRAPPER)
@@ -70,14 +82,14 @@ impl KeyMap {
             // transformers saved the positions 0..77 as a buffer until version 4.31.
             Self::Diffusers => key.ends_with("embeddings.position_ids"),
             // The turbo model's safetensors file has an image adapter that its pipeline never runs.
-            Self::UNet2p5D => key.contains("image_proj") || key.contains("_ip"),
+            Self::MultiviewUNet | Self::ReferenceUNet => key.contains("image_proj") || key.contains("_ip"),
         }
     }
 
     /// From the path of a module's field to its key in the file: for messages about missing keys.
     fn file_key(self, path: &str) -> String {
         let mut key = path.to_owned();
-        if self == Self::UNet2p5D {
+        if self != Self::Diffusers {
             if key.starts_with(LEARNED_TEXT) {
                 key = format!("unet.{key}");
             }
@@ -119,6 +131,9 @@ pub(crate) fn load<M: Module>(
     let (mut file_keys, mut shapes) = (BTreeMap::new(), BTreeMap::new());
     let mut tensors = Vec::new();
     for (key, mut tensor) in read(file)? {
+        if !keys.owns(&key) {
+            continue;
+        }
         if keys.ignores(&key) {
             tracing::warn!(file = %file.display(), key, "tensor ignored: the network has no use for it");
             continue;
@@ -224,10 +239,22 @@ mod tests {
         for (map, key) in [
             (KeyMap::Diffusers, "down_blocks.0.attentions.1.transformer_blocks.0.attn1.to_out.0.bias"),
             (KeyMap::Diffusers, "up_blocks.1.upsamplers.0.conv.weight"),
-            (KeyMap::UNet2p5D, "unet.mid_block.attentions.0.transformer_blocks.0.transformer.ff.net.2.bias"),
-            (KeyMap::UNet2p5D, "unet.mid_block.attentions.0.transformer_blocks.0.attn_refview.to_out.0.bias"),
-            (KeyMap::UNet2p5D, "unet.learned_text_clip_gen"),
+            (
+                KeyMap::MultiviewUNet,
+                "unet.mid_block.attentions.0.transformer_blocks.0.transformer.ff.net.2.bias",
+            ),
+            (
+                KeyMap::MultiviewUNet,
+                "unet.mid_block.attentions.0.transformer_blocks.0.attn_refview.to_out.0.bias",
+            ),
+            (KeyMap::MultiviewUNet, "unet.learned_text_clip_gen"),
+            (
+                KeyMap::ReferenceUNet,
+                "unet_dual.mid_block.attentions.0.transformer_blocks.0.transformer.ff.net.2.bias",
+            ),
+            (KeyMap::ReferenceUNet, "unet.learned_text_clip_ref"),
         ] {
+            assert!(map.owns(key));
             let path = map.field_path(key);
             assert_ne!(path, key);
             assert_eq!(map.file_key(&path), key);
@@ -237,7 +264,7 @@ mod tests {
 
     #[test]
     fn only_the_turbo_models_extras_are_ignored() {
-        let paint = KeyMap::UNet2p5D;
+        let paint = KeyMap::MultiviewUNet;
         assert!(paint.ignores("unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k_ip.weight"));
         assert!(paint.ignores("image_proj_model.proj.weight"));
         assert!(!paint.ignores("unet.conv_in.weight"));

@@ -3,7 +3,7 @@
 use std::{error::Error, net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::Parser;
-use hunyuan_paint::{ComputeDevice, GeometryDevice, PaintOptions, Variant, models::Precision};
+use hunyuan_paint::{ComputeDevice, GeometryDevice, MemoryPlan, PaintOptions, PrecisionChoice, Variant};
 use hunyuan_paint_server::{InputLimits, ServerOptions, Token};
 
 /// Paints meshes over HTTP, as Hunyuan3D-2's api_server.py does, and serves a page to try it.
@@ -20,9 +20,12 @@ pub(crate) struct Arguments {
     /// paints one job at a time.
     #[arg(long, default_value = "auto")]
     pub(crate) device: Vec<ComputeDevice>,
-    /// In which precision the UNets and the text encoder compute: f32 or f16.
-    #[arg(long, default_value = "f32")]
-    pub(crate) precision: Precision,
+    /// In which precision the networks compute: auto (half on a GPU that can), f32 or f16.
+    #[arg(long, default_value = "auto")]
+    pub(crate) precision: PrecisionChoice,
+    /// How long networks stay in memory: keep (all, always) or in-turn (each for its part of a job).
+    #[arg(long, default_value = "keep")]
+    pub(crate) memory: MemoryPlan,
     /// Where maps are rendered and views are baked: auto, cpu or gpu; the result is the same.
     #[arg(long, default_value = "auto")]
     pub(crate) geometry: GeometryDevice,

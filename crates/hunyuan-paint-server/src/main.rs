@@ -5,7 +5,7 @@ mod arguments;
 use std::{error::Error, io::IsTerminal, process::ExitCode, sync::Arc};
 
 use clap::Parser;
-use hunyuan_paint::PaintPipeline;
+use hunyuan_paint::{LoadOptions, PaintPipeline};
 use hunyuan_paint_server::{PaintServer, Painter, PipelinePainter};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
@@ -38,8 +38,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     let painters = arguments.device.iter().map(|device| {
         tracing::info!(model = %arguments.model.display(), %device, "loading");
-        let pipeline = PaintPipeline::from_pretrained(&arguments.model, arguments.variant, &device.init()?)?
-            .with_precision(arguments.precision)?
+        let load = LoadOptions {
+            device: device.init()?,
+            precision: arguments.precision.resolve(*device),
+            memory: arguments.memory,
+        };
+        let pipeline = PaintPipeline::from_pretrained(&arguments.model, arguments.variant, load)?
             .with_backend(arguments.geometry.init()?);
         let painter = PipelinePainter::new(pipeline, arguments.paint_options(), arguments.input_limits())?;
         Ok(Arc::new(painter) as Arc<dyn Painter>)

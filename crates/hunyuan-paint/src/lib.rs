@@ -7,6 +7,7 @@ mod geometry_device;
 mod options;
 mod output;
 mod pipeline;
+mod precision_choice;
 mod progress;
 pub mod stages;
 
@@ -17,6 +18,7 @@ pub use self::{
     options::{DelightOptions, PaintOptions, Variant},
     output::{Painting, TexturedMesh},
     pipeline::PaintPipeline,
+    precision_choice::PrecisionChoice,
     progress::{Progress, ProgressCallback, Stage, ignore_progress},
 };
 pub use burn::tensor::Device;
@@ -24,6 +26,7 @@ pub use hunyuan_paint_bake as bake;
 pub use hunyuan_paint_image as image;
 pub use hunyuan_paint_mesh as mesh;
 pub use hunyuan_paint_models as models;
+pub use hunyuan_paint_models::{LoadOptions, MemoryPlan, Precision};
 pub use hunyuan_paint_raster as raster;
 pub use hunyuan_paint_scheduler as scheduler;
 

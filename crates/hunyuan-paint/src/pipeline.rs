@@ -9,7 +9,7 @@ use hunyuan_paint_bake::{Backend, Cpu};
 use hunyuan_paint_image::{DEFAULT_BORDER_RATIO, DelightInput, ReferenceImage, resize_bicubic_rgb};
 use hunyuan_paint_mesh::{CameraView, Mesh, view_index};
 use hunyuan_paint_models::{
-    LoadOptions, ModelError, Precision,
+    LoadOptions, ModelError,
     pipelines::{InstructPix2PixPipeline, MultiviewInputs, MultiviewPipeline, StepProgress},
 };
 use hunyuan_paint_scheduler::random::GeneratorKind;
@@ -37,12 +37,16 @@ pub struct PaintPipeline {
 }
 
 impl PaintPipeline {
-    /// Loads a paint model from a folder in the published layout (`hunyuan3d-paint-v2-0` or `…-turbo`), and
+    /// Opens a paint model in a folder in the published layout (`hunyuan3d-paint-v2-0` or `…-turbo`), and
     /// the delight model (`hunyuan3d-delight-v2-0`) if it stands beside it: without it, only painting with
     /// `delight: None` works.
     ///
+    /// The options are a device, which means single precision and that all networks are loaded at once and stay, or
+    /// [`LoadOptions`].
+    ///
     /// # Errors
-    /// If a folder or file is missing or malformed, or weights do not fit their configuration.
+    /// If a folder or file is missing or malformed, or weights do not fit their configuration; of weights that are loaded
+    /// in their turn, when they are.
     pub fn from_pretrained(
         folder: impl AsRef<Path>,
         variant: Variant,
@@ -66,20 +70,27 @@ impl PaintPipeline {
         })
     }
 
+    /// Both models at the published size with random weights, which depend on the seed alone: for measuring speed and
+    /// memory without the published ones. What they paint is noise.
+    ///
+    /// # Errors
+    /// If the device does not compute in the precision.
+    pub fn random(variant: Variant, seed: u64, options: impl Into<LoadOptions>) -> Result<Self, PaintError> {
+        let options = options.into();
+        Ok(Self {
+            delight: Some(InstructPix2PixPipeline::random(seed, options.clone())?),
+            delight_folder: PathBuf::from(DELIGHT_FOLDER),
+            multiview: MultiviewPipeline::random(seed, options)?,
+            variant,
+            backend: Mutex::new(Box::new(Cpu)),
+        })
+    }
+
     /// Renders the condition maps and bakes elsewhere than on the CPU; see [`GeometryDevice`](crate::GeometryDevice). The
     /// painting stays the same, to the bit.
     #[must_use]
     pub fn with_backend(self, backend: Box<dyn Backend>) -> Self {
         Self { backend: Mutex::new(backend), ..self }
-    }
-
-    /// The networks in another precision. To load them in it takes less memory: see [`LoadOptions`].
-    ///
-    /// # Errors
-    /// If the device does not compute in that precision.
-    pub fn with_precision(self, precision: Precision) -> Result<Self, PaintError> {
-        let delight = self.delight.map(|delight| delight.with_precision(precision)).transpose()?;
-        Ok(Self { delight, multiview: self.multiview.with_precision(precision)?, ..self })
     }
 
     /// Where condition maps are rendered and views are baked. One painting at a time can have it.

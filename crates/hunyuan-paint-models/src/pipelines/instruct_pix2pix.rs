@@ -10,10 +10,11 @@ use image::RgbImage;
 use super::{
     denoise::{DenoiseOptions, StepProgress, denoise, timesteps},
     images, random_scheduler_config,
+    slot::{Lent, Slot},
 };
 use crate::{
     AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, ClipTokenizer, LoadOptions,
-    ModelError, Precision, UNet2DConditionConfig, UNet2DConditionModel, folder,
+    ModelError, UNet2DConditionConfig, UNet2DConditionModel, folder,
 };
 
 /// How to repaint an image.
@@ -43,23 +44,26 @@ impl Default for InstructPix2PixOptions {
     }
 }
 
-/// The networks of InstructPix2Pix, loaded.
+/// The networks of InstructPix2Pix.
 #[derive(Debug)]
 pub struct InstructPix2PixPipeline {
     tokenizer: ClipTokenizer,
-    text_encoder: ClipTextModel,
-    unet: UNet2DConditionModel,
-    vae: AutoencoderKl,
+    text_encoder: Slot<ClipTextModel>,
+    unet: Slot<UNet2DConditionModel>,
+    vae: Slot<AutoencoderKl>,
+    spatial_factor: usize,
     scheduler_config: SchedulerConfig,
     native_size: u32,
     device: Device,
 }
 
 impl InstructPix2PixPipeline {
-    /// Loads a folder in the published layout: `unet`, `vae`, `text_encoder`, `tokenizer`, `scheduler`.
+    /// Opens a folder in the published layout: `unet`, `vae`, `text_encoder`, `tokenizer`, `scheduler`. Its networks are
+    /// loaded at once or when their turn comes, as the options' memory plan has it.
     ///
     /// # Errors
-    /// If a file is missing or malformed, or the weights are not the configuration's.
+    /// If a file is missing or malformed, or the weights are not the configuration's; of weights that are loaded later, when
+    /// they are.
     pub fn from_pretrained(folder: &Path, options: impl Into<LoadOptions>) -> Result<Self, ModelError> {
         let options = options.into();
         folder::check(folder)?;
@@ -81,14 +85,19 @@ impl InstructPix2PixPipeline {
             ));
         }
         let text_weights = folder::text_encoder_weights(&folder.join("text_encoder"))?;
-        let vae = vae_config.load(&folder::weights(&folder.join("vae"))?, options.clone())?;
+        let (unet_weights, vae_weights) =
+            (folder::weights(&folder.join("unet"))?, folder::weights(&folder.join("vae"))?);
+        let spatial_factor = vae_config.spatial_factor();
+        let native_size = (unet_config.sample_size * spatial_factor).min(folder::TRAINED_SIZE) as u32;
+        let (for_text, for_unet, for_vae) = (options.clone(), options.clone(), options.clone());
         Ok(Self {
             tokenizer: ClipTokenizer::from_folder(&folder.join("tokenizer"))?,
-            text_encoder: text_config.load(&text_weights, options.clone())?,
-            unet: unet_config.load(&folder::weights(&folder.join("unet"))?, options.clone())?,
+            vae: Slot::new(&options, move || vae_config.load(&vae_weights, for_vae.clone()))?,
+            text_encoder: Slot::new(&options, move || text_config.load(&text_weights, for_text.clone()))?,
+            unet: Slot::new(&options, move || unet_config.load(&unet_weights, for_unet.clone()))?,
             scheduler_config: folder::scheduler_config(folder)?,
-            native_size: (unet_config.sample_size * vae.spatial_factor()).min(folder::TRAINED_SIZE) as u32,
-            vae,
+            spatial_factor,
+            native_size,
             device: options.device,
         })
     }
@@ -103,43 +112,43 @@ impl InstructPix2PixPipeline {
         let unet_config = UNet2DConditionConfig { in_channels: 8, ..UNet2DConditionConfig::sd21() };
         let scheduler_config =
             SchedulerConfig { timestep_spacing: Some(TimestepSpacing::Leading), ..random_scheduler_config() };
+        let vae_config = AutoencoderKlConfig::sd21();
+        let spatial_factor = vae_config.spatial_factor();
+        let (for_text, for_unet, for_vae) = (options.clone(), options.clone(), options.clone());
         Ok(Self {
             tokenizer: ClipTokenizer::of_empty_text(),
-            text_encoder: ClipTextConfig::sd21().random(seed, options.clone())?,
-            unet: unet_config.random(seed, options.clone())?,
-            vae: AutoencoderKlConfig::sd21().random(seed, options.clone())?,
+            text_encoder: Slot::new(&options, move || ClipTextConfig::sd21().random(seed, for_text.clone()))?,
+            unet: Slot::new(&options, move || unet_config.random(seed, for_unet.clone()))?,
+            vae: Slot::new(&options, move || vae_config.random(seed, for_vae.clone()))?,
+            spatial_factor,
             scheduler_config,
             native_size: folder::TRAINED_SIZE as u32,
             device: options.device,
         })
     }
 
-    /// The networks in another precision.
+    /// The denoising network.
     ///
     /// # Errors
-    /// If the device does not compute in that precision.
-    pub fn with_precision(self, precision: Precision) -> Result<Self, ModelError> {
-        Ok(Self {
-            text_encoder: self.text_encoder.with_precision(precision)?,
-            unet: self.unet.with_precision(precision)?,
-            vae: self.vae.with_precision(precision)?,
-            ..self
-        })
-    }
-
-    /// The denoising network.
-    pub fn unet(&self) -> &UNet2DConditionModel {
-        &self.unet
+    /// If it has to be loaded, and cannot be.
+    pub fn unet(&self) -> Result<Lent<UNet2DConditionModel>, ModelError> {
+        self.unet.lend()
     }
 
     /// The autoencoder.
-    pub fn vae(&self) -> &AutoencoderKl {
-        &self.vae
+    ///
+    /// # Errors
+    /// If it has to be loaded, and cannot be.
+    pub fn vae(&self) -> Result<Lent<AutoencoderKl>, ModelError> {
+        self.vae.lend()
     }
 
     /// The text encoder.
-    pub fn text_encoder(&self) -> &ClipTextModel {
-        &self.text_encoder
+    ///
+    /// # Errors
+    /// If it has to be loaded, and cannot be.
+    pub fn text_encoder(&self) -> Result<Lent<ClipTextModel>, ModelError> {
+        self.text_encoder.lend()
     }
 
     /// Side of the square images that the model was made for.
@@ -181,18 +190,23 @@ impl InstructPix2PixPipeline {
         let guided = *guidance_scale > 1.0 && *image_guidance_scale >= 1.0;
 
         // 1. text: of the prompt, and with guidance of the empty prompt for the other two branches
-        let text = self.encode_text(prompt)?;
+        let text_encoder = self.text_encoder()?;
+        let encode_text = |text: &str| text_encoder.forward(&[self.tokenizer.encode(text)?], &self.device);
+        let text = encode_text(prompt)?;
         let text = if guided {
-            let empty = self.encode_text("")?;
+            let empty = encode_text("")?;
             Tensor::cat(vec![text, empty.clone(), empty], 0)
         } else {
             text
         };
 
+        drop(text_encoder);
+
         // 2. the image's latents: the mode, not scaled; nothing for the third branch
-        let factor = self.vae.spatial_factor();
-        let images = images::to_tensor("image", std::slice::from_ref(image), factor, &self.device)?;
-        let image_latents = self.vae.encode(images)?.mean;
+        let images =
+            images::to_tensor("image", std::slice::from_ref(image), self.spatial_factor, &self.device)?;
+        let vae = self.vae()?;
+        let image_latents = vae.encode(images)?.mean;
         let [_, channels, height, width] = image_latents.dims();
         let image_latents = if guided {
             let none = image_latents.zeros_like();
@@ -204,7 +218,8 @@ impl InstructPix2PixPipeline {
         // 3. denoise
         let mut scheduler = options.denoise.init_scheduler(&self.scheduler_config)?;
         scheduler.set_timesteps(options.denoise.num_inference_steps)?;
-        let denoiser = self.unet.denoiser(text, &timesteps(scheduler.as_ref()))?;
+        let unet = self.unet()?;
+        let denoiser = unet.denoiser(text, &timesteps(scheduler.as_ref()))?;
         let predict = |sample: Tensor<4>, step: usize| {
             let branches = image_latents.dims()[0];
             let sample = Tensor::cat(vec![sample.repeat_dim(0, branches), image_latents.clone()], 1);
@@ -219,20 +234,14 @@ impl InstructPix2PixPipeline {
             Ok(by_none + text_direction + image_direction)
         };
         let shape = [1, channels, height, width];
-        let decode = |latents| self.decode(latents);
-        let latents = denoise(scheduler.as_mut(), shape, generator, &self.device, predict, decode, on_step)?;
+        let decode = |latents: Tensor<4>| images::decode(&vae, latents.div_scalar(vae.scaling_factor()));
+        let latents = denoise(scheduler.as_mut(), shape, generator, &self.device, predict, &decode, on_step)?;
 
         // 4. decode
-        let decoded = self.decode(latents)?;
+        drop(denoiser);
+        drop(unet);
+        let decoded = decode(latents)?;
         let none = || ModelError::input("decoded images", "one", "none");
         decoded.into_iter().next().ok_or_else(none)
-    }
-
-    fn encode_text(&self, text: &str) -> Result<Tensor<3>, ModelError> {
-        self.text_encoder.forward(&[self.tokenizer.encode(text)?], &self.device)
-    }
-
-    fn decode(&self, latents: Tensor<4>) -> Result<Vec<RgbImage>, ModelError> {
-        images::decode(&self.vae, latents.div_scalar(self.vae.scaling_factor()))
     }
 }

@@ -4,6 +4,7 @@ mod denoise;
 mod images;
 mod instruct_pix2pix;
 mod multiview;
+mod slot;
 
 use hunyuan_paint_scheduler::{BetaSchedule, PredictionType, SchedulerConfig};
 
@@ -11,6 +12,7 @@ pub use self::{
     denoise::{DenoiseOptions, StepProgress},
     instruct_pix2pix::{InstructPix2PixOptions, InstructPix2PixPipeline},
     multiview::{MultiviewInputs, MultiviewOptions, MultiviewPipeline, TURBO_STEPS, turbo_timesteps},
+    slot::Lent,
 };
 
 /// How the noise of the published models grows; their timesteps are spaced differently.

@@ -10,10 +10,11 @@ use image::RgbImage;
 use super::{
     denoise::{DenoiseOptions, StepProgress, denoise, randn, timesteps},
     images, random_scheduler_config,
+    slot::{Lent, Slot},
 };
 use crate::{
-    AutoencoderKl, AutoencoderKlConfig, Branch, LoadOptions, ModelError, Precision, UNet2DConditionConfig,
-    UNet2p5DConditionConfig, UNet2p5DConditionModel, ViewConditions, folder,
+    AutoencoderKl, AutoencoderKlConfig, Branch, LoadOptions, ModelError, MultiviewUNet, ReferenceUNet,
+    UNet2DConditionConfig, UNet2p5DConditionConfig, ViewConditions, folder,
 };
 
 /// Steps of the turbo model.
@@ -76,21 +77,25 @@ pub struct MultiviewInputs<'a> {
     pub view_indices: &'a [u32],
 }
 
-/// The networks of Hunyuan3D-Paint, loaded.
+/// The networks of Hunyuan3D-Paint.
 #[derive(Debug)]
 pub struct MultiviewPipeline {
-    unet: UNet2p5DConditionModel,
-    vae: AutoencoderKl,
+    unet: Slot<MultiviewUNet>,
+    reference_unet: Slot<ReferenceUNet>,
+    vae: Slot<AutoencoderKl>,
+    spatial_factor: usize,
     scheduler_config: SchedulerConfig,
     native_size: u32,
     device: Device,
 }
 
 impl MultiviewPipeline {
-    /// Loads a folder in the published layout: `unet`, `vae`, `scheduler`.
+    /// Opens a folder in the published layout: `unet`, `vae`, `scheduler`. Its networks are loaded at once or when their turn
+    /// comes, as the options' memory plan has it.
     ///
     /// # Errors
-    /// If a file is missing or malformed, or the weights are not the configuration's.
+    /// If a file is missing or malformed, or the weights are not the configuration's; of weights that are loaded later, when
+    /// they are.
     pub fn from_pretrained(folder: &Path, options: impl Into<LoadOptions>) -> Result<Self, ModelError> {
         let options = options.into();
         folder::check(folder)?;
@@ -103,17 +108,25 @@ impl MultiviewPipeline {
                 unet_config.unet.in_channels,
             ));
         }
-        let vae = vae_config.load(&folder::weights(&folder.join("vae"))?, options.clone())?;
+        let (unet_weights, vae_weights) =
+            (folder::weights(&folder.join("unet"))?, folder::weights(&folder.join("vae"))?);
+        let spatial_factor = vae_config.spatial_factor();
+        let native_size = (unet_config.unet.sample_size * spatial_factor).min(folder::TRAINED_SIZE) as u32;
+        let (for_vae, for_unet, for_reference) = (options.clone(), options.clone(), options.clone());
+        let (config, weights) = (unet_config.clone(), unet_weights.clone());
         Ok(Self {
-            unet: unet_config.load(&folder::weights(&folder.join("unet"))?, options.clone())?,
+            vae: Slot::new(&options, move || vae_config.load(&vae_weights, for_vae.clone()))?,
+            unet: Slot::new(&options, move || config.load_multiview(&weights, for_unet.clone()))?,
+            reference_unet: Slot::new(&options, move || {
+                unet_config.load_reference(&unet_weights, for_reference.clone())
+            })?,
             // The original sets the spacing itself, whatever the file says.
             scheduler_config: SchedulerConfig {
                 timestep_spacing: Some(TimestepSpacing::Trailing),
                 ..folder::scheduler_config(folder)?
             },
-            native_size: (unet_config.unet.sample_size * vae.spatial_factor()).min(folder::TRAINED_SIZE)
-                as u32,
-            vae,
+            spatial_factor,
+            native_size,
             device: options.device,
         })
     }
@@ -125,10 +138,18 @@ impl MultiviewPipeline {
     /// If the device does not compute in the precision.
     pub fn random(seed: u64, options: impl Into<LoadOptions>) -> Result<Self, ModelError> {
         let options = options.into();
-        let unet_config = UNet2p5DConditionConfig::new(UNet2DConditionConfig::sd21());
+        let config = UNet2p5DConditionConfig::new(UNet2DConditionConfig::sd21());
+        let vae_config = AutoencoderKlConfig::sd21();
+        let spatial_factor = vae_config.spatial_factor();
+        let (for_vae, for_unet, for_reference) = (options.clone(), options.clone(), options.clone());
+        let unet_config = config.clone();
         Ok(Self {
-            unet: unet_config.random(seed, options.clone())?,
-            vae: AutoencoderKlConfig::sd21().random(seed, options.clone())?,
+            vae: Slot::new(&options, move || vae_config.random(seed, for_vae.clone()))?,
+            unet: Slot::new(&options, move || unet_config.random_multiview(seed, for_unet.clone()))?,
+            reference_unet: Slot::new(&options, move || {
+                config.random_reference(seed, for_reference.clone())
+            })?,
+            spatial_factor,
             scheduler_config: SchedulerConfig {
                 timestep_spacing: Some(TimestepSpacing::Trailing),
                 rescale_betas_zero_snr: Some(true),
@@ -140,26 +161,28 @@ impl MultiviewPipeline {
         })
     }
 
-    /// The networks in another precision.
+    /// The network that paints the views.
     ///
     /// # Errors
-    /// If the device does not compute in that precision.
-    pub fn with_precision(self, precision: Precision) -> Result<Self, ModelError> {
-        Ok(Self {
-            unet: self.unet.with_precision(precision)?,
-            vae: self.vae.with_precision(precision)?,
-            ..self
-        })
+    /// If it has to be loaded, and cannot be.
+    pub fn unet(&self) -> Result<Lent<MultiviewUNet>, ModelError> {
+        self.unet.lend()
     }
 
-    /// The denoising network.
-    pub fn unet(&self) -> &UNet2p5DConditionModel {
-        &self.unet
+    /// The network that reads the reference images.
+    ///
+    /// # Errors
+    /// If it has to be loaded, and cannot be.
+    pub fn reference_unet(&self) -> Result<Lent<ReferenceUNet>, ModelError> {
+        self.reference_unet.lend()
     }
 
     /// The autoencoder.
-    pub fn vae(&self) -> &AutoencoderKl {
-        &self.vae
+    ///
+    /// # Errors
+    /// If it has to be loaded, and cannot be.
+    pub fn vae(&self) -> Result<Lent<AutoencoderKl>, ModelError> {
+        self.vae.lend()
     }
 
     /// Side of the square images that the model was made for.
@@ -192,7 +215,8 @@ impl MultiviewPipeline {
         }
 
         // 1. images to latents
-        let mut encode = |input, images| self.encode(input, images, posterior_generator);
+        let vae = self.vae()?;
+        let mut encode = |input, images| self.encode(&vae, input, images, posterior_generator);
         let ref_latents = encode("references", inputs.references)?;
         let conditions = ViewConditions {
             normal_latents: encode("normal_maps", inputs.normal_maps)?,
@@ -201,7 +225,7 @@ impl MultiviewPipeline {
         };
 
         // 2. the reference UNet, once
-        let references = self.unet.encode_references(ref_latents)?;
+        let references = self.reference_unet()?.encode_references(ref_latents)?;
 
         // 3. denoise all views together, with guidance both branches in one batch
         let mut scheduler = options.denoise.init_scheduler(&self.scheduler_config)?;
@@ -220,7 +244,8 @@ impl MultiviewPipeline {
             &[Branch::Conditional]
         };
         let timesteps = timesteps(scheduler.as_ref());
-        let denoiser = self.unet.denoiser(&timesteps, &conditions, &references, branches)?;
+        let unet = self.unet()?;
+        let denoiser = unet.denoiser(&timesteps, &conditions, &references, branches)?;
         let predict = |sample: Tensor<4>, step: usize| {
             let output = denoiser.predict(sample, step)?;
             if branches.len() == 1 {
@@ -231,27 +256,26 @@ impl MultiviewPipeline {
             Ok(unconditional.clone() + (conditional - unconditional).mul_scalar(guidance_scale))
         };
         let shape = conditions.normal_latents.dims();
-        let decode = |latents| self.decode(latents);
-        let latents = denoise(scheduler.as_mut(), shape, generator, &self.device, predict, decode, on_step)?;
+        let decode = |latents: Tensor<4>| images::decode(&vae, latents.div_scalar(vae.scaling_factor()));
+        let latents = denoise(scheduler.as_mut(), shape, generator, &self.device, predict, &decode, on_step)?;
 
         // 4. latents to images
-        self.decode(latents)
+        drop(denoiser);
+        drop(unet);
+        decode(latents)
     }
 
     fn encode(
         &self,
+        vae: &AutoencoderKl,
         input: &'static str,
         images: &[RgbImage],
         generator: &mut dyn NormalGenerator,
     ) -> Result<Tensor<4>, ModelError> {
-        let images = images::to_tensor(input, images, self.vae.spatial_factor(), &self.device)?;
-        let posterior = self.vae.encode(images)?;
+        let images = images::to_tensor(input, images, self.spatial_factor, &self.device)?;
+        let posterior = vae.encode(images)?;
         let noise = randn(generator, posterior.mean.dims(), &self.device);
-        Ok(posterior.sample(noise)?.mul_scalar(self.vae.scaling_factor()))
-    }
-
-    fn decode(&self, latents: Tensor<4>) -> Result<Vec<RgbImage>, ModelError> {
-        images::decode(&self.vae, latents.div_scalar(self.vae.scaling_factor()))
+        Ok(posterior.sample(noise)?.mul_scalar(vae.scaling_factor()))
     }
 }
 

@@ -118,7 +118,7 @@ impl UNet2DConditionConfig {
         file: &Path,
         options: impl Into<LoadOptions>,
     ) -> Result<UNet2DConditionModel, ModelError> {
-        let LoadOptions { device, precision } = options.into();
+        let LoadOptions { device, precision, .. } = options.into();
         weights::load(self.init(&device)?, file, KeyMap::Diffusers, precision)
     }
 
@@ -131,7 +131,7 @@ impl UNet2DConditionConfig {
         seed: u64,
         options: impl Into<LoadOptions>,
     ) -> Result<UNet2DConditionModel, ModelError> {
-        let LoadOptions { device, precision } = options.into();
+        let LoadOptions { device, precision, .. } = options.into();
         randomize(self.init(&device)?, seed, precision)
     }
 

@@ -1,7 +1,7 @@
 //! Operations and networks, each with the difference that two devices may have in single precision.
 
 use burn::tensor::Tensor;
-use hunyuan_paint_models::{AutoencoderKl, Branch, ViewConditions};
+use hunyuan_paint_models::{AutoencoderKl, Branch, ViewConditions, pipelines::Lent};
 
 use super::{
     operations::operations,
@@ -66,14 +66,14 @@ pub fn components() -> Vec<Component> {
     all
 }
 
-fn vae(on: &Workbench) -> Result<AutoencoderKl, CaseError> {
-    on.multiview.vae().clone().with_precision(on.precision).map_err(CaseError::under_test)
+fn vae(on: &Workbench) -> Result<Lent<AutoencoderKl>, CaseError> {
+    on.multiview.vae().map_err(CaseError::under_test)
 }
 
-fn latents(on: &Workbench, seed: u64, count: usize) -> Tensor<4> {
-    let vae = on.multiview.vae();
+fn latents(on: &Workbench, seed: u64, count: usize) -> Result<Tensor<4>, CaseError> {
+    let vae = vae(on)?;
     let side = IMAGE_SIDE / vae.spatial_factor();
-    on.randn(seed, [count, vae.latent_channels(), side, side])
+    Ok(on.randn(seed, [count, vae.latent_channels(), side, side]))
 }
 
 /// The mean and the logarithm of the variance, of an image of noise.
@@ -84,12 +84,15 @@ fn vae_encode(on: &Workbench) -> Result<Vec<f32>, CaseError> {
 }
 
 fn vae_decode(on: &Workbench) -> Result<Vec<f32>, CaseError> {
-    values(vae(on)?.decode(latents(on, 1, 1)).map_err(CaseError::under_test)?)
+    values(vae(on)?.decode(latents(on, 1, 1)?).map_err(CaseError::under_test)?)
 }
 
 fn empty_prompt(on: &Workbench) -> Result<Tensor<3>, CaseError> {
     let ids = on.delight.tokenize("").map_err(CaseError::under_test)?;
-    on.delight.text_encoder().forward(&[ids], &on.device).map_err(CaseError::under_test)
+    on.delight
+        .text_encoder()
+        .and_then(|encoder| encoder.forward(&[ids], &on.device))
+        .map_err(CaseError::under_test)
 }
 
 fn text_encoder(on: &Workbench) -> Result<Vec<f32>, CaseError> {
@@ -97,22 +100,24 @@ fn text_encoder(on: &Workbench) -> Result<Vec<f32>, CaseError> {
 }
 
 fn unet(on: &Workbench) -> Result<Vec<f32>, CaseError> {
-    let sample = Tensor::cat(vec![latents(on, 1, 1), latents(on, 2, 1)], 1);
-    let output = on.delight.unet().forward(sample, TIMESTEP, empty_prompt(on)?);
+    let sample = Tensor::cat(vec![latents(on, 1, 1)?, latents(on, 2, 1)?], 1);
+    let text = empty_prompt(on)?;
+    let output = on.delight.unet().and_then(|unet| unet.forward(sample, TIMESTEP, text));
     values(output.map_err(CaseError::under_test)?)
 }
 
 /// Six views and one reference, both branches of guidance.
 fn unet2p5d(on: &Workbench) -> Result<Vec<f32>, CaseError> {
-    let unet = on.multiview.unet();
+    let unet = on.multiview.unet().map_err(CaseError::under_test)?;
+    let reference_unet = on.multiview.reference_unet().map_err(CaseError::under_test)?;
     let views = VIEW_INDICES.len();
     let conditions = ViewConditions {
-        normal_latents: latents(on, 2, views),
-        position_latents: latents(on, 3, views),
+        normal_latents: latents(on, 2, views)?,
+        position_latents: latents(on, 3, views)?,
         view_indices: VIEW_INDICES.to_vec(),
     };
-    let references = unet.encode_references(latents(on, 4, 1)).map_err(CaseError::under_test)?;
+    let references = reference_unet.encode_references(latents(on, 4, 1)?).map_err(CaseError::under_test)?;
     let branches = [Branch::Unconditional, Branch::Conditional];
-    let output = unet.forward(latents(on, 1, views), TIMESTEP, &conditions, &references, &branches);
+    let output = unet.forward(latents(on, 1, views)?, TIMESTEP, &conditions, &references, &branches);
     values(output.map_err(CaseError::under_test)?)
 }

@@ -3,7 +3,7 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData};
 use hunyuan_paint::ComputeDevice;
 use hunyuan_paint_models::{
-    Precision,
+    LoadOptions, MemoryPlan, Precision,
     pipelines::{InstructPix2PixPipeline, MultiviewPipeline},
 };
 use hunyuan_paint_scheduler::random::{NormalGenerator, Philox};
@@ -16,7 +16,7 @@ pub struct Workbench {
     pub compute_device: ComputeDevice,
     /// The device, open.
     pub device: Device,
-    /// In which precision networks and operations compute; the pipelines' autoencoders stay in single precision.
+    /// In which precision networks and operations compute.
     pub precision: Precision,
     /// The delight model.
     pub delight: InstructPix2PixPipeline,
@@ -31,12 +31,12 @@ impl Workbench {
     /// If the device is not there or does not compute in that precision, or a model cannot be loaded.
     pub fn new(model: &Path, compute_device: ComputeDevice, precision: Precision) -> Result<Self, CaseError> {
         let device = compute_device.init().map_err(CaseError::under_test)?;
+        let options = LoadOptions { device: device.clone(), precision, memory: MemoryPlan::Keep };
+        let folder = |name| model.join(name);
         let delight =
-            InstructPix2PixPipeline::from_pretrained(&model.join("hunyuan3d-delight-v2-0"), &device)
-                .and_then(|pipeline| pipeline.with_precision(precision))
+            InstructPix2PixPipeline::from_pretrained(&folder("hunyuan3d-delight-v2-0"), options.clone())
                 .map_err(CaseError::under_test)?;
-        let multiview = MultiviewPipeline::from_pretrained(&model.join("hunyuan3d-paint-v2-0"), &device)
-            .and_then(|pipeline| pipeline.with_precision(precision))
+        let multiview = MultiviewPipeline::from_pretrained(&folder("hunyuan3d-paint-v2-0"), options)
             .map_err(CaseError::under_test)?;
         Ok(Self { compute_device, device, precision, delight, multiview })
     }

@@ -60,13 +60,15 @@ pub fn check_unet2p5d(case: &Case, report: &mut Report, device: &Device) -> Resu
         view_indices: indices.iter().map(|&i| u32::try_from(i).unwrap_or(u32::MAX)).collect(),
     };
     let latents = views("in.latents")?;
-    let references = unet.encode_references(views("in.ref_latents")?).map_err(CaseError::under_test)?;
+    let references =
+        unet.reference.encode_references(views("in.ref_latents")?).map_err(CaseError::under_test)?;
     for Run { output, timestep } in parameters.runs {
         // The batch of a run is told by its recording: twice as many as views is guidance.
         let guided = case.f32(&output)?.0[0] == 2 * latents.dims()[0];
         let branches: &[Branch] =
             if guided { &[Branch::Unconditional, Branch::Conditional] } else { &[Branch::Conditional] };
         let prediction = unet
+            .multiview
             .forward(latents.clone(), timestep, &conditions, &references, branches)
             .map_err(CaseError::under_test)?;
         report.compare(case, &output, &array(prediction)?)?;
