@@ -83,20 +83,21 @@ fn main() -> BenchResult {
     let options = LoadOptions { device: device.init()?, precision, memory: MemoryPlan::Keep };
 
     let group_name = format!("unet_{device}_{precision}");
-    let mut group = criterion.benchmark_group(&group_name);
-    group
-        .sample_size(10)
-        .sampling_mode(SamplingMode::Flat)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1));
-    let mut stopwatch = Stopwatch { group, device: options.device.clone(), timed: Vec::new() };
     let batch = if device.is_gpu() { GUIDED_VIEWS } else { 1 };
-    operations::time(&mut stopwatch, precision.dtype(), batch);
-    if with_networks {
-        networks::time(&mut stopwatch, &options)?;
-    }
-    let Stopwatch { group, timed, .. } = stopwatch;
-    group.finish();
+    let timed = {
+        let mut group = criterion.benchmark_group(&group_name);
+        group
+            .sample_size(10)
+            .sampling_mode(SamplingMode::Flat)
+            .warm_up_time(Duration::from_millis(300))
+            .measurement_time(Duration::from_secs(1));
+        let mut stopwatch = Stopwatch { group, device: options.device.clone(), timed: Vec::new() };
+        operations::time(&mut stopwatch, precision.dtype(), batch);
+        if with_networks {
+            networks::time(&mut stopwatch, &options)?;
+        }
+        stopwatch.timed
+    };
     criterion.final_summary();
 
     print_table(&group_name, &timed, started);

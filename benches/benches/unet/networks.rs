@@ -25,7 +25,7 @@ const VIEW_INDICES: [u32; 6] = [21, 12, 15, 18, 43, 37];
 const SIDE: u32 = 512;
 
 fn image(number: u32) -> RgbImage {
-    let is_dark = |x, y| ((x + 37 * number) / 32 + y / 32_u32).is_multiple_of(2);
+    let is_dark = |x: u32, y: u32| ((x + 37 * number) / 32 + y / 32).is_multiple_of(2);
     RgbImage::from_fn(SIDE, SIDE, |x, y| {
         Rgb([(x / 2) as u8, (y / 2) as u8, if is_dark(x, y) { 60 } else { 200 }])
     })

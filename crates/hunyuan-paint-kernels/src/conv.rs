@@ -92,7 +92,7 @@ impl Operation for Conv3x3 {
         let map = extend(self.map.clone(), 1, more_channels);
         let weight = extend(extend(self.weight.clone(), 1, more_channels), 0, more_columns);
         let bias = bias.map(|bias| extend(bias, 1, more_columns));
-        let product = launch::Product { bias: optional(bias.as_ref())?, residual, gated: false, tile: None };
+        let product = launch::Product { bias: optional(bias.as_ref())?, residual, gated: false };
         let (map, weight) = (primitive(&map)?, primitive(&weight)?);
         let out = launch::conv3x3(map, weight, product, self.stride, self.padding, self.doubled)
             .map(tensor::<4>)?;

@@ -15,8 +15,6 @@ pub use self::{
     linear::Linear,
     norm::{GroupNorm, LayerNorm},
 };
-#[cfg(feature = "cubecl")]
-pub use gpu::Tile;
 
 /// An operation of a network, with a kernel of its own where the device allows.
 pub trait Operation: Sized {

@@ -22,6 +22,18 @@ impl Linear {
     pub fn new(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Self {
         Self { x, weight, bias, gated: false, residual: None }
     }
+
+    /// What follows the layer itself.
+    fn finish(&self, mut x: Tensor<3>) -> Tensor<3> {
+        if self.gated {
+            let width = x.dims()[2] / 2;
+            x = x.clone().narrow(2, 0, width) * gelu(x.narrow(2, width, width));
+        }
+        match &self.residual {
+            Some(residual) => residual.clone() + x,
+            None => x,
+        }
+    }
 }
 
 impl Operation for Linear {
@@ -31,13 +43,17 @@ impl Operation for Linear {
     #[cfg(feature = "cubecl")]
     fn kernel(&self) -> Option<Tensor<3>> {
         use crate::gpu::{launch, optional, primitive, tensor};
-        let product = launch::Product {
-            bias: optional(self.bias.as_ref())?,
-            residual: optional(self.residual.as_ref())?,
-            gated: self.gated,
-            tile: None,
-        };
-        launch::linear(primitive(&self.x)?, primitive(&self.weight)?, product).map(tensor)
+        let bias = optional(self.bias.as_ref())?;
+        let (x, weight) = (primitive(&self.x)?, primitive(&self.weight)?);
+        let residual = optional(self.residual.as_ref())?;
+        let product = launch::Product { bias: bias.clone(), residual, gated: self.gated };
+        let whole = launch::linear(x.clone(), weight.clone(), product).map(tensor);
+        if whole.is_some() || !self.gated {
+            return whole;
+        }
+        // Not every kernel has gates.
+        let product = launch::Product { bias, residual: None, gated: false };
+        Some(self.finish(launch::linear(x, weight, product).map(tensor)?))
     }
 
     #[cfg(not(feature = "cubecl"))]
@@ -46,14 +62,7 @@ impl Operation for Linear {
     }
 
     fn composed(self) -> Tensor<3> {
-        let mut x = linear(self.x, self.weight, self.bias);
-        if self.gated {
-            let width = x.dims()[2] / 2;
-            x = x.clone().narrow(2, 0, width) * gelu(x.narrow(2, width, width));
-        }
-        match self.residual {
-            Some(residual) => residual + x,
-            None => x,
-        }
+        let x = linear(self.x.clone(), self.weight.clone(), self.bias.clone());
+        self.finish(x)
     }
 }

@@ -24,6 +24,7 @@ use super::{
     attention::{self, AttentionShapeLaunch},
     attention_registers,
     matmul::{self, DEPTH, Epilogue, MapShapeLaunch, Source, Tile},
+    matmul_scalar,
     norm::{self, GroupNormShapeLaunch},
 };
 use crate::Padding;
@@ -33,6 +34,9 @@ const SHORT: usize = 256;
 
 /// Channels of a convolution's input come in multiples of this.
 pub(crate) const CHANNELS: usize = DEPTH;
+
+/// Cubes in one dimension.
+const MAX_CUBES: u32 = u16::MAX as u32;
 
 /// Columns of a product likewise.
 pub(crate) const COLUMNS: usize = 8;
@@ -174,8 +178,6 @@ pub(crate) struct Product {
     pub(crate) residual: Option<CubeTensor>,
     /// Whether the columns are values and gates.
     pub(crate) gated: bool,
-    /// The tile to use; chosen by the shape if absent.
-    pub(crate) tile: Option<Tile>,
 }
 
 /// `x [.., depth] · weight [depth, columns]`.
@@ -235,51 +237,79 @@ fn launch_matmul(
     map: MapShapeLaunch,
 ) -> Option<CubeTensor> {
     let columns = *shape.last()?;
-    let client = lhs.client.clone();
-    let fits = lhs.dtype == DType::F16
-        && rhs.dtype == DType::F16
-        && depth.is_multiple_of(DEPTH)
-        && depth > 0
-        && rows > 0
-        && columns.is_multiple_of(if product.gated { FRAGMENT } else { COLUMNS })
-        && multiplies_matrices(&client);
-    if !fits {
+    let Product { bias, residual, gated } = product;
+    if rows == 0 || depth == 0 || !depth.is_multiple_of(DEPTH) || lhs.dtype != rhs.dtype {
         return None;
     }
-    let Product { bias, residual, gated, tile } = product;
-    let tile = tile.unwrap_or_else(|| choose_tile(rows, columns, gated));
-    let epilogue = Epilogue { bias: bias.is_some(), residual: residual.is_some(), gated };
-    let out = empty(&lhs, shape, DType::F16);
+    let client = lhs.client.clone();
+    let out = empty(&lhs, shape, lhs.dtype);
     let bias = bias.map(into_contiguous);
     let bias_rows = match &bias {
         Some(bias) => rows * columns * if gated { 2 } else { 1 } / bias.meta.shape().num_elements(),
         None => 1,
     };
     let residual = residual.map(into_contiguous);
-    let tile_columns = if gated { tile.columns() / 2 } else { tile.columns() };
-    let (across, down) = (columns.div_ceil(tile_columns) as u32, rows.div_ceil(tile.rows()) as u32);
-    if down > u32::from(u16::MAX) {
+    let epilogue = Epilogue { bias: bias.is_some(), residual: residual.is_some(), gated };
+    // What is absent is not read.
+    let (bias, residual) = (bias.as_ref().unwrap_or(&lhs), residual.as_ref().unwrap_or(&lhs));
+    let [rows_arg, columns_arg, depth_arg, bias_rows] = [rows, columns, depth, bias_rows].map(|n| n as u32);
+    let cubes = |tile_rows: usize, tile_columns: usize| {
+        let (across, down) = (columns.div_ceil(tile_columns) as u32, rows.div_ceil(tile_rows) as u32);
+        (down <= MAX_CUBES).then_some(CubeCount::Static(across, down, 1))
+    };
+
+    let unit = if gated { FRAGMENT } else { COLUMNS };
+    if lhs.dtype == DType::F16 && columns.is_multiple_of(unit) && multiplies_matrices(&client) {
+        let tile = choose_tile(rows, columns, gated);
+        let tile_columns = if gated { tile.columns() / 2 } else { tile.columns() };
+        // SAFETY: rows and columns beyond the last are read as others and not written.
+        unsafe {
+            matmul::matmul::launch_unchecked(
+                &client,
+                cubes(tile.rows(), tile_columns)?,
+                CubeDim::new_2d(32, tile.planes() as u32),
+                buffer(&lhs, 8),
+                buffer(&rhs, 8),
+                buffer(bias, 4),
+                buffer(residual, 4),
+                buffer(&out, 4),
+                rows_arg,
+                columns_arg,
+                depth_arg,
+                bias_rows,
+                map,
+                tile,
+                source,
+                epilogue,
+            );
+        }
+        return Some(out);
+    }
+
+    if gated || !columns.is_multiple_of(4) {
         return None;
     }
-    let count = CubeCount::Static(across, down, 1);
-    // SAFETY: rows and columns beyond the last are read as others and not written; a bias or residual that is absent is
-    // not read.
+    let launch = match lhs.dtype {
+        DType::F16 => matmul_scalar::matmul_scalar::launch_unchecked::<f16>,
+        DType::F32 => matmul_scalar::matmul_scalar::launch_unchecked::<f32>,
+        _ => return None,
+    };
+    // SAFETY: as above.
     unsafe {
-        matmul::matmul::launch_unchecked(
+        launch(
             &client,
-            count,
-            CubeDim::new_2d(32, tile.planes() as u32),
-            buffer(&lhs, 8),
-            buffer(&rhs, 8),
-            buffer(bias.as_ref().unwrap_or(&lhs), 4),
-            buffer(residual.as_ref().unwrap_or(&lhs), 4),
+            cubes(matmul_scalar::ROWS, matmul_scalar::COLUMNS)?,
+            CubeDim::new_1d(matmul_scalar::UNITS as u32),
+            buffer(&lhs, 4),
+            buffer(&rhs, 4),
+            buffer(bias, 4),
+            buffer(residual, 4),
             buffer(&out, 4),
-            rows as u32,
-            columns as u32,
-            depth as u32,
-            bias_rows as u32,
+            rows_arg,
+            columns_arg,
+            depth_arg,
+            bias_rows,
             map,
-            tile,
             source,
             epilogue,
         );

@@ -14,35 +14,40 @@ pub(super) const DEPTH: usize = 32;
 
 /// How a cube's part of the product is divided: among planes, and within a plane in fragments of 16×16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Tile {
+pub(super) struct Tile {
     /// Planes above each other.
-    pub planes_m: usize,
+    planes_m: usize,
     /// Planes beside each other.
-    pub planes_n: usize,
+    planes_n: usize,
     /// Fragments of a plane above each other.
-    pub fragments_m: usize,
+    fragments_m: usize,
     /// Fragments of a plane beside each other.
-    pub fragments_n: usize,
+    fragments_n: usize,
 }
 
 impl Tile {
     /// So many planes and fragments above and beside each other.
-    pub const fn new(planes_m: usize, planes_n: usize, fragments_m: usize, fragments_n: usize) -> Self {
+    pub(super) const fn new(
+        planes_m: usize,
+        planes_n: usize,
+        fragments_m: usize,
+        fragments_n: usize,
+    ) -> Self {
         Self { planes_m, planes_n, fragments_m, fragments_n }
     }
 
     /// Rows of the product that a cube computes.
-    pub const fn rows(&self) -> usize {
+    pub(super) const fn rows(&self) -> usize {
         self.planes_m * self.fragments_m * FRAGMENT
     }
 
     /// Columns likewise.
-    pub const fn columns(&self) -> usize {
+    pub(super) const fn columns(&self) -> usize {
         self.planes_n * self.fragments_n * FRAGMENT
     }
 
     /// Planes of a cube.
-    pub const fn planes(&self) -> usize {
+    pub(super) const fn planes(&self) -> usize {
         self.planes_m * self.planes_n
     }
 }
@@ -77,11 +82,11 @@ pub(super) struct Epilogue {
 /// The sizes of a [`Source::Map`]; unused otherwise.
 #[derive(CubeLaunch, CubeType, Clone, Copy)]
 pub(super) struct MapShape {
-    height: u32,
-    width: u32,
-    channels: u32,
-    out_height: u32,
-    out_width: u32,
+    pub(super) height: u32,
+    pub(super) width: u32,
+    pub(super) channels: u32,
+    pub(super) out_height: u32,
+    pub(super) out_width: u32,
 }
 
 /// `out [rows, columns] = lhs [rows, depth] · rhs [depth, columns]` and the epilogue. `bias [n, columns]` has one row for

@@ -4,6 +4,7 @@ mod attention;
 mod attention_registers;
 pub(crate) mod launch;
 mod matmul;
+mod matmul_scalar;
 mod norm;
 
 use burn::tensor::Tensor;
@@ -26,8 +27,6 @@ const FRAGMENT: usize = 16;
 
 /// Half-precision numbers between two rows in shared memory, so that a column's rows lie in different banks.
 const PAD: usize = 8;
-
-pub use matmul::Tile;
 
 /// The tensor as CubeCL has it, if it is on such a device.
 pub(crate) fn primitive<const D: usize>(tensor: &Tensor<D>) -> Option<CubeTensor> {
