@@ -19,19 +19,42 @@ pub struct Attention {
     pub heads: usize,
 }
 
-impl Operation for Attention {
-    /// `[B, S, heads · d]`.
-    type Output = Tensor<3>;
-
+impl Attention {
     #[cfg(feature = "cubecl")]
-    fn kernel(&self) -> Option<Tensor<3>> {
+    fn on_gpu(&self) -> Option<Tensor<3>> {
         use crate::gpu::{launch, primitive, tensor};
         let Self { query, key, value, heads } = self;
         launch::attention(primitive(query)?, primitive(key)?, primitive(value)?, *heads).map(tensor)
     }
 
-    #[cfg(not(feature = "cubecl"))]
+    #[cfg(feature = "flex")]
+    fn on_cpu(&self) -> Option<Tensor<3>> {
+        use crate::cpu::{Numbers, attention, tensor};
+        let Self { query, key, value, heads } = self;
+        let numbers = [Numbers::of(query)?, Numbers::of(key)?, Numbers::of(value)?];
+        let [key_batch, keys, _] = key.dims();
+        if query.dims().contains(&0) || keys == 0 {
+            return None;
+        }
+        let out =
+            attention(numbers.each_ref().map(Numbers::as_slice), query.dims(), [key_batch, keys], *heads);
+        Some(tensor(out, query.dims(), &query.device()))
+    }
+}
+
+impl Operation for Attention {
+    /// `[B, S, heads · d]`.
+    type Output = Tensor<3>;
+
     fn kernel(&self) -> Option<Tensor<3>> {
+        #[cfg(feature = "cubecl")]
+        if let Some(output) = self.on_gpu() {
+            return Some(output);
+        }
+        #[cfg(feature = "flex")]
+        if let Some(output) = self.on_cpu() {
+            return Some(output);
+        }
         None
     }
 

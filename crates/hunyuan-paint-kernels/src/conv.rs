@@ -23,12 +23,6 @@ impl Padding {
             Self::BottomRight => 0,
         }
     }
-
-    /// Pixels above and below together.
-    #[cfg(feature = "cubecl")]
-    pub(crate) fn total(self) -> usize {
-        self.before() + 1
-    }
 }
 
 /// A 3×3 convolution, and what follows it.
@@ -68,18 +62,11 @@ impl Conv3x3 {
     }
 }
 
-impl Operation for Conv3x3 {
-    /// `[B, C', H', W']`.
-    type Output = Tensor<4>;
-
+impl Conv3x3 {
     #[cfg(feature = "cubecl")]
-    fn kernel(&self) -> Option<Tensor<4>> {
+    fn on_gpu(&self) -> Option<Tensor<4>> {
         use crate::gpu::{launch, optional, primitive, tensor};
-        // The bias and the shift are one bias for each image.
-        let bias = match (self.bias.clone(), self.shift.clone()) {
-            (Some(bias), Some(shift)) => Some(shift + bias.unsqueeze()),
-            (bias, shift) => bias.map(Tensor::unsqueeze).or(shift),
-        };
+        let bias = self.joint_bias();
         let residual = optional(self.residual.as_ref())?;
         let [columns, channels, ..] = self.weight.dims();
         // The kernel takes channels by the dozen. Where there are but a few, zeros make up the number.
@@ -93,14 +80,78 @@ impl Operation for Conv3x3 {
         let weight = extend(extend(self.weight.clone(), 1, more_channels), 0, more_columns);
         let bias = bias.map(|bias| extend(bias, 1, more_columns));
         let product = launch::Product { bias: optional(bias.as_ref())?, residual, gated: false };
+        let [.., height, width] = map.dims();
+        let out = [self.out_side(height)?, self.out_side(width)?];
         let (map, weight) = (primitive(&map)?, primitive(&weight)?);
-        let out = launch::conv3x3(map, weight, product, self.stride, self.padding, self.doubled)
-            .map(tensor::<4>)?;
+        let out =
+            launch::conv3x3(map, weight, product, [self.stride, self.padding.before()], self.doubled, out)
+                .map(tensor::<4>)?;
         Some(if more_columns > 0 { out.narrow(1, 0, columns) } else { out })
     }
 
-    #[cfg(not(feature = "cubecl"))]
+    #[cfg(feature = "flex")]
+    fn on_cpu(&self) -> Option<Tensor<4>> {
+        use crate::cpu::{ConvShape, Numbers, conv3x3, tensor};
+        let [batch, channels, height, width] = self.map.dims();
+        let [out_channels, ..] = self.weight.dims();
+        let shape = ConvShape {
+            batch,
+            height,
+            width,
+            channels,
+            out_channels,
+            stride: self.stride,
+            before: self.padding.before(),
+            doubled: self.doubled,
+            out: [self.out_side(height)?, self.out_side(width)?],
+        };
+        let map = Numbers::of(&self.map.clone().permute([0, 2, 3, 1]))?;
+        let weight = Numbers::of(&self.weight.clone().permute([2, 3, 1, 0]))?;
+        let bias = Numbers::of_optional(self.joint_bias().as_ref())?;
+        let residual = self.residual.clone().map(|residual| residual.permute([0, 2, 3, 1]));
+        let residual = Numbers::of_optional(residual.as_ref())?;
+        let out = conv3x3(
+            map.as_slice(),
+            weight.as_slice(),
+            bias.as_ref().map(Numbers::as_slice),
+            residual.as_ref().map(Numbers::as_slice),
+            &shape,
+        );
+        let [out_height, out_width] = shape.out;
+        let out = tensor(out, [batch, out_height, out_width, out_channels], &self.map.device());
+        Some(out.permute([0, 3, 1, 2]))
+    }
+
+    /// A side of the result; `None` if the map is too small for it.
+    #[cfg(any(feature = "cubecl", feature = "flex"))]
+    fn out_side(&self, side: usize) -> Option<usize> {
+        let padded = side * if self.doubled { 2 } else { 1 } + self.padding.before() + 1;
+        Some(padded.checked_sub(3).filter(|_| side > 0)? / self.stride + 1)
+    }
+
+    /// The bias and the shift are one bias for each image, `[1, C']` or `[B, C']`.
+    #[cfg(any(feature = "cubecl", feature = "flex"))]
+    fn joint_bias(&self) -> Option<Tensor<2>> {
+        match (self.bias.clone(), self.shift.clone()) {
+            (Some(bias), Some(shift)) => Some(shift + bias.unsqueeze()),
+            (bias, shift) => bias.map(Tensor::unsqueeze).or(shift),
+        }
+    }
+}
+
+impl Operation for Conv3x3 {
+    /// `[B, C', H', W']`.
+    type Output = Tensor<4>;
+
     fn kernel(&self) -> Option<Tensor<4>> {
+        #[cfg(feature = "cubecl")]
+        if let Some(output) = self.on_gpu() {
+            return Some(output);
+        }
+        #[cfg(feature = "flex")]
+        if let Some(output) = self.on_cpu() {
+            return Some(output);
+        }
         None
     }
 

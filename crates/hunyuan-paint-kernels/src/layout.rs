@@ -1,17 +1,20 @@
-//! Between maps and tokens. On a GPU that our kernels run on, maps lie in memory as `[B, H, W, C]`, whatever their shape
-//! says, so that tokens and maps are the same numbers; elsewhere they lie as burn leaves them.
+//! Between maps and tokens. Where our kernels run, maps lie in memory as `[B, H, W, C]`, whatever their shape says, so that
+//! tokens and maps are the same numbers; elsewhere they lie as burn leaves them.
 
-use burn::tensor::{DType, Tensor};
+use burn::tensor::Tensor;
 
-/// Whether maps lie with their channels last on this tensor's device.
+/// Whether maps lie with their channels last where this tensor is.
 pub fn is_channels_last<const D: usize>(tensor: &Tensor<D>) -> bool {
     #[cfg(feature = "cubecl")]
-    return crate::gpu::primitive(tensor).is_some();
-    #[cfg(not(feature = "cubecl"))]
-    {
-        let _ = tensor;
-        false
+    if crate::gpu::primitive(tensor).is_some() {
+        return true;
     }
+    #[cfg(feature = "flex")]
+    if crate::cpu::is_there(tensor) {
+        return true;
+    }
+    let _ = tensor;
+    false
 }
 
 /// `[B, C, H, W]` → `[B, H·W, C]`, contiguous where maps lie with their channels last.
@@ -44,10 +47,10 @@ pub fn concat_channels(first: Tensor<4>, second: Tensor<4>) -> Tensor<4> {
     }
 }
 
-/// The weights of a 3×3 convolution in half precision, `[C', C, 3, 3]`, in memory as our kernel reads them:
-/// `[3, 3, C, C']`. All others stay as they are.
+/// The weights of a 3×3 convolution, `[C', C, 3, 3]`, in memory as our kernels read them: `[3, 3, C, C']`. All others stay as
+/// they are.
 pub fn arrange_weight<const D: usize>(weight: Tensor<D>) -> Tensor<D> {
-    let is_conv = weight.dtype() == DType::F16 && D == 4 && weight.dims()[2..] == [3, 3];
+    let is_conv = D == 4 && weight.dims()[2..] == [3, 3];
     if !is_conv || !is_channels_last(&weight) {
         return weight;
     }

@@ -2,6 +2,8 @@
 
 mod attention;
 mod conv;
+#[cfg(feature = "flex")]
+mod cpu;
 #[cfg(feature = "cubecl")]
 mod gpu;
 mod layout;

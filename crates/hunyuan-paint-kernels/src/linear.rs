@@ -36,12 +36,9 @@ impl Linear {
     }
 }
 
-impl Operation for Linear {
-    /// `[B, S, C']`, or `[B, S, C' / 2]` with gates.
-    type Output = Tensor<3>;
-
+impl Linear {
     #[cfg(feature = "cubecl")]
-    fn kernel(&self) -> Option<Tensor<3>> {
+    fn on_gpu(&self) -> Option<Tensor<3>> {
         use crate::gpu::{launch, optional, primitive, tensor};
         let bias = optional(self.bias.as_ref())?;
         let (x, weight) = (primitive(&self.x)?, primitive(&self.weight)?);
@@ -56,8 +53,38 @@ impl Operation for Linear {
         Some(self.finish(launch::linear(x, weight, product).map(tensor)?))
     }
 
-    #[cfg(not(feature = "cubecl"))]
+    /// Only gates have a kernel: the product of burn is as fast as it can be.
+    #[cfg(feature = "flex")]
+    fn on_cpu(&self) -> Option<Tensor<3>> {
+        use crate::cpu::{Numbers, gate, tensor};
+        if !self.gated {
+            return None;
+        }
+        let [batch, sequence, _] = self.x.dims();
+        let width = self.weight.dims()[1] / 2;
+        let product = linear(self.x.clone(), self.weight.clone(), self.bias.clone());
+        let gated = gate(Numbers::of(&product)?.as_slice(), width);
+        let gated = tensor(gated, [batch, sequence, width], &self.x.device());
+        Some(match &self.residual {
+            Some(residual) => residual.clone() + gated,
+            None => gated,
+        })
+    }
+}
+
+impl Operation for Linear {
+    /// `[B, S, C']`, or `[B, S, C' / 2]` with gates.
+    type Output = Tensor<3>;
+
     fn kernel(&self) -> Option<Tensor<3>> {
+        #[cfg(feature = "cubecl")]
+        if let Some(output) = self.on_gpu() {
+            return Some(output);
+        }
+        #[cfg(feature = "flex")]
+        if let Some(output) = self.on_cpu() {
+            return Some(output);
+        }
         None
     }
 

@@ -16,12 +16,9 @@ pub struct GroupNorm<'a> {
     pub silu: bool,
 }
 
-impl Operation for GroupNorm<'_> {
-    /// `[B, C, H, W]`.
-    type Output = Tensor<4>;
-
+impl GroupNorm<'_> {
     #[cfg(feature = "cubecl")]
-    fn kernel(&self) -> Option<Tensor<4>> {
+    fn on_gpu(&self) -> Option<Tensor<4>> {
         use crate::gpu::{launch, primitive, tensor};
         let Self { map, norm, silu } = self;
         let gamma = primitive(&norm.gamma.as_ref()?.val())?;
@@ -29,8 +26,43 @@ impl Operation for GroupNorm<'_> {
         launch::group_norm(primitive(map)?, gamma, beta, norm.num_groups, norm.epsilon, *silu).map(tensor)
     }
 
-    #[cfg(not(feature = "cubecl"))]
+    #[cfg(feature = "flex")]
+    fn on_cpu(&self) -> Option<Tensor<4>> {
+        use crate::cpu::{Numbers, group_norm, tensor};
+        let Self { map, norm, silu } = self;
+        let [batch, channels, height, width] = map.dims();
+        if map.dims().contains(&0) {
+            return None;
+        }
+        let gamma = Numbers::of(&norm.gamma.as_ref()?.val())?;
+        let beta = Numbers::of(&norm.beta.as_ref()?.val())?;
+        let numbers = Numbers::of(&map.clone().permute([0, 2, 3, 1]))?;
+        let out = group_norm(
+            numbers.as_slice(),
+            [batch, height * width, channels],
+            [gamma.as_slice(), beta.as_slice()],
+            norm.num_groups,
+            norm.epsilon,
+            *silu,
+        );
+        let out = tensor(out, [batch, height, width, channels], &map.device());
+        Some(out.permute([0, 3, 1, 2]))
+    }
+}
+
+impl Operation for GroupNorm<'_> {
+    /// `[B, C, H, W]`.
+    type Output = Tensor<4>;
+
     fn kernel(&self) -> Option<Tensor<4>> {
+        #[cfg(feature = "cubecl")]
+        if let Some(output) = self.on_gpu() {
+            return Some(output);
+        }
+        #[cfg(feature = "flex")]
+        if let Some(output) = self.on_cpu() {
+            return Some(output);
+        }
         None
     }
 

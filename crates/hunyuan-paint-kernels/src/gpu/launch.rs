@@ -27,7 +27,6 @@ use super::{
     matmul_scalar,
     norm::{self, GroupNormShapeLaunch},
 };
-use crate::Padding;
 
 /// With fewer keys than these it is not worth while to do the first tile of keys twice.
 const SHORT: usize = 256;
@@ -197,23 +196,20 @@ pub(crate) fn conv3x3(
     map: CubeTensor,
     weight: CubeTensor,
     product: Product,
-    stride: usize,
-    padding: Padding,
+    [stride, padding]: [usize; 2],
     doubled: bool,
+    [out_height, out_width]: [usize; 2],
 ) -> Option<CubeTensor> {
     let [batch, channels, height, width] = dims(&map)?;
     let [columns, ..] = dims::<4>(&weight)?;
     if !channels.is_multiple_of(CHANNELS) || !columns.is_multiple_of(COLUMNS) {
         return None;
     }
-    let doubling = if doubled { 2 } else { 1 };
-    let size = |side: usize| (side * doubling + padding.total() - 3) / stride + 1;
-    let (out_height, out_width) = (size(height), size(width));
     let map = channels_last(map);
     // [3, 3, C, C'], which costs nothing where the weights lie so already.
     let weight = into_contiguous(permute(weight, &[2, 3, 1, 0]));
     let product = Product { residual: product.residual.map(channels_last), ..product };
-    let source = Source::Map { stride: stride as u32, padding: padding.before() as u32, doubled };
+    let source = Source::Map { stride: stride as u32, padding: padding as u32, doubled };
     let shape = MapShapeLaunch::new(
         height as u32,
         width as u32,
