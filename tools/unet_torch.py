@@ -222,10 +222,11 @@ class Timer:
 
 def operations(timer, device, dtype, batch):
     rand = lambda *shape: torch.randn(*shape, device=device, dtype=dtype)
-    for a, b, side in [(320, 320, 64), (640, 640, 32), (1280, 1280, 16), (2560, 1280, 16), (1280, 1280, 8)]:
+    for a, b, side in [(320, 320, 64), (640, 640, 32), (1280, 1280, 16), (2560, 1280, 16), (1280, 1280, 8), (128, 128, 256)]:
+        images = 1 if side > 64 else batch  # the autoencoder takes one at a time
         conv = nn.Conv2d(a, b, 3, padding=1).to(device, dtype).to(memory_format=torch.channels_last)
-        x = rand(batch, a, side, side).to(memory_format=torch.channels_last)
-        timer.operation(f"conv_{a}_{b}_at_{side}", 18.0 * batch * side * side * a * b, lambda: conv(x))
+        x = rand(images, a, side, side).to(memory_format=torch.channels_last)
+        timer.operation(f"conv_{a}_{b}_at_{side}", 18.0 * images * side * side * a * b, lambda: conv(x))
     for rows, a, b, gated in [(4096, 320, 320, 0), (4096, 320, 2560, 1), (4096, 1280, 320, 0), (1024, 640, 5120, 1), (256, 1280, 1280, 0)]:
         linear, x = nn.Linear(a, b).to(device, dtype), rand(batch, rows, a)
 

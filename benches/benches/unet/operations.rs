@@ -32,8 +32,10 @@ impl ModuleMapper for Cast {
 pub(crate) fn time(stopwatch: &mut Stopwatch<'_>, dtype: DType, batch: usize) {
     let device = stopwatch.device.clone();
     for [from, to, side] in
-        [[320, 320, 64], [640, 640, 32], [1280, 1280, 16], [2560, 1280, 16], [1280, 1280, 8]]
+        [[320, 320, 64], [640, 640, 32], [1280, 1280, 16], [2560, 1280, 16], [1280, 1280, 8], [128, 128, 256]]
     {
+        // The autoencoder takes one image at a time.
+        let batch = if side > 64 { 1 } else { batch };
         let map = map([batch, from, side], &device, dtype);
         let weight = arrange_weight(normal([to, from, 3, 3], &device, dtype));
         let bias = normal([to], &device, dtype);

@@ -53,17 +53,19 @@ impl Linear {
         Some(self.finish(launch::linear(x, weight, product).map(tensor)?))
     }
 
-    /// Only gates have a kernel: the product of burn is as fast as it can be.
+    /// Only gates have a kernel: burn's own product is as fast as can be.
     #[cfg(feature = "flex")]
     fn on_cpu(&self) -> Option<Tensor<3>> {
-        use crate::cpu::{Numbers, gate, tensor};
+        use crate::cpu::{Numbers, gated_linear, tensor};
         if !self.gated {
             return None;
         }
-        let [batch, sequence, _] = self.x.dims();
+        let [batch, sequence, depth] = self.x.dims();
         let width = self.weight.dims()[1] / 2;
-        let product = linear(self.x.clone(), self.weight.clone(), self.bias.clone());
-        let gated = gate(Numbers::of(&product)?.as_slice(), width);
+        let (x, weight) = (Numbers::of(&self.x)?, Numbers::of(&self.weight)?);
+        let bias = Numbers::of_optional(self.bias.as_ref())?;
+        let bias = bias.as_ref().map(Numbers::as_slice);
+        let gated = gated_linear(x.as_slice(), weight.as_slice(), bias, [depth, width]);
         let gated = tensor(gated, [batch, sequence, width], &self.x.device());
         Some(match &self.residual {
             Some(residual) => residual.clone() + gated,

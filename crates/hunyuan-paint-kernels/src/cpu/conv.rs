@@ -19,8 +19,14 @@ pub(crate) struct ConvShape {
     pub(crate) out: [usize; 2],
 }
 
-/// A 3×3 convolution with `weight [3, 3, C, C']`: the map with zeros around it, multiplied by the weights of each of
-/// the nine taps from another start, which unfolds nothing in memory. `bias` is `[C']` or `[B, C']`.
+/// Numbers of the sums that a band should have, to stay in a core's cache.
+const BAND: usize = 1 << 18;
+
+/// With fewer pixels the product divides the work, not the bands.
+const SMALL: usize = 2048;
+
+/// A 3×3 convolution with `weight [3, 3, C, C']`: rows of the map with zeros around them, multiplied by the weights of
+/// each of the nine taps from another start, which unfolds nothing in memory. `bias` is `[C']` or `[B, C']`.
 pub(crate) fn conv3x3(
     map: &[f32],
     weight: &[f32],
@@ -28,81 +34,127 @@ pub(crate) fn conv3x3(
     residual: Option<&[f32]>,
     shape: &ConvShape,
 ) -> Vec<f32> {
-    let ConvShape { batch, channels, out_channels, stride, out: [out_height, out_width], .. } = *shape;
-    let pitch = (out_width - 1) * stride + 3;
-    // The last row's taps reach beyond its end by the pitch that they do not use.
-    let padded_rows = (out_height - 1) * stride + 3;
-    let mut padded = vec![0.0; (padded_rows * pitch + 2) * channels];
-    // With a stride, rows of the result are multiplied one by one; without one, all at once, and what stands between
-    // them for nothing.
-    let (products, rows) =
-        if stride == 1 { (1, (out_height - 1) * pitch + out_width) } else { (out_height, out_width) };
-    let mut sums = vec![0.0; products * rows * out_channels];
-    let mut out = vec![0.0; batch * out_height * out_width * out_channels];
-    for image in 0..batch {
-        pad(map, &mut padded[..padded_rows * pitch * channels], pitch, image, shape);
-        let multiply_taps = |product: usize, sums: &mut [f32], parallelism| {
-            for tap in 0..9 {
-                let start = ((product * stride + tap / 3) * pitch + tap % 3) * channels;
-                multiply(
-                    (&padded[start..], Layout::of_rows(rows, channels, stride * channels)),
-                    (
-                        &weight[tap * channels * out_channels..],
-                        Layout::of_rows(channels, out_channels, out_channels),
-                    ),
-                    (sums, Layout::of_rows(rows, out_channels, out_channels)),
-                    tap > 0,
-                    parallelism,
-                );
-            }
-        };
-        if products == 1 {
-            multiply_taps(0, &mut sums, Parallelism::Rayon(0));
-        } else {
-            let rows = sums.par_chunks_mut(rows * out_channels).enumerate();
-            rows.for_each(|(product, sums)| multiply_taps(product, sums, Parallelism::None));
-        }
+    let ConvShape { batch, height, width, channels, out_channels, out: [out_height, out_width], .. } = *shape;
+    let row_length = out_width * out_channels;
+    let is_small = out_height * out_width < SMALL;
+    let rows = if is_small { out_height } else { (BAND / row_length).clamp(1, out_height) };
+    let parallelism = if is_small { Parallelism::Rayon(0) } else { Parallelism::None };
+
+    let mut out = vec![0.0; batch * out_height * row_length];
+    let images = out.par_chunks_mut(out_height * row_length).enumerate();
+    let bands = images.flat_map(|(image, out)| {
+        let bands = out.par_chunks_mut(rows * row_length).enumerate();
+        bands.map(move |(band, out)| (image, band * rows, out))
+    });
+    bands.for_each_init(Scratch::default, |scratch, (image, first, out)| {
+        let map = &map[image * height * width * channels..][..height * width * channels];
+        scratch.convolve(map, weight, first, out.len() / row_length, shape, parallelism);
         let bias = bias.map(|bias| {
             let first = if bias.len() > out_channels { image * out_channels } else { 0 };
             &bias[first..first + out_channels]
         });
-        let sums_pitch = if stride == 1 { pitch } else { out_width } * out_channels;
+        let residual = residual.map(|residual| &residual[(image * out_height + first) * row_length..]);
+        scratch.write(bias, residual, out, shape);
+    });
+    out
+}
+
+/// What is needed for one band of rows.
+#[derive(Default)]
+struct Scratch {
+    padded: Vec<f32>,
+    sums: Vec<f32>,
+}
+
+impl Scratch {
+    /// Sums of so many rows from `first` on, of a pitch of [`ConvShape::sums_pitch`] pixels.
+    fn convolve(
+        &mut self,
+        map: &[f32],
+        weight: &[f32],
+        first: usize,
+        rows: usize,
+        shape: &ConvShape,
+        parallelism: Parallelism,
+    ) {
+        let ConvShape { channels, out_channels, stride, out: [_, out_width], .. } = *shape;
+        let pitch = shape.pitch();
+        self.pad(map, first * stride, (rows - 1) * stride + 3, shape);
+        // With a stride, rows of the result are multiplied one by one; without one, all at once, and what stands
+        // between them for nothing.
+        let (products, pixels) =
+            if stride == 1 { (1, (rows - 1) * pitch + out_width) } else { (rows, out_width) };
+        self.sums.resize(rows * shape.sums_pitch() * out_channels, 0.0);
+        for product in 0..products {
+            let sums = &mut self.sums[product * pixels * out_channels..];
+            for tap in 0..9 {
+                let start = ((product * stride + tap / 3) * pitch + tap % 3) * channels;
+                multiply(
+                    (&self.padded[start..], Layout::of_rows(pixels, channels, stride * channels)),
+                    (
+                        &weight[tap * channels * out_channels..],
+                        Layout::of_rows(channels, out_channels, out_channels),
+                    ),
+                    (sums, Layout::of_rows(pixels, out_channels, out_channels)),
+                    tap > 0,
+                    parallelism,
+                );
+            }
+        }
+    }
+
+    /// So many rows of the map, from `first` rows of its padded self on, with zeros around it.
+    fn pad(&mut self, map: &[f32], first: usize, rows: usize, shape: &ConvShape) {
+        let ConvShape { height, width, channels, before, doubled, .. } = *shape;
+        let pitch = shape.pitch();
+        let repeat = if doubled { 2 } else { 1 };
+        self.padded.clear();
+        // The last row's taps reach beyond its end, into what counts for nothing.
+        self.padded.resize((rows * pitch + 2) * channels, 0.0);
+        for (row, padded) in self.padded.chunks_exact_mut(pitch * channels).enumerate() {
+            let Some(y) = (first + row).checked_sub(before).filter(|&y| y < repeat * height) else {
+                continue;
+            };
+            let from = &map[y / repeat * width * channels..][..width * channels];
+            let to = &mut padded[before * channels..];
+            if doubled {
+                for (x, to) in to.chunks_exact_mut(channels).take(2 * width).enumerate() {
+                    to.copy_from_slice(&from[x / 2 * channels..][..channels]);
+                }
+            } else {
+                let length = from.len().min(to.len());
+                to[..length].copy_from_slice(&from[..length]);
+            }
+        }
+    }
+
+    fn write(&self, bias: Option<&[f32]>, residual: Option<&[f32]>, out: &mut [f32], shape: &ConvShape) {
+        let ConvShape { out_channels, out: [_, out_width], .. } = *shape;
         let row_length = out_width * out_channels;
-        let first = image * out_height * row_length;
-        let out = &mut out[first..first + out_height * row_length];
-        out.par_chunks_mut(row_length).enumerate().for_each(|(y, out)| {
-            out.copy_from_slice(&sums[y * sums_pitch..][..row_length]);
+        let sums = self.sums.chunks(shape.sums_pitch() * out_channels);
+        for (row, (out, sums)) in out.chunks_mut(row_length).zip(sums).enumerate() {
+            out.copy_from_slice(&sums[..row_length]);
             if let Some(bias) = bias {
                 for pixel in out.chunks_mut(out_channels) {
                     pixel.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias);
                 }
             }
             if let Some(residual) = residual {
-                let residual = &residual[first + y * row_length..];
+                let residual = &residual[row * row_length..];
                 out.iter_mut().zip(residual).for_each(|(value, residual)| *value += residual);
             }
-        });
+        }
     }
-    out
 }
 
-/// One image with zeros around it; those on the left, above and beyond stay from before.
-fn pad(map: &[f32], padded: &mut [f32], pitch: usize, image: usize, shape: &ConvShape) {
-    let ConvShape { height, width, channels, before, doubled, .. } = *shape;
-    let map = &map[image * height * width * channels..][..height * width * channels];
-    let repeat = if doubled { 2 } else { 1 };
-    let rows = padded.par_chunks_mut(pitch * channels).skip(before);
-    rows.take(repeat * height).enumerate().for_each(|(y, padded)| {
-        let row = &map[y / repeat * width * channels..][..width * channels];
-        let room = pitch - before;
-        let to = &mut padded[before * channels..];
-        if !doubled {
-            let length = width.min(room) * channels;
-            to[..length].copy_from_slice(&row[..length]);
-            return;
-        }
-        for (x, to) in to.chunks_exact_mut(channels).take(2 * width).enumerate() {
-            to.copy_from_slice(&row[x / 2 * channels..][..channels]);
-        }
-    });
+impl ConvShape {
+    /// Pixels from one row of the padded map to the next.
+    fn pitch(&self) -> usize {
+        (self.out[1] - 1) * self.stride + 3
+    }
+
+    /// Pixels from one row of the sums to the next.
+    fn sums_pitch(&self) -> usize {
+        if self.stride == 1 { self.pitch() } else { self.out[1] }
+    }
 }

@@ -13,11 +13,14 @@ use burn::{
 };
 use rayon::prelude::*;
 
-use self::math::gelu;
 pub(crate) use self::{
     attention::attention,
     conv::{ConvShape, conv3x3},
     norm::group_norm,
+};
+use self::{
+    gemm::{Layout, Parallelism, multiply},
+    math::gelu,
 };
 
 /// A tensor's numbers, in row-major order.
@@ -51,20 +54,42 @@ pub(crate) fn is_there<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.dtype() == DType::F32 && tensor.clone().try_into_primitive::<Flex>().is_ok()
 }
 
-/// Value · GELU(gate) for rows of as many values as gates.
-pub(crate) fn gate(rows: &[f32], width: usize) -> Vec<f32> {
-    let mut out = vec![0.0; rows.len() / 2];
-    out.par_chunks_mut(width).zip(rows.par_chunks(2 * width)).for_each(|(out, row)| {
-        let (values, gates) = row.split_at(width);
-        vectorized(
-            #[inline(always)]
-            || {
-                out.iter_mut()
-                    .zip(values)
-                    .zip(gates)
-                    .for_each(|((out, value), &gate)| *out = value * gelu(gate))
-            },
+/// Rows that are multiplied and gated by themselves.
+const GATED_ROWS: usize = 256;
+
+/// Value · GELU(gate), for `rows [n, depth]` times `weight [depth, 2 · width]`, values before gates, and `bias`.
+pub(crate) fn gated_linear(
+    rows: &[f32],
+    weight: &[f32],
+    bias: Option<&[f32]>,
+    [depth, width]: [usize; 2],
+) -> Vec<f32> {
+    let mut out = vec![0.0; rows.len() / depth * width];
+    let blocks = out.par_chunks_mut(GATED_ROWS * width).zip(rows.par_chunks(GATED_ROWS * depth));
+    blocks.for_each_init(Vec::new, |product, (out, rows)| {
+        let count = rows.len() / depth;
+        product.resize(count * 2 * width, 0.0);
+        multiply(
+            (rows, Layout::of_rows(count, depth, depth)),
+            (weight, Layout::of_rows(depth, 2 * width, 2 * width)),
+            (product, Layout::of_rows(count, 2 * width, 2 * width)),
+            false,
+            Parallelism::None,
         );
+        for (out, row) in out.chunks_mut(width).zip(product.chunks_mut(2 * width)) {
+            if let Some(bias) = bias {
+                row.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias);
+            }
+            let (values, gates) = row.split_at(width);
+            vectorized(
+                #[inline(always)]
+                || {
+                    for ((out, value), &gate) in out.iter_mut().zip(values).zip(gates) {
+                        *out = value * gelu(gate);
+                    }
+                },
+            );
+        }
     });
     out
 }
