@@ -162,6 +162,7 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
             device,
             precision: arguments.precision.resolve(arguments.device),
             memory: arguments.memory,
+            on_load: None,
         };
         let pipeline = match arguments.random_weights {
             Some(_) => PaintPipeline::random(arguments.variant, 0, load)?,

@@ -169,8 +169,8 @@ impl AutoencoderKlConfig {
     /// # Errors
     /// If the file cannot be read, or its keys or shapes are not the network's.
     pub fn load(&self, file: &Path, options: impl Into<LoadOptions>) -> Result<AutoencoderKl, ModelError> {
-        let LoadOptions { device, precision, .. } = options.into();
-        weights::load(self.init(&device)?, file, KeyMap::Diffusers, precision)
+        let options = options.into();
+        weights::load(self.init(&options.device)?, file, KeyMap::Diffusers, &options)
     }
 
     /// The network with weights that depend on the seed alone, as [`random`](crate::pipelines) has them.

@@ -20,8 +20,9 @@ pub use self::{
     clip_text::{ClipTextConfig, ClipTextModel, HiddenAct},
     config::PerBlock,
     error::ModelError,
-    load_options::{LoadOptions, MemoryPlan},
+    load_options::{LoadCallback, LoadOptions, LoadProgress, MemoryPlan},
     precision::Precision,
+    random_weights::{WeightsFormat, write_random_weights},
     tokenizer::ClipTokenizer,
     unet2d_condition::{
         DownBlockType, UNet2DConditionConfig, UNet2DConditionModel, UNet2DDenoiser, UpBlockType,

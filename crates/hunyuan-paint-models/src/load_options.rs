@@ -1,4 +1,4 @@
-use std::{fmt, str::FromStr};
+use std::{fmt, path::Path, str::FromStr, sync::Arc};
 
 use burn::tensor::Device;
 
@@ -13,12 +13,46 @@ pub struct LoadOptions {
     pub precision: Precision,
     /// How long they stay in memory.
     pub memory: MemoryPlan,
+    /// Is told how far each weights file has been loaded.
+    pub on_load: Option<LoadCallback>,
+}
+
+/// How far a weights file has been loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadProgress<'a> {
+    /// The file.
+    pub file: &'a Path,
+    /// Bytes of this network's tensors that have been loaded.
+    pub bytes: u64,
+    /// Bytes of all of them.
+    pub total: u64,
+}
+
+/// A function that is told how far loading has come. It may be called from any thread.
+#[derive(Clone)]
+pub struct LoadCallback(Arc<dyn Fn(&LoadProgress<'_>) + Send + Sync>);
+
+impl LoadCallback {
+    /// Calls `report` after every tensor.
+    pub fn new(report: impl Fn(&LoadProgress<'_>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(report))
+    }
+
+    pub(crate) fn call(&self, progress: &LoadProgress<'_>) {
+        (self.0)(progress);
+    }
+}
+
+impl fmt::Debug for LoadCallback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LoadCallback")
+    }
 }
 
 impl From<&Device> for LoadOptions {
     /// In single precision, to stay.
     fn from(device: &Device) -> Self {
-        Self { device: device.clone(), precision: Precision::F32, memory: MemoryPlan::Keep }
+        Self { device: device.clone(), precision: Precision::F32, memory: MemoryPlan::Keep, on_load: None }
     }
 }
 

@@ -108,8 +108,8 @@ impl UNet2p5DConditionConfig {
         file: &Path,
         options: impl Into<LoadOptions>,
     ) -> Result<MultiviewUNet, ModelError> {
-        let LoadOptions { device, precision, .. } = options.into();
-        weights::load(self.init_multiview(&device)?, file, KeyMap::MultiviewUNet, precision)
+        let options = options.into();
+        weights::load(self.init_multiview(&options.device)?, file, KeyMap::MultiviewUNet, &options)
     }
 
     /// Loads the network that reads the references alone from the file that holds both.
@@ -121,8 +121,8 @@ impl UNet2p5DConditionConfig {
         file: &Path,
         options: impl Into<LoadOptions>,
     ) -> Result<ReferenceUNet, ModelError> {
-        let LoadOptions { device, precision, .. } = options.into();
-        weights::load(self.init_reference(&device)?, file, KeyMap::ReferenceUNet, precision)
+        let options = options.into();
+        weights::load(self.init_reference(&options.device)?, file, KeyMap::ReferenceUNet, &options)
     }
 
     /// The main network with weights that depend on the seed alone.

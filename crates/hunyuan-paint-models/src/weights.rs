@@ -3,17 +3,25 @@
 //! A module's field path is its checkpoint key but for the renames of [`KeyMap`] and for norms, whose
 //! `weight` and `bias` burn calls `gamma` and `beta`.
 
-use std::{collections::BTreeMap, io::Read, path::Path};
+use std::{
+    collections::BTreeMap,
+    io::Read,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use burn::{
     module::Module,
     store::{
-        ApplyError, FloatCastAdapter, ModuleAdapter, ModuleSnapshot, ModuleStore, PyTorchToBurnAdapter,
-        PytorchStore, SafetensorsStore, burn_pack::Tensor as StoredTensor,
+        ApplyError, FloatCastAdapter, ModuleAdapter, ModuleContext, ModuleSnapshot, ModuleStore,
+        PyTorchToBurnAdapter, PytorchStore, SafetensorsStore, burn_pack::Tensor as StoredTensor,
     },
 };
 
-use crate::{ModelError, Precision};
+use crate::{LoadCallback, LoadOptions, LoadProgress, ModelError};
 
 /// How the keys of a file differ from the paths of the module's fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +95,7 @@ impl KeyMap {
     }
 
     /// From the path of a module's field to its key in the file: for messages about missing keys.
-    fn file_key(self, path: &str) -> String {
+    pub(crate) fn file_key(self, path: &str) -> String {
         let mut key = path.to_owned();
         if self != Self::Diffusers {
             if key.starts_with(LEARNED_TEXT) {
@@ -125,8 +133,9 @@ pub(crate) fn load<M: Module>(
     mut module: M,
     file: &Path,
     keys: KeyMap,
-    precision: Precision,
+    options: &LoadOptions,
 ) -> Result<M, ModelError> {
+    let precision = options.precision;
     precision.check(&module)?;
     let (mut file_keys, mut shapes) = (BTreeMap::new(), BTreeMap::new());
     let mut tensors = Vec::new();
@@ -148,7 +157,11 @@ pub(crate) fn load<M: Module>(
     }
 
     let adapter = PyTorchToBurnAdapter.chain(FloatCastAdapter::to(precision.dtype()));
-    let result = module.apply(tensors, None, Some(Box::new(adapter)), true);
+    let adapter: Box<dyn ModuleAdapter> = match &options.on_load {
+        Some(callback) => Box::new(adapter.chain(Report::new(file, callback, &tensors))),
+        None => Box::new(adapter),
+    };
+    let result = module.apply(tensors, None, Some(adapter), true);
 
     let file_key = |path: &String| file_keys.get(path).cloned().unwrap_or_else(|| keys.file_key(path));
     if let Some(error) = result.errors.into_iter().next() {
@@ -163,6 +176,46 @@ pub(crate) fn load<M: Module>(
         return Err(ModelError::UnusedKey { file: file.to_owned(), key, count });
     }
     precision.convert(module)
+}
+
+/// Tells of every tensor that passes.
+#[derive(Clone)]
+struct Report {
+    file: PathBuf,
+    callback: LoadCallback,
+    loaded: Arc<AtomicU64>,
+    /// Bytes of each tensor by its field's path.
+    sizes: Arc<BTreeMap<String, u64>>,
+}
+
+impl Report {
+    fn new(file: &Path, callback: &LoadCallback, tensors: &[StoredTensor]) -> Self {
+        let size = |tensor: &StoredTensor| (tensor.shape.num_elements() * tensor.dtype.size()) as u64;
+        let sizes = tensors.iter().map(|tensor| (tensor.name.clone(), size(tensor))).collect();
+        Self {
+            file: file.to_owned(),
+            callback: callback.clone(),
+            loaded: Arc::default(),
+            sizes: Arc::new(sizes),
+        }
+    }
+}
+
+impl ModuleAdapter for Report {
+    fn adapt(&self, tensor: StoredTensor, _context: ModuleContext<'_>) -> StoredTensor {
+        // Norms go by other names in a file.
+        let renamed = |from, to| self.sizes.get(&tensor.name.replace(from, to));
+        let size = self.sizes.get(&tensor.name).or_else(|| renamed(".gamma", ".weight"));
+        let size = size.or_else(|| renamed(".beta", ".bias")).copied().unwrap_or_default();
+        let bytes = self.loaded.fetch_add(size, Ordering::Relaxed) + size;
+        let total = self.sizes.values().sum();
+        self.callback.call(&LoadProgress { file: &self.file, bytes, total });
+        tensor
+    }
+
+    fn clone_box(&self) -> Box<dyn ModuleAdapter> {
+        Box::new(self.clone())
+    }
 }
 
 fn read(file: &Path) -> Result<BTreeMap<String, StoredTensor>, ModelError> {

@@ -42,6 +42,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             device: device.init()?,
             precision: arguments.precision.resolve(*device),
             memory: arguments.memory,
+            on_load: None,
         };
         let pipeline = PaintPipeline::from_pretrained(&arguments.model, arguments.variant, load)?
             .with_backend(arguments.geometry.init()?);

@@ -118,8 +118,8 @@ impl UNet2DConditionConfig {
         file: &Path,
         options: impl Into<LoadOptions>,
     ) -> Result<UNet2DConditionModel, ModelError> {
-        let LoadOptions { device, precision, .. } = options.into();
-        weights::load(self.init(&device)?, file, KeyMap::Diffusers, precision)
+        let options = options.into();
+        weights::load(self.init(&options.device)?, file, KeyMap::Diffusers, &options)
     }
 
     /// The network with weights that depend on the seed alone, as [`random`](crate::pipelines) has them.

@@ -1,10 +1,14 @@
 //! Networks with random weights: for measuring speed and memory without the published ones. What they paint is noise.
 
+mod checkpoint;
+mod folder;
+
 use burn::{
     module::{Module, ModuleMapper, Param},
     tensor::{DType, Tensor, TensorData},
 };
 
+pub use self::folder::{WeightsFormat, write_random_weights};
 use crate::{ModelError, Precision};
 
 /// Gives a network weights that depend on the seed and their names alone, the same on every device: uniform, so that a
@@ -32,27 +36,41 @@ impl ModuleMapper for Randomize {
     fn map_float<const D: usize>(&mut self, weight: Param<Tensor<D>>) -> Param<Tensor<D>> {
         // Asking for the weight itself would fill it, which is what is avoided here.
         let (device, shape) = (weight.lazy_device(), weight.lazy_shape());
-        let count = shape.num_elements();
-        let values = match D {
-            1 => vec![if self.path.last().is_some_and(|name| name == "gamma") { 1.0 } else { 0.0 }; count],
-            _ => {
-                // Outputs come first in convolutions, inputs in linear layers.
-                let inputs: usize = if D == 2 { shape[0] } else { shape[1..].iter().product() };
-                uniform(self.stream(), (3.0 / inputs as f32).sqrt(), count)
-            }
-        };
+        let values = Weights::new(self.seed, &self.path, shape.to_vec()).values();
         let data = TensorData::new(values, shape).convert_dtype(self.dtype);
         Param::initialized(weight.id, Tensor::from_data(data, (&device, self.dtype)))
     }
 }
 
-impl Randomize {
-    /// Where the numbers of the weight at this path begin (FNV-1a).
-    fn stream(&self) -> u64 {
-        let path = self.path.join(".");
-        path.bytes().fold(self.seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
+/// The numbers of one weight, still to be made.
+struct Weights {
+    /// Of the module's field, not of a file.
+    shape: Vec<usize>,
+    is_gamma: bool,
+    stream: u64,
+}
+
+impl Weights {
+    fn new(seed: u64, path: &[String], shape: Vec<usize>) -> Self {
+        // FNV-1a of the path.
+        let stream = path.join(".").bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        })
+        });
+        Self { shape, is_gamma: path.last().is_some_and(|name| name == "gamma"), stream }
+    }
+
+    fn values(&self) -> Vec<f32> {
+        let count = self.shape.iter().product();
+        match self.shape[..] {
+            [_] => vec![if self.is_gamma { 1.0 } else { 0.0 }; count],
+            // Inputs come first in linear layers, outputs in convolutions.
+            [inputs, _] => uniform(self.stream, (3.0 / inputs as f32).sqrt(), count),
+            [_, ref inputs @ ..] => {
+                let inputs: usize = inputs.iter().product();
+                uniform(self.stream, (3.0 / inputs as f32).sqrt(), count)
+            }
+            [] => Vec::new(),
+        }
     }
 }
 

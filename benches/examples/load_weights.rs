@@ -1,0 +1,54 @@
+//! How long it takes to load each network of a model folder, and the most memory that the process has had:
+//! `cargo run --release -p hunyuan-paint-benches --example load_weights -- weights/hunyuan3d-paint-v2-0`.
+
+#![expect(clippy::print_stdout, reason = "the table is what this program is for")]
+
+use std::{error::Error, path::PathBuf, time::Instant};
+
+use clap::Parser;
+use hunyuan_paint::{
+    ComputeDevice, LoadOptions, MemoryPlan, PrecisionChoice,
+    models::{LoadCallback, pipelines::MultiviewPipeline},
+};
+use hunyuan_paint_benches::memory::peak_memory_mib;
+
+/// Loads each network of a paint model once, one after the other.
+#[derive(Parser)]
+struct Arguments {
+    /// A folder as `hunyuan3d-paint-v2-0`.
+    folder: PathBuf,
+    /// auto, cpu, wgpu, vulkan or metal.
+    #[arg(long, default_value = "auto")]
+    device: ComputeDevice,
+    /// auto, f32 or f16.
+    #[arg(long, default_value = "auto")]
+    precision: PrecisionChoice,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    let device = arguments.device.init()?;
+    let options = LoadOptions {
+        device: device.clone(),
+        precision: arguments.precision.resolve(arguments.device),
+        memory: MemoryPlan::InTurn,
+        on_load: Some(LoadCallback::new(|progress| {
+            if progress.bytes == progress.total {
+                println!("{}: {} bytes", progress.file.display(), progress.total);
+            }
+        })),
+    };
+    let precision = options.precision;
+    let pipeline = MultiviewPipeline::from_pretrained(&arguments.folder, options)?;
+    let time = |name: &str, load: &dyn Fn() -> Result<(), Box<dyn Error>>| {
+        let start = Instant::now();
+        load()?;
+        device.sync()?;
+        let peak = peak_memory_mib().map_or_else(|| "–".to_owned(), |peak| format!("{peak:.0} MiB"));
+        println!("| {name}, {precision} | {:.2} s | {peak} |", start.elapsed().as_secs_f64());
+        Ok::<_, Box<dyn Error>>(())
+    };
+    time("unet", &|| Ok(drop(pipeline.unet()?)))?;
+    time("reference unet", &|| Ok(drop(pipeline.reference_unet()?)))?;
+    time("vae", &|| Ok(drop(pipeline.vae()?)))
+}
