@@ -5,7 +5,7 @@ use std::{error::Error, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, ValueEnum};
 use hunyuan_paint::{
-    Precision,
+    Device, Precision,
     models::{WeightsFormat, write_random_weights},
 };
 use hunyuan_paint_examples::inputs::run_program;
@@ -43,7 +43,8 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
         Format::Bin => WeightsFormat::Bin,
     };
     let mut written = Vec::new();
-    write_random_weights(&arguments.output, format, arguments.precision, arguments.seed, &mut |file| {
+    let Arguments { output, precision, seed, .. } = arguments;
+    write_random_weights(output, format, *precision, *seed, &Device::flex(), &mut |file| {
         written.push(file.display().to_string());
     })?;
     Ok(written.join("\n"))

@@ -1,10 +1,15 @@
 //! Weights files that are wrong are refused by name; right ones load from every format and precision.
 
-use std::{collections::BTreeMap, error::Error, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use burn::tensor::Device;
 use hunyuan_paint_models::{
-    ClipTextConfig, ModelError, UNet2DConditionConfig, UNet2p5DConditionConfig,
+    ClipTextConfig, LoadCallback, LoadOptions, ModelError, UNet2DConditionConfig, UNet2p5DConditionConfig,
     pipelines::{InstructPix2PixPipeline, MultiviewPipeline},
 };
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -53,6 +58,27 @@ const KEY: &str = "text_model.encoder.layers.1.layer_norm2.weight";
 #[test]
 fn unchanged_weights_load() -> TestResult {
     Ok(load_changed("unchanged.safetensors", |_| {})?)
+}
+
+#[test]
+fn loading_tells_how_far_it_has_come() -> TestResult {
+    let case = cases().join("clip_text");
+    let file = case.join("weights.safetensors");
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let callback = LoadCallback::new({
+        let seen = seen.clone();
+        move |progress| {
+            seen.lock().unwrap_or_else(PoisonError::into_inner).push((progress.bytes, progress.total))
+        }
+    });
+    let options = LoadOptions { on_load: Some(callback), ..LoadOptions::from(&Device::flex()) };
+    ClipTextConfig::read(&case.join("config.json"))?.load(&file, options)?;
+    let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    assert!(seen.len() > 10 && seen.is_sorted());
+    let stored: usize =
+        SafeTensors::deserialize(&std::fs::read(&file)?)?.tensors().iter().map(|(_, t)| t.data().len()).sum();
+    assert_eq!(seen.last(), Some(&(stored as u64, stored as u64)));
+    Ok(())
 }
 
 #[test]

@@ -6,7 +6,8 @@ use glam::Vec3;
 #[cfg(feature = "gpu")]
 use hunyuan_paint::GeometryDevice;
 use hunyuan_paint::{
-    Device, PaintError, PaintOptions, PaintPipeline, Painting, Progress, Stage, TexturedMesh, Variant,
+    Device, LoadOptions, MemoryPlan, PaintError, PaintOptions, PaintPipeline, Painting, Progress, Stage,
+    TexturedMesh, Variant,
     bake::{AutomaticViews, Cpu},
     image::ReferenceImage,
     mesh::{CameraView, Mesh, UvMode, read_mesh},
@@ -67,6 +68,15 @@ fn options() -> PaintOptions {
 
 fn paint(options: &PaintOptions) -> Result<Painting, PaintError> {
     pipeline(Variant::Standard)?.paint(&mesh(), &[image()], options)
+}
+
+#[test]
+fn networks_that_come_in_their_turn_paint_the_same() -> TestResult {
+    let load = LoadOptions { memory: MemoryPlan::InTurn, ..LoadOptions::from(&Device::flex()) };
+    let pipeline = PaintPipeline::from_pretrained(model(), Variant::Standard, load)?;
+    let in_turn = pipeline.paint(&mesh(), &[image()], &options())?;
+    assert_eq!(in_turn.views, paint(&options())?.views);
+    Ok(())
 }
 
 #[test]

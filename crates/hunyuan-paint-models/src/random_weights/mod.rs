@@ -25,12 +25,12 @@ struct Randomize {
 }
 
 impl ModuleMapper for Randomize {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        enter(&mut self.path, name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        leave(&mut self.path, container);
     }
 
     fn map_float<const D: usize>(&mut self, weight: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -41,6 +41,22 @@ impl ModuleMapper for Randomize {
         Param::initialized(weight.id, Tensor::from_data(data, (&device, self.dtype)))
     }
 }
+
+/// Adds a field to the path; variants of enums are in no file's keys.
+fn enter(path: &mut Vec<String>, name: &str, container: &str) {
+    if !container.starts_with(ENUM) {
+        path.push(name.to_owned());
+    }
+}
+
+fn leave(path: &mut Vec<String>, container: &str) {
+    if !container.starts_with(ENUM) {
+        path.pop();
+    }
+}
+
+/// How burn marks an enum when it walks through modules.
+const ENUM: &str = "Enum:";
 
 /// The numbers of one weight, still to be made.
 struct Weights {
