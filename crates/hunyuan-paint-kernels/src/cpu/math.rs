@@ -12,7 +12,8 @@ pub(super) fn exp(x: f32) -> f32 {
     let rest = (clamped - n * 0.693_359_4) + n * 2.121_944_4e-4;
     let f = rest * std::f32::consts::LOG2_E;
     let mut power = 0.000_153_375_77_f32;
-    for coefficient in [0.001_339_986, 0.009_618_52, 0.055_503_29, 0.240_226_47, 0.693_147_2, 1.0] {
+    for coefficient in [0.001_339_986, 0.009_618_52, 0.055_503_29, 0.240_226_47, std::f32::consts::LN_2, 1.0]
+    {
         power = power * f + coefficient;
     }
     let scale = f32::from_bits(((n as i32 + 127) << 23) as u32);
@@ -30,12 +31,12 @@ pub(super) fn gelu(x: f32) -> f32 {
         -0.129_614_05,
         0.442_811_13,
         -0.687_045_8,
-        0.434_151_88,
+        0.434_151_9,
         -0.104_528_48,
         0.227_445_52,
         0.238_288_23,
         0.282_894_02,
-        0.282_062_88,
+        0.282_062_9,
     ] {
         scaled = scaled * t + coefficient;
     }

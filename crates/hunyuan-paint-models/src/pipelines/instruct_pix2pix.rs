@@ -235,7 +235,7 @@ impl InstructPix2PixPipeline {
         };
         let shape = [1, channels, height, width];
         let decode = |latents: Tensor<4>| images::decode(&vae, latents.div_scalar(vae.scaling_factor()));
-        let latents = denoise(scheduler.as_mut(), shape, generator, &self.device, predict, &decode, on_step)?;
+        let latents = denoise(scheduler.as_mut(), shape, generator, &self.device, predict, decode, on_step)?;
 
         // 4. decode
         drop(denoiser);

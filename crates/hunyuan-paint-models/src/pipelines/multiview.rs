@@ -257,7 +257,7 @@ impl MultiviewPipeline {
         };
         let shape = conditions.normal_latents.dims();
         let decode = |latents: Tensor<4>| images::decode(&vae, latents.div_scalar(vae.scaling_factor()));
-        let latents = denoise(scheduler.as_mut(), shape, generator, &self.device, predict, &decode, on_step)?;
+        let latents = denoise(scheduler.as_mut(), shape, generator, &self.device, predict, decode, on_step)?;
 
         // 4. latents to images
         drop(denoiser);
