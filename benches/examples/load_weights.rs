@@ -8,7 +8,7 @@ use std::{error::Error, path::PathBuf, time::Instant};
 use clap::Parser;
 use hunyuan_paint::{
     ComputeDevice, LoadOptions, MemoryPlan, PrecisionChoice,
-    models::{LoadCallback, pipelines::MultiviewPipeline},
+    models::{LoadCallback, ModelError, pipelines::MultiviewPipeline},
 };
 use hunyuan_paint_benches::memory::peak_memory_mib;
 
@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let precision = options.precision;
     let pipeline = MultiviewPipeline::from_pretrained(&arguments.folder, options)?;
-    let time = |name: &str, load: &dyn Fn() -> Result<(), Box<dyn Error>>| {
+    let time = |name: &str, load: &dyn Fn() -> Result<(), ModelError>| {
         let start = Instant::now();
         load()?;
         device.sync()?;
@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("| {name}, {precision} | {:.2} s | {peak} |", start.elapsed().as_secs_f64());
         Ok::<_, Box<dyn Error>>(())
     };
-    time("unet", &|| Ok(drop(pipeline.unet()?)))?;
-    time("reference unet", &|| Ok(drop(pipeline.reference_unet()?)))?;
-    time("vae", &|| Ok(drop(pipeline.vae()?)))
+    time("unet", &|| pipeline.unet().map(drop))?;
+    time("reference unet", &|| pipeline.reference_unet().map(drop))?;
+    time("vae", &|| pipeline.vae().map(drop))
 }
