@@ -3,6 +3,8 @@
 //! A module's field path is its checkpoint key but for the renames of [`KeyMap`] and for norms, whose
 //! `weight` and `bias` burn calls `gamma` and `beta`.
 
+mod convert;
+
 use std::{
     collections::BTreeMap,
     io::Read,
@@ -16,11 +18,12 @@ use std::{
 use burn::{
     module::Module,
     store::{
-        ApplyError, FloatCastAdapter, ModuleAdapter, ModuleContext, ModuleSnapshot, ModuleStore,
-        PyTorchToBurnAdapter, PytorchStore, SafetensorsStore, burn_pack::Tensor as StoredTensor,
+        ApplyError, ModuleAdapter, ModuleContext, ModuleSnapshot, ModuleStore, PytorchStore,
+        SafetensorsStore, burn_pack::Tensor as StoredTensor,
     },
 };
 
+use self::convert::Convert;
 use crate::{LoadCallback, LoadOptions, LoadProgress, ModelError};
 
 /// How the keys of a file differ from the paths of the module's fields.
@@ -156,7 +159,7 @@ pub(crate) fn load<M: Module>(
         tensors.push(tensor);
     }
 
-    let adapter = PyTorchToBurnAdapter.chain(FloatCastAdapter::to(precision.dtype()));
+    let adapter = Convert(precision.dtype());
     let adapter: Box<dyn ModuleAdapter> = match &options.on_load {
         Some(callback) => Box::new(adapter.chain(Report::new(file, callback, &tensors))),
         None => Box::new(adapter),
