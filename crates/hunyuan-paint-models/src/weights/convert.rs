@@ -33,7 +33,10 @@ impl ModuleAdapter for Convert {
             let shape = [columns, rows];
             return bridge::map_data(tensor, name, dtype, shape.into(), move |data| {
                 match data.as_slice::<f32>() {
-                    Ok(values) => converted(turned_over(values, columns), &shape, dtype),
+                    Ok(values) if dtype == DType::F32 => {
+                        TensorData::new(turned_over(values, columns, copy), shape)
+                    }
+                    Ok(values) => TensorData::new(turned_over(values, columns, to_half), shape),
                     Err(_) => data,
                 }
             });
@@ -44,7 +47,7 @@ impl ModuleAdapter for Convert {
         }
         let (name, shape) = (tensor.name.clone(), tensor.shape.clone());
         bridge::map_data(tensor, name, dtype, shape.clone(), move |data| match data.as_slice::<f32>() {
-            Ok(values) => converted(values.to_vec(), &shape, dtype),
+            Ok(values) => TensorData::new(halves(values), shape.clone()),
             Err(_) => data,
         })
     }
@@ -64,30 +67,40 @@ fn is_linear_weight(tensor: &Tensor, context: ModuleContext<'_>) -> bool {
     is_weight && tensor.shape.num_dims() == 2 && context.module_type() == Some("Struct:Linear")
 }
 
-/// Rows for columns.
-fn turned_over(values: &[f32], columns: usize) -> Vec<f32> {
+/// Rows for columns; `convert` makes of single precision what is wanted.
+fn turned_over<T: Copy + Default + Send>(
+    values: &[f32],
+    columns: usize,
+    convert: impl Fn(&[f32], &mut [T]) + Sync,
+) -> Vec<T> {
     let rows = values.len() / columns.max(1);
-    let mut out = vec![0.0; values.len()];
-    out.par_chunks_mut(COLUMNS * rows.max(1)).enumerate().for_each(|(block, out)| {
+    let mut out = vec![T::default(); values.len()];
+    let blocks = out.par_chunks_mut(COLUMNS * rows.max(1)).enumerate();
+    blocks.for_each_init(Vec::new, |turned, (block, out)| {
         let first = block * COLUMNS;
+        turned.resize(out.len(), 0.0);
         for (row, values) in values.chunks_exact(columns).enumerate() {
             for (column, value) in values[first..(first + COLUMNS).min(columns)].iter().enumerate() {
-                out[column * rows + row] = *value;
+                turned[column * rows + row] = *value;
             }
         }
+        convert(turned, out);
     });
     out
 }
 
-/// In single or half precision.
-fn converted(values: Vec<f32>, shape: &[usize], dtype: DType) -> TensorData {
-    if dtype == DType::F32 {
-        return TensorData::new(values, shape.to_vec());
-    }
-    let mut halves = vec![f16::ZERO; values.len()];
-    let chunks = halves.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK));
-    chunks.for_each(|(halves, values)| halves.convert_from_f32_slice(values));
-    TensorData::new(halves, shape.to_vec())
+fn copy(values: &[f32], out: &mut [f32]) {
+    out.copy_from_slice(values);
+}
+
+fn to_half(values: &[f32], out: &mut [f16]) {
+    out.convert_from_f32_slice(values);
+}
+
+fn halves(values: &[f32]) -> Vec<f16> {
+    let mut out = vec![f16::ZERO; values.len()];
+    out.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).for_each(|(out, values)| to_half(values, out));
+    out
 }
 
 #[cfg(test)]
@@ -97,10 +110,10 @@ mod tests {
     #[test]
     fn a_matrix_is_turned_over() {
         let values: Vec<f32> = (0..35 * 18).map(|i| i as f32).collect();
-        let turned = turned_over(&values, 35);
+        let turned = turned_over(&values, 35, copy);
         for (row, column) in [(0, 0), (17, 34), (3, 20), (16, 15)] {
             assert_eq!(turned[column * 18 + row], values[row * 35 + column]);
         }
-        assert!(turned_over(&[], 0).is_empty());
+        assert!(turned_over(&[], 0, copy).is_empty());
     }
 }
