@@ -33,7 +33,15 @@ impl Attention {
         let Self { query, key, value, heads } = self;
         let numbers = [Numbers::of(query)?, Numbers::of(key)?, Numbers::of(value)?];
         let [key_batch, keys, _] = key.dims();
-        if query.dims().contains(&0) || keys == 0 {
+        let [batch, _, channels] = query.dims();
+        let fits = !query.dims().contains(&0)
+            && keys > 0
+            && key.dims() == value.dims()
+            && key.dims()[2] == channels
+            && (key_batch == 1 || key_batch == batch)
+            && *heads > 0
+            && channels.is_multiple_of(*heads);
+        if !fits {
             return None;
         }
         let out =

@@ -66,6 +66,7 @@ impl Conv3x3 {
     #[cfg(feature = "cubecl")]
     fn on_gpu(&self) -> Option<Tensor<4>> {
         use crate::gpu::{launch, optional, primitive, tensor};
+        primitive(&self.map)?;
         let bias = self.joint_bias();
         let residual = optional(self.residual.as_ref())?;
         let [columns, channels, ..] = self.weight.dims();
@@ -93,7 +94,10 @@ impl Conv3x3 {
     fn on_cpu(&self) -> Option<Tensor<4>> {
         use crate::cpu::{ConvShape, Numbers, conv3x3, tensor};
         let [batch, channels, height, width] = self.map.dims();
-        let [out_channels, ..] = self.weight.dims();
+        let [out_channels, weight_channels, ..] = self.weight.dims();
+        if weight_channels != channels || batch * channels * out_channels == 0 {
+            return None;
+        }
         let shape = ConvShape {
             batch,
             height,
@@ -126,7 +130,7 @@ impl Conv3x3 {
     #[cfg(any(feature = "cubecl", feature = "flex"))]
     fn out_side(&self, side: usize) -> Option<usize> {
         let padded = side * if self.doubled { 2 } else { 1 } + self.padding.before() + 1;
-        Some(padded.checked_sub(3).filter(|_| side > 0)? / self.stride + 1)
+        Some(padded.checked_sub(3).filter(|_| side > 0)?.checked_div(self.stride)? + 1)
     }
 
     /// The bias and the shift are one bias for each image, `[1, C']` or `[B, C']`.
@@ -206,7 +210,7 @@ impl Operation for Conv1x1 {
 
     /// A linear layer over the pixels.
     fn kernel(&self) -> Option<Tensor<4>> {
-        if !is_channels_last(&self.map) {
+        if !is_channels_last(&self.map) || !Linear::has_kernel(&self.map) {
             return None;
         }
         let [_, _, height, width] = self.map.dims();

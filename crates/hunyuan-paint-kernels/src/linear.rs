@@ -23,6 +23,17 @@ impl Linear {
         Self { x, weight, bias, gated: false, residual: None }
     }
 
+    /// Whether there is a kernel without gates where this tensor is: on GPUs.
+    pub(crate) fn has_kernel<const D: usize>(tensor: &Tensor<D>) -> bool {
+        #[cfg(feature = "cubecl")]
+        return crate::gpu::primitive(tensor).is_some();
+        #[cfg(not(feature = "cubecl"))]
+        {
+            let _ = tensor;
+            false
+        }
+    }
+
     /// What follows the layer itself.
     fn finish(&self, mut x: Tensor<3>) -> Tensor<3> {
         if self.gated {
@@ -61,7 +72,11 @@ impl Linear {
             return None;
         }
         let [batch, sequence, depth] = self.x.dims();
-        let width = self.weight.dims()[1] / 2;
+        let [weight_depth, columns] = self.weight.dims();
+        let width = columns / 2;
+        if weight_depth != depth || batch * sequence * depth * width == 0 {
+            return None;
+        }
         let (x, weight) = (Numbers::of(&self.x)?, Numbers::of(&self.weight)?);
         let bias = Numbers::of_optional(self.bias.as_ref())?;
         let bias = bias.as_ref().map(Numbers::as_slice);

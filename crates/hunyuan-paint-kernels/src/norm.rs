@@ -31,7 +31,7 @@ impl GroupNorm<'_> {
         use crate::cpu::{Numbers, group_norm, tensor};
         let Self { map, norm, silu } = self;
         let [batch, channels, height, width] = map.dims();
-        if map.dims().contains(&0) {
+        if map.dims().contains(&0) || norm.num_channels != channels {
             return None;
         }
         let gamma = Numbers::of(&norm.gamma.as_ref()?.val())?;

@@ -8,7 +8,7 @@ use burn::{
         GroupNorm, GroupNormConfig, PaddingConfig2d,
         conv::{Conv2d, Conv2dConfig},
     },
-    tensor::{Device, Tensor},
+    tensor::{DType, Device, Tensor},
 };
 use hunyuan_paint_kernels::{Operation, Padding};
 use serde::Deserialize;
@@ -173,7 +173,8 @@ impl AutoencoderKlConfig {
         weights::load(self.init(&options.device)?, file, KeyMap::Diffusers, &options)
     }
 
-    /// The network with weights that depend on the seed alone, as [`random`](crate::pipelines) has them.
+    /// The network with weights that depend on the seed alone, as
+    /// [`MultiviewPipeline::random`](crate::pipelines::MultiviewPipeline::random) has them.
     ///
     /// # Errors
     /// If the sizes do not fit together, or the device does not compute in the precision.
@@ -233,6 +234,11 @@ impl DiagonalGaussian {
 }
 
 impl AutoencoderKl {
+    /// What it computes in.
+    pub(crate) fn precision(&self) -> DType {
+        self.decoder.conv_in.weight.dtype()
+    }
+
     /// The network in another precision; see [`Precision`].
     ///
     /// # Errors

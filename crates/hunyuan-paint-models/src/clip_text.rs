@@ -151,7 +151,8 @@ impl ClipTextConfig {
         weights::load(self.init(&options.device)?, file, KeyMap::Diffusers, &options)
     }
 
-    /// The network with weights that depend on the seed alone, as [`random`](crate::pipelines) has them.
+    /// The network with weights that depend on the seed alone, as
+    /// [`MultiviewPipeline::random`](crate::pipelines::MultiviewPipeline::random) has them.
     ///
     /// # Errors
     /// If the sizes do not fit together, or the device does not compute in the precision.

@@ -28,7 +28,8 @@ pub struct LoadProgress<'a> {
     pub total: u64,
 }
 
-/// A function that is told how far loading has come. It may be called from any thread.
+/// A function that is told how far loading has come. It may be called from any thread, and must not ask the pipeline that
+/// is being loaded for a network.
 #[derive(Clone)]
 pub struct LoadCallback(Arc<dyn Fn(&LoadProgress<'_>) + Send + Sync>);
 

@@ -113,6 +113,15 @@ fn attention() -> TestResult {
             let [query, query_cpu] = pair.normal([batch, queries, heads * width], 2.0);
             let [key, key_cpu] = pair.normal([key_batch, keys, heads * width], 2.0);
             let [value, value_cpu] = pair.normal([key_batch, keys, heads * width], 1.0);
+            // In the longest sequence the first keys are small, so that later weights outgrow half precision.
+            let grow = |key: Tensor<3>| match keys {
+                512 => {
+                    let (first, rest) = (key.clone().narrow(1, 0, 192), key.narrow(1, 192, keys - 192));
+                    Tensor::cat(vec![first * 0.25, rest], 1)
+                }
+                _ => key,
+            };
+            let (key, key_cpu) = (grow(key), grow(key_cpu));
             let expected = Attention { query: query_cpu, key: key_cpu, value: value_cpu, heads }.composed();
             let found = Attention { query, key, value, heads }.kernel();
             pair.check(&format!("attention {queries} x {keys}, {width}"), found, expected, true);
@@ -144,7 +153,7 @@ fn linear_layers() -> TestResult {
                 &format!("linear {rows} x {depth} x {columns}"),
                 layer(x, weight, bias, added).kernel(),
                 expected,
-                false,
+                pair.is_gpu || gated,
             );
         }
     })
@@ -181,7 +190,7 @@ fn convolutions() -> TestResult {
                 &format!("conv {channels} to {columns} at {height} x {width}"),
                 found,
                 expected + added_cpu,
-                false,
+                true,
             );
         }
     })

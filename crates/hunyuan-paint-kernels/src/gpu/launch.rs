@@ -89,9 +89,20 @@ pub(crate) fn attention(
     heads: usize,
 ) -> Option<CubeTensor> {
     let dtype = query.dtype;
-    let (query, key, value) = (into_contiguous(query), into_contiguous(key), into_contiguous(value));
     let [batch, queries, channels] = dims(&query)?;
-    let [key_batch, keys, _] = dims(&key)?;
+    let [key_batch, keys, key_channels] = dims(&key)?;
+    let fits = [&query, &key, &value].into_iter().all(is_addressable)
+        && key.dtype == dtype
+        && value.dtype == dtype
+        && dims(&value) == Some([key_batch, keys, key_channels])
+        && key_channels == channels
+        && (key_batch == 1 || key_batch == batch)
+        && heads > 0
+        && channels.is_multiple_of(heads);
+    if !fits {
+        return None;
+    }
+    let (query, key, value) = (into_contiguous(query), into_contiguous(key), into_contiguous(value));
     let width = channels / heads;
     let out = empty(&query, [batch, queries, channels], dtype);
     let shape = AttentionShapeLaunch::new(
@@ -184,8 +195,11 @@ pub(crate) fn linear(x: CubeTensor, weight: CubeTensor, product: Product) -> Opt
     let mut shape: Vec<usize> = x.meta.shape().to_vec();
     let depth = shape.pop()?;
     let rows = shape.iter().product();
+    let [weight_depth, columns] = dims(&weight)?;
+    if weight_depth != depth {
+        return None;
+    }
     let (x, weight) = (into_contiguous(x), into_contiguous(weight));
-    let [_, columns] = dims(&weight)?;
     shape.push(if product.gated { columns / 2 } else { columns });
     let map = MapShapeLaunch::new(0, 0, 0, 0, 0);
     launch_matmul(x, weight, product, [rows, depth], shape, Source::Matrix, map)
@@ -201,8 +215,8 @@ pub(crate) fn conv3x3(
     [out_height, out_width]: [usize; 2],
 ) -> Option<CubeTensor> {
     let [batch, channels, height, width] = dims(&map)?;
-    let [columns, ..] = dims::<4>(&weight)?;
-    if !channels.is_multiple_of(CHANNELS) || !columns.is_multiple_of(COLUMNS) {
+    let [columns, weight_channels, ..] = dims::<4>(&weight)?;
+    if weight_channels != channels || !channels.is_multiple_of(CHANNELS) || !columns.is_multiple_of(COLUMNS) {
         return None;
     }
     let map = channels_last(map);
@@ -234,14 +248,32 @@ fn launch_matmul(
 ) -> Option<CubeTensor> {
     let columns = *shape.last()?;
     let Product { bias, residual, gated } = product;
-    if rows == 0 || depth == 0 || !depth.is_multiple_of(DEPTH) || lhs.dtype != rhs.dtype {
+    let biases = columns * if gated { 2 } else { 1 };
+    let bias_fits = |bias: &CubeTensor| {
+        let count = bias.meta.shape().num_elements();
+        bias.dtype == lhs.dtype
+            && count > 0
+            && (rows * biases).is_multiple_of(count)
+            && count.is_multiple_of(biases)
+    };
+    let residual_fits = |residual: &CubeTensor| {
+        residual.dtype == lhs.dtype && residual.meta.shape().num_elements() == rows * columns
+    };
+    let fits = is_addressable(&lhs)
+        && is_addressable(&rhs)
+        && rhs.dtype == lhs.dtype
+        && depth.is_multiple_of(DEPTH)
+        && (1..=u32::MAX as usize).contains(&(rows * columns))
+        && bias.as_ref().is_none_or(bias_fits)
+        && residual.as_ref().is_none_or(residual_fits);
+    if !fits {
         return None;
     }
     let client = lhs.client.clone();
     let out = empty(&lhs, shape, lhs.dtype);
     let bias = bias.map(into_contiguous);
     let bias_rows = match &bias {
-        Some(bias) => rows * columns * if gated { 2 } else { 1 } / bias.meta.shape().num_elements(),
+        Some(bias) => rows * biases / bias.meta.shape().num_elements(),
         None => 1,
     };
     let residual = residual.map(into_contiguous);
@@ -337,7 +369,14 @@ pub(crate) fn group_norm(
     let [batch, channels, height, width] = dims(&map)?;
     let dtype = map.dtype;
     let pixels = height * width;
-    if !channels.is_multiple_of(4) || pixels * batch == 0 {
+    let per_channel = |tensor: &CubeTensor| tensor.dtype == dtype && dims(tensor) == Some([channels]);
+    let fits = is_addressable(&map)
+        && channels.is_multiple_of(4)
+        && groups > 0
+        && channels.is_multiple_of(groups)
+        && per_channel(&gamma)
+        && per_channel(&beta);
+    if !fits {
         return None;
     }
     let map = channels_last(map);
@@ -421,7 +460,10 @@ pub(crate) fn layer_norm(
     let shape: Vec<usize> = tokens.meta.shape().to_vec();
     let channels = *shape.last()?;
     let dtype = tokens.dtype;
-    if !channels.is_multiple_of(4) || channels == 0 {
+    let per_channel = |tensor: &CubeTensor| tensor.dtype == dtype && dims(tensor) == Some([channels]);
+    let fits =
+        is_addressable(&tokens) && channels.is_multiple_of(4) && per_channel(&gamma) && per_channel(&beta);
+    if !fits {
         return None;
     }
     let launch = match dtype {
@@ -455,6 +497,11 @@ pub(crate) fn layer_norm(
 fn in_two_dimensions(cubes: usize) -> [u32; 2] {
     let across = cubes.clamp(1, 1 << 15);
     [across as u32, cubes.div_ceil(across) as u32]
+}
+
+/// Whether there is something, and no more than the kernels can count.
+fn is_addressable(tensor: &CubeTensor) -> bool {
+    (1..=u32::MAX as usize).contains(&tensor.meta.shape().num_elements())
 }
 
 fn dims<const D: usize>(tensor: &CubeTensor) -> Option<[usize; D]> {

@@ -182,7 +182,9 @@ pub(super) fn matmul(
             read_lhs(lhs, &mut lhs_next, &lhs_rows, &lhs_y, &lhs_x, lhs_octet, depth0, &map, source);
             #[unroll]
             for i in 0..rhs_reads {
+                // The last units of an uneven division read a row again, and keep it to themselves.
                 let row = (unit + comptime!((i * units) as u32)) / comptime!(tile_columns as u32 / 8);
+                let row = min(row, comptime!(DEPTH as u32 - 1));
                 rhs_next[i] = rhs[((depth0 + row) * rhs_width + rhs_columns[i]) as usize];
             }
         }

@@ -1,6 +1,6 @@
 //! Between images of bytes and tensors of −1…1.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use image::RgbImage;
 
 use crate::{AutoencoderKl, ModelError, Precision};
@@ -43,12 +43,17 @@ pub(super) fn to_tensor(
 pub(super) fn decode(vae: &AutoencoderKl, latents: Tensor<4>) -> Result<Vec<RgbImage>, ModelError> {
     match from_tensor(vae.decode(latents.clone())?)? {
         Some(images) => Ok(images),
+        None if vae.precision() == DType::F32 => Err(no_image()),
         None => {
             tracing::warn!("decoding overflowed, and is done again in single precision");
             let images = from_tensor(vae.clone().with_precision(Precision::F32)?.decode(latents)?)?;
-            images.ok_or_else(|| ModelError::input("latents", "numbers that decode to an image", "others"))
+            images.ok_or_else(no_image)
         }
     }
+}
+
+fn no_image() -> ModelError {
+    ModelError::input("latents", "numbers that decode to an image", "others")
 }
 
 /// `[N, 3, H, W]` to images: −1 to byte 0 and 1 to byte 255, clamped, halves to the even byte.

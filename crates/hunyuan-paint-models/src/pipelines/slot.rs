@@ -32,20 +32,17 @@ impl<T> Slot<T> {
 
     /// The network, loaded now unless it is there.
     pub(super) fn lend(&self) -> Result<Lent<T>, ModelError> {
+        if self.memory == MemoryPlan::InTurn {
+            let network = Arc::new((self.load)()?);
+            return Ok(Lent { network: Some(network), frees: Some(self.device.clone()) });
+        }
         // A load that panicked has left nothing behind.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(network) = &*kept {
-            return Ok(Lent { network: Some(network.clone()), frees: None });
-        }
-        let network = Arc::new((self.load)()?);
-        let frees = match self.memory {
-            MemoryPlan::Keep => {
-                *kept = Some(network.clone());
-                None
-            }
-            MemoryPlan::InTurn => Some(self.device.clone()),
+        let network = match &*kept {
+            Some(network) => network.clone(),
+            None => kept.insert(Arc::new((self.load)()?)).clone(),
         };
-        Ok(Lent { network: Some(network), frees })
+        Ok(Lent { network: Some(network), frees: None })
     }
 }
 

@@ -7,6 +7,7 @@ use burn::{
     module::{Module, ModuleMapper, Param},
     tensor::{DType, Tensor, TensorData},
 };
+use hunyuan_paint_kernels::arrange_weight;
 
 pub use self::folder::{WeightsFormat, write_random_weights};
 use crate::{ModelError, Precision};
@@ -38,7 +39,7 @@ impl ModuleMapper for Randomize {
         let (device, shape) = (weight.lazy_device(), weight.lazy_shape());
         let values = Weights::new(self.seed, &self.path, shape.to_vec()).values();
         let data = TensorData::new(values, shape).convert_dtype(self.dtype);
-        Param::initialized(weight.id, Tensor::from_data(data, (&device, self.dtype)))
+        Param::initialized(weight.id, arrange_weight(Tensor::from_data(data, (&device, self.dtype))))
     }
 }
 

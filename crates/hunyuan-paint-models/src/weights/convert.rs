@@ -37,7 +37,8 @@ impl ModuleAdapter for Convert {
                         TensorData::new(turned_over(values, columns, copy), shape)
                     }
                     Ok(values) => TensorData::new(turned_over(values, columns, to_half), shape),
-                    Err(_) => data,
+                    // It was said to be in single precision, and is not: an empty tensor is refused by its shape.
+                    Err(_) => TensorData::new(Vec::<f32>::new(), [0]),
                 }
             });
         }
@@ -48,7 +49,7 @@ impl ModuleAdapter for Convert {
         let (name, shape) = (tensor.name.clone(), tensor.shape.clone());
         bridge::map_data(tensor, name, dtype, shape.clone(), move |data| match data.as_slice::<f32>() {
             Ok(values) => TensorData::new(halves(values), shape.clone()),
-            Err(_) => data,
+            Err(_) => TensorData::new(Vec::<f32>::new(), [0]),
         })
     }
 
