@@ -96,7 +96,7 @@ pub(super) fn group_norm_factors<F: Float>(
         sum += means[from as usize] * count_of(part, at_once, &shape);
         index += units;
     }
-    let mean = sum_over_cube(sum, &mut shared) / total;
+    let mean = sum_over_cube(sum, &mut shared, UNITS) / total;
 
     let mut sum = 0.0f32.runtime();
     let mut index = UNIT_POS;
@@ -107,7 +107,7 @@ pub(super) fn group_norm_factors<F: Float>(
         sum += deviations[from as usize] + difference * difference * count_of(part, at_once, &shape);
         index += units;
     }
-    let variance = sum_over_cube(sum, &mut shared) / total;
+    let variance = sum_over_cube(sum, &mut shared, UNITS) / total;
     let inverse = 1.0f32 / (variance + epsilon).sqrt();
 
     let mut index = UNIT_POS;
@@ -129,12 +129,12 @@ fn count_of(part: u32, at_once: u32, shape: &GroupNormShape) -> f32 {
     ((pixels + at_once - 1 - part % at_once) / at_once) as f32
 }
 
-/// The sum of all units' values, for all units. Adds pairs, in one order on every device.
+/// The sum of the values of a cube's `units`, for all of them. Adds pairs, in one order on every device.
 #[cube]
-fn sum_over_cube(value: f32, shared: &mut Shared<[f32]>) -> f32 {
+fn sum_over_cube(value: f32, shared: &mut Shared<[f32]>, #[comptime] units: usize) -> f32 {
     sync_cube();
     shared[UNIT_POS as usize] = value;
-    let mut half = comptime!(UNITS as u32 / 2).runtime();
+    let mut half = comptime!(units as u32 / 2).runtime();
     while half > 0 {
         sync_cube();
         if UNIT_POS < half {
@@ -222,17 +222,7 @@ pub(super) const LAYER_NORM_UNITS: usize = 64;
 
 #[cube]
 fn sum_over_row(value: Float4, shared: &mut Shared<[f32]>) -> f32 {
-    sync_cube();
-    shared[UNIT_POS as usize] =
+    let sum =
         (value.extract(0usize) + value.extract(1usize)) + (value.extract(2usize) + value.extract(3usize));
-    let mut half = comptime!(LAYER_NORM_UNITS as u32 / 2).runtime();
-    while half > 0 {
-        sync_cube();
-        if UNIT_POS < half {
-            shared[UNIT_POS as usize] += shared[(UNIT_POS + half) as usize];
-        }
-        half /= 2;
-    }
-    sync_cube();
-    shared[0]
+    sum_over_cube(sum, shared, LAYER_NORM_UNITS)
 }
