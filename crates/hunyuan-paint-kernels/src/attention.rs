@@ -20,33 +20,18 @@ pub struct Attention {
 }
 
 impl Attention {
-    #[cfg(feature = "cubecl")]
-    fn on_gpu(&self) -> Option<Tensor<3>> {
-        use crate::gpu::{launch, primitive, tensor};
+    /// Whether the shapes are such that attention can be computed, and there is something to compute.
+    #[cfg(any(feature = "cubecl", feature = "flex"))]
+    fn fits(&self) -> bool {
         let Self { query, key, value, heads } = self;
-        launch::attention(primitive(query)?, primitive(key)?, primitive(value)?, *heads).map(tensor)
-    }
-
-    #[cfg(feature = "flex")]
-    fn on_cpu(&self) -> Option<Tensor<3>> {
-        use crate::cpu::{Numbers, attention, tensor};
-        let Self { query, key, value, heads } = self;
-        let numbers = [Numbers::of(query)?, Numbers::of(key)?, Numbers::of(value)?];
-        let [key_batch, keys, _] = key.dims();
-        let [batch, _, channels] = query.dims();
-        let fits = !query.dims().contains(&0)
-            && keys > 0
+        let [batch, queries, channels] = query.dims();
+        let [key_batch, keys, key_channels] = key.dims();
+        batch * queries * channels * keys > 0
             && key.dims() == value.dims()
-            && key.dims()[2] == channels
+            && key_channels == channels
             && (key_batch == 1 || key_batch == batch)
             && *heads > 0
-            && channels.is_multiple_of(*heads);
-        if !fits {
-            return None;
-        }
-        let out =
-            attention(numbers.each_ref().map(Numbers::as_slice), query.dims(), [key_batch, keys], *heads);
-        Some(tensor(out, query.dims(), &query.device()))
+            && channels.is_multiple_of(*heads)
     }
 }
 
@@ -54,16 +39,28 @@ impl Operation for Attention {
     /// `[B, S, heads · d]`.
     type Output = Tensor<3>;
 
-    fn kernel(&self) -> Option<Tensor<3>> {
-        #[cfg(feature = "cubecl")]
-        if let Some(output) = self.on_gpu() {
-            return Some(output);
+    #[cfg(feature = "cubecl")]
+    fn on_gpu(&self) -> Option<Tensor<3>> {
+        use crate::gpu::{launch, primitive, tensor};
+        let Self { query, key, value, heads } = self;
+        if !self.fits() {
+            return None;
         }
-        #[cfg(feature = "flex")]
-        if let Some(output) = self.on_cpu() {
-            return Some(output);
+        launch::attention(primitive(query)?, primitive(key)?, primitive(value)?, *heads).map(tensor)
+    }
+
+    #[cfg(feature = "flex")]
+    fn on_cpu(&self) -> Option<Tensor<3>> {
+        use crate::cpu::{Numbers, attention, tensor};
+        let Self { query, key, value, heads } = self;
+        if !self.fits() {
+            return None;
         }
-        None
+        let numbers = [Numbers::of(query)?, Numbers::of(key)?, Numbers::of(value)?];
+        let [key_batch, keys, _] = key.dims();
+        let out =
+            attention(numbers.each_ref().map(Numbers::as_slice), query.dims(), [key_batch, keys], *heads);
+        Some(tensor(out, query.dims(), &query.device()))
     }
 
     fn composed(self) -> Tensor<3> {

@@ -4,7 +4,9 @@ use burn::tensor::{
     ops::{ConvOptions, InterpolateMode, InterpolateOptions},
 };
 
-use crate::{Linear, Operation, is_channels_last, to_map, to_tokens};
+use crate::Operation;
+#[cfg(feature = "cubecl")]
+use crate::{Linear, to_map, to_tokens};
 
 /// Where a 3×3 convolution sees zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,9 +62,28 @@ impl Conv3x3 {
             residual: None,
         }
     }
+
+    /// A side of the result; `None` if the map is too small for it.
+    #[cfg(any(feature = "cubecl", feature = "flex"))]
+    fn out_side(&self, side: usize) -> Option<usize> {
+        let padded = side * if self.doubled { 2 } else { 1 } + self.padding.before() + 1;
+        Some(padded.checked_sub(3).filter(|_| side > 0)?.checked_div(self.stride)? + 1)
+    }
+
+    /// The bias and the shift are one bias for each image, `[1, C']` or `[B, C']`.
+    #[cfg(any(feature = "cubecl", feature = "flex"))]
+    fn joint_bias(&self) -> Option<Tensor<2>> {
+        match (self.bias.clone(), self.shift.clone()) {
+            (Some(bias), Some(shift)) => Some(shift + bias.unsqueeze()),
+            (bias, shift) => bias.map(Tensor::unsqueeze).or(shift),
+        }
+    }
 }
 
-impl Conv3x3 {
+impl Operation for Conv3x3 {
+    /// `[B, C', H', W']`.
+    type Output = Tensor<4>;
+
     #[cfg(feature = "cubecl")]
     fn on_gpu(&self) -> Option<Tensor<4>> {
         use crate::gpu::{launch, optional, primitive, tensor};
@@ -126,39 +147,6 @@ impl Conv3x3 {
         Some(out.permute([0, 3, 1, 2]))
     }
 
-    /// A side of the result; `None` if the map is too small for it.
-    #[cfg(any(feature = "cubecl", feature = "flex"))]
-    fn out_side(&self, side: usize) -> Option<usize> {
-        let padded = side * if self.doubled { 2 } else { 1 } + self.padding.before() + 1;
-        Some(padded.checked_sub(3).filter(|_| side > 0)?.checked_div(self.stride)? + 1)
-    }
-
-    /// The bias and the shift are one bias for each image, `[1, C']` or `[B, C']`.
-    #[cfg(any(feature = "cubecl", feature = "flex"))]
-    fn joint_bias(&self) -> Option<Tensor<2>> {
-        match (self.bias.clone(), self.shift.clone()) {
-            (Some(bias), Some(shift)) => Some(shift + bias.unsqueeze()),
-            (bias, shift) => bias.map(Tensor::unsqueeze).or(shift),
-        }
-    }
-}
-
-impl Operation for Conv3x3 {
-    /// `[B, C', H', W']`.
-    type Output = Tensor<4>;
-
-    fn kernel(&self) -> Option<Tensor<4>> {
-        #[cfg(feature = "cubecl")]
-        if let Some(output) = self.on_gpu() {
-            return Some(output);
-        }
-        #[cfg(feature = "flex")]
-        if let Some(output) = self.on_cpu() {
-            return Some(output);
-        }
-        None
-    }
-
     fn composed(self) -> Tensor<4> {
         let mut map = self.map;
         if self.doubled {
@@ -209,14 +197,13 @@ impl Operation for Conv1x1 {
     type Output = Tensor<4>;
 
     /// A linear layer over the pixels.
-    fn kernel(&self) -> Option<Tensor<4>> {
-        if !is_channels_last(&self.map) || !Linear::has_kernel(&self.map) {
-            return None;
-        }
+    #[cfg(feature = "cubecl")]
+    fn on_gpu(&self) -> Option<Tensor<4>> {
+        crate::gpu::primitive(&self.map)?;
         let [_, _, height, width] = self.map.dims();
         let [columns, channels, ..] = self.weight.dims();
         let weight = self.weight.clone().reshape([columns, channels]).transpose();
-        let tokens = Linear::new(to_tokens(self.map.clone()), weight, self.bias.clone()).kernel()?;
+        let tokens = Linear::new(to_tokens(self.map.clone()), weight, self.bias.clone()).on_gpu()?;
         Some(to_map(tokens, height, width))
     }
 

@@ -23,8 +23,21 @@ pub trait Operation: Sized {
     /// What it computes.
     type Output;
 
-    /// Our own kernel; `None` where it does not fit the device, the precision or the shapes.
-    fn kernel(&self) -> Option<Self::Output>;
+    /// Our kernel for GPUs that burn reaches through CubeCL; `None` where it does not fit the device, the precision or the
+    /// shapes.
+    fn on_gpu(&self) -> Option<Self::Output> {
+        None
+    }
+
+    /// Our kernel for the CPU; `None` likewise.
+    fn on_cpu(&self) -> Option<Self::Output> {
+        None
+    }
+
+    /// Our own kernel, wherever the operands are; `None` if there is none that fits.
+    fn kernel(&self) -> Option<Self::Output> {
+        self.on_gpu().or_else(|| self.on_cpu())
+    }
 
     /// The same of burn's operations, on any device.
     fn composed(self) -> Self::Output;

@@ -23,17 +23,6 @@ impl Linear {
         Self { x, weight, bias, gated: false, residual: None }
     }
 
-    /// Whether there is a kernel without gates where this tensor is: on GPUs.
-    pub(crate) fn has_kernel<const D: usize>(tensor: &Tensor<D>) -> bool {
-        #[cfg(feature = "cubecl")]
-        return crate::gpu::primitive(tensor).is_some();
-        #[cfg(not(feature = "cubecl"))]
-        {
-            let _ = tensor;
-            false
-        }
-    }
-
     /// What follows the layer itself.
     fn finish(&self, mut x: Tensor<3>) -> Tensor<3> {
         if self.gated {
@@ -47,7 +36,10 @@ impl Linear {
     }
 }
 
-impl Linear {
+impl Operation for Linear {
+    /// `[B, S, C']`, or `[B, S, C' / 2]` with gates.
+    type Output = Tensor<3>;
+
     #[cfg(feature = "cubecl")]
     fn on_gpu(&self) -> Option<Tensor<3>> {
         use crate::gpu::{launch, optional, primitive, tensor};
@@ -86,23 +78,6 @@ impl Linear {
             Some(residual) => residual.clone() + gated,
             None => gated,
         })
-    }
-}
-
-impl Operation for Linear {
-    /// `[B, S, C']`, or `[B, S, C' / 2]` with gates.
-    type Output = Tensor<3>;
-
-    fn kernel(&self) -> Option<Tensor<3>> {
-        #[cfg(feature = "cubecl")]
-        if let Some(output) = self.on_gpu() {
-            return Some(output);
-        }
-        #[cfg(feature = "flex")]
-        if let Some(output) = self.on_cpu() {
-            return Some(output);
-        }
-        None
     }
 
     fn composed(self) -> Tensor<3> {

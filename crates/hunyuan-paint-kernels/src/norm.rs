@@ -16,7 +16,10 @@ pub struct GroupNorm<'a> {
     pub silu: bool,
 }
 
-impl GroupNorm<'_> {
+impl Operation for GroupNorm<'_> {
+    /// `[B, C, H, W]`.
+    type Output = Tensor<4>;
+
     #[cfg(feature = "cubecl")]
     fn on_gpu(&self) -> Option<Tensor<4>> {
         use crate::gpu::{launch, primitive, tensor};
@@ -48,23 +51,6 @@ impl GroupNorm<'_> {
         let out = tensor(out, [batch, height, width, channels], &map.device());
         Some(out.permute([0, 3, 1, 2]))
     }
-}
-
-impl Operation for GroupNorm<'_> {
-    /// `[B, C, H, W]`.
-    type Output = Tensor<4>;
-
-    fn kernel(&self) -> Option<Tensor<4>> {
-        #[cfg(feature = "cubecl")]
-        if let Some(output) = self.on_gpu() {
-            return Some(output);
-        }
-        #[cfg(feature = "flex")]
-        if let Some(output) = self.on_cpu() {
-            return Some(output);
-        }
-        None
-    }
 
     fn composed(self) -> Tensor<4> {
         let map = self.norm.forward(self.map);
@@ -88,17 +74,12 @@ impl Operation for LayerNorm<'_> {
     type Output = Tensor<3>;
 
     #[cfg(feature = "cubecl")]
-    fn kernel(&self) -> Option<Tensor<3>> {
+    fn on_gpu(&self) -> Option<Tensor<3>> {
         use crate::gpu::{launch, primitive, tensor};
         let Self { tokens, norm, epsilon } = self;
         let gamma = primitive(&norm.gamma.val())?;
         let beta = primitive(&norm.beta.as_ref()?.val())?;
         launch::layer_norm(primitive(tokens)?, gamma, beta, *epsilon).map(tensor)
-    }
-
-    #[cfg(not(feature = "cubecl"))]
-    fn kernel(&self) -> Option<Tensor<3>> {
-        None
     }
 
     fn composed(self) -> Tensor<3> {

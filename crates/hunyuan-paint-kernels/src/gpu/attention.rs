@@ -72,6 +72,7 @@ pub(super) fn attention_matrix(
     let lane_start = scratch + lane_row as usize * score_stride + 2 * (lane % 2) as usize;
     let weight_start = weight_scratch + lane_row as usize * stride + (lane % 2) as usize;
 
+    // 1. the queries stay in registers
     let queries = load_queries(query, &mut keys_shared, &shape);
     let mut sums = Sequence::<cmma::Matrix<f32>>::new();
     #[unroll]
@@ -203,6 +204,7 @@ pub(super) fn attention_matrix(
         }
     }
 
+    // 3. divide, and write
     write_sums(&sums, &total, &mut scores_shared, out, &shape);
 }
 

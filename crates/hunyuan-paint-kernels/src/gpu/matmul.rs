@@ -92,7 +92,7 @@ pub(super) struct MapShape {
 /// `out [rows, columns] = lhs [rows, depth] · rhs [depth, columns]` and the epilogue. `bias [n, columns]` has one row for
 /// each `bias_rows` rows of the product; `residual` has the product's shape. Depth is a multiple of 32, columns of 8.
 #[cube(launch_unchecked)]
-#[allow(clippy::too_many_arguments)]
+#[allow(clippy::too_many_arguments, reason = "a kernel has no other way to be told")]
 pub(super) fn matmul(
     lhs: &[Half8],
     rhs: &[Half8],
@@ -248,7 +248,7 @@ fn rhs_column(column: u32, columns: u32, #[comptime] tile: Tile, #[comptime] epi
 }
 
 #[cube]
-#[allow(clippy::too_many_arguments)]
+#[allow(clippy::too_many_arguments, reason = "a kernel has no other way to be told")]
 fn read_lhs(
     lhs: &[Half8],
     next: &mut Array<Half8>,
@@ -338,7 +338,7 @@ fn multiply(
 }
 
 #[cube]
-#[allow(clippy::too_many_arguments)]
+#[allow(clippy::too_many_arguments, reason = "a kernel has no other way to be told")]
 fn write(
     shared: &mut Shared<[Half8]>,
     accumulators: &Sequence<cmma::Matrix<f32>>,

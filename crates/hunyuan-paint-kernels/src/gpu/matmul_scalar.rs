@@ -28,7 +28,7 @@ const STRIDE: usize = DEPTH / 4 + 1;
 
 /// As [`matmul`](super::matmul::matmul) without gates; depth is a multiple of 16. Cubes: columns, rows.
 #[cube(launch_unchecked)]
-#[allow(clippy::too_many_arguments)]
+#[allow(clippy::too_many_arguments, reason = "a kernel has no other way to be told")]
 pub(super) fn matmul_scalar<F: Float>(
     lhs: &[Vector<F, Const<4>>],
     rhs: &[Vector<F, Const<4>>],

@@ -15,7 +15,11 @@ use serde_json::{Value, json};
 use super::{Weights, checkpoint, enter, leave};
 use crate::{
     AutoencoderKlConfig, ClipTextConfig, ModelError, Precision, UNet2DConditionConfig,
-    UNet2p5DConditionConfig, weights::KeyMap,
+    UNet2p5DConditionConfig,
+    weights::{
+        KeyMap,
+        convert::{copy, turned_over},
+    },
 };
 
 /// How a weights file is written.
@@ -53,13 +57,10 @@ impl Entry {
 
     /// The numbers' bytes, in the file's order.
     pub(super) fn bytes(&self, precision: Precision) -> Vec<u8> {
-        let values = self.weights.values();
-        let values: Vec<f32> = if self.is_transposed {
-            let [rows, columns] = [self.shape[0], self.shape[1]];
-            (0..rows * columns).map(|i| values[i % columns * rows + i / columns]).collect()
-        } else {
-            values
-        };
+        let mut values = self.weights.values();
+        if self.is_transposed {
+            values = turned_over(&values, self.shape[0], copy);
+        }
         match precision {
             Precision::F32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
             Precision::F16 => {

@@ -69,7 +69,7 @@ fn is_linear_weight(tensor: &Tensor, context: ModuleContext<'_>) -> bool {
 }
 
 /// Rows for columns; `convert` makes of single precision what is wanted.
-fn turned_over<T: Copy + Default + Send>(
+pub(crate) fn turned_over<T: Copy + Default + Send>(
     values: &[f32],
     columns: usize,
     convert: impl Fn(&[f32], &mut [T]) + Sync,
@@ -90,7 +90,8 @@ fn turned_over<T: Copy + Default + Send>(
     out
 }
 
-fn copy(values: &[f32], out: &mut [f32]) {
+/// As it is, for [`turned_over`].
+pub(crate) fn copy(values: &[f32], out: &mut [f32]) {
     out.copy_from_slice(values);
 }
 

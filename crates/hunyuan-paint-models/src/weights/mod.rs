@@ -3,7 +3,7 @@
 //! A module's field path is its checkpoint key but for the renames of [`KeyMap`] and for norms, whose
 //! `weight` and `bias` burn calls `gamma` and `beta`.
 
-mod convert;
+pub(crate) mod convert;
 
 use std::{
     collections::BTreeMap,
