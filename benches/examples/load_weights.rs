@@ -29,14 +29,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let device = arguments.device.init()?;
     let options = LoadOptions {
-        device: device.clone(),
-        precision: arguments.precision.resolve(arguments.device),
         memory: MemoryPlan::InTurn,
         on_load: Some(LoadCallback::new(|progress| {
             if progress.bytes == progress.total {
                 println!("{}: {} bytes", progress.file.display(), progress.total);
             }
         })),
+        ..arguments.device.load_options(arguments.precision)?
     };
     let precision = options.precision;
     let pipeline = MultiviewPipeline::from_pretrained(&arguments.folder, options)?;

@@ -11,8 +11,8 @@ use std::{
 
 use clap::Parser;
 use hunyuan_paint::{
-    ComputeDevice, GeometryDevice, LoadOptions, MemoryPlan, PaintError, PaintOptions, PaintPipeline,
-    Painting, PrecisionChoice, Variant,
+    ComputeDevice, GeometryDevice, LoadOptions, MemoryBudget, MemoryPlan, PaintError, PaintOptions,
+    PaintPipeline, Painting, PrecisionChoice, Variant,
     bake::{AutomaticViews, BakeOptions},
     image::{DEFAULT_BORDER_RATIO, ReferenceImage, read_image},
     mesh::{UvMode, read_mesh},
@@ -62,6 +62,9 @@ struct Arguments {
     /// How long networks stay in memory: in-turn (each for its part) or keep (all, until the end).
     #[arg(long, default_value = "in-turn")]
     memory: MemoryPlan,
+    /// Refuses what needs more MiB of the device's memory than this; the device's own size if absent.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..1 << 40))]
+    memory_limit: Option<u64>,
     /// Takes random weights of the published size (sd21) instead of a model, to see how long that takes and how much
     /// memory. What it paints is noise.
     #[arg(long, value_parser = ["sd21"], conflicts_with = "model")]
@@ -144,29 +147,29 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     // 1. everything that can be wrong with the input, before any work
     let options = arguments.options()?;
-    let device = arguments.device.init()?;
+    let mut bars = ProgressBars::new();
+    let suited = arguments.device.load_options(arguments.precision)?;
+    let load_options = LoadOptions {
+        memory: arguments.memory,
+        budget: arguments.memory_limit.map_or(suited.budget, |mib| MemoryBudget::new(mib << 20)),
+        on_load: Some(bars.on_load()),
+        ..suited
+    };
     let mesh = read_mesh(&arguments.mesh)?;
     let images = arguments.image.iter().map(read_image).collect::<Result<Vec<_>, _>>()?;
 
     check_folder(&arguments.output)?;
 
     // 2. paint
-    let mut bars = ProgressBars::new();
     let load = || {
         // The demo's one model serves both variants.
         let (model, variant) = match &arguments.model {
             Some(model) => (model.clone(), arguments.variant),
             None => (repository_file("assets/demo"), Variant::Standard),
         };
-        let load = LoadOptions {
-            device,
-            precision: arguments.precision.resolve(arguments.device),
-            memory: arguments.memory,
-            on_load: None,
-        };
         let pipeline = match arguments.random_weights {
-            Some(_) => PaintPipeline::random(arguments.variant, 0, load)?,
-            None => PaintPipeline::from_pretrained(model, variant, load)?,
+            Some(_) => PaintPipeline::random(arguments.variant, 0, load_options)?,
+            None => PaintPipeline::from_pretrained(model, variant, load_options)?,
         };
         Ok::<_, PaintError>(pipeline.with_backend(arguments.geometry.init()?))
     };

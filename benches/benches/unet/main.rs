@@ -22,7 +22,7 @@ use std::{
 
 use burn::tensor::Device;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, measurement::WallTime};
-use hunyuan_paint::{ComputeDevice, LoadOptions, MemoryPlan, PrecisionChoice};
+use hunyuan_paint::{ComputeDevice, PrecisionChoice};
 use hunyuan_paint_benches::{estimates, machine};
 
 type BenchResult = Result<(), Box<dyn Error>>;
@@ -80,7 +80,7 @@ fn main() -> BenchResult {
     let device = setting::<ComputeDevice>("UNET_BENCH_DEVICE")?.resolve();
     let precision = setting::<PrecisionChoice>("UNET_BENCH_PRECISION")?.resolve(device);
     let with_networks = env::var("UNET_BENCH_NETWORKS").map_or(device.is_gpu(), |value| value == "1");
-    let options = LoadOptions { device: device.init()?, precision, memory: MemoryPlan::Keep, on_load: None };
+    let options = device.load_options(PrecisionChoice::Exactly(precision))?;
 
     let group_name = format!("unet_{device}_{precision}");
     let batch = if device.is_gpu() { GUIDED_VIEWS } else { 1 };

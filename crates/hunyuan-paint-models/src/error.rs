@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use hunyuan_paint_scheduler::SchedulerError;
 
+use crate::memory_budget::Size;
+
 /// What can go wrong between a model folder and an image.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -111,6 +113,34 @@ pub enum ModelError {
         expected: String,
         /// What was given.
         found: String,
+    },
+    /// The device has not enough memory.
+    #[error(
+        "{stage}: needs {} ({} of weights, {} to compute with) beside {} of other networks, and the device has {}; \
+        half precision, loading in turn or smaller views need less",
+        Size(.weights + .working), Size(*.weights), Size(*.working), Size(*.taken), Size(*.total)
+    )]
+    OutOfMemory {
+        /// The network or the pipeline's stage.
+        stage: &'static str,
+        /// Bytes of the weights that it loads.
+        weights: u64,
+        /// Bytes to compute with, at least.
+        working: u64,
+        /// Bytes of the networks that are loaded already.
+        taken: u64,
+        /// Bytes of the device.
+        total: u64,
+    },
+    /// The device takes no tensor that is so large, whatever memory it has.
+    #[error("{stage}: needs {} in one piece, and the device takes at most {}; smaller views need less", Size(*.size), Size(*.limit))]
+    AllocationTooLarge {
+        /// The pipeline's stage.
+        stage: &'static str,
+        /// Bytes of the tensor.
+        size: u64,
+        /// Bytes that the device takes.
+        limit: u64,
     },
     /// The scheduler refused its configuration or a step.
     #[error("scheduler: {0}")]

@@ -7,6 +7,8 @@ mod error;
 mod folder;
 mod layers;
 mod load_options;
+mod memory_budget;
+mod parameters;
 pub mod pipelines;
 mod precision;
 mod random_weights;
@@ -21,6 +23,7 @@ pub use self::{
     config::PerBlock,
     error::ModelError,
     load_options::{LoadCallback, LoadOptions, LoadProgress, MemoryPlan},
+    memory_budget::{MemoryBudget, MemoryNeed},
     precision::Precision,
     random_weights::{WeightsFormat, write_random_weights},
     tokenizer::ClipTokenizer,

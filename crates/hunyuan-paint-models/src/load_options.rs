@@ -2,7 +2,7 @@ use std::{fmt, path::Path, str::FromStr, sync::Arc};
 
 use burn::tensor::Device;
 
-use crate::{ModelError, Precision};
+use crate::{MemoryBudget, ModelError, Precision};
 
 /// Where networks are put, and how.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct LoadOptions {
     pub precision: Precision,
     /// How long they stay in memory.
     pub memory: MemoryPlan,
+    /// What fits on the device; what cannot is refused beforehand.
+    pub budget: MemoryBudget,
     /// Is told how far each weights file has been loaded.
     pub on_load: Option<LoadCallback>,
 }
@@ -51,9 +53,15 @@ impl fmt::Debug for LoadCallback {
 }
 
 impl From<&Device> for LoadOptions {
-    /// In single precision, to stay.
+    /// In single precision, to stay, in memory of unknown size.
     fn from(device: &Device) -> Self {
-        Self { device: device.clone(), precision: Precision::F32, memory: MemoryPlan::Keep, on_load: None }
+        Self {
+            device: device.clone(),
+            precision: Precision::F32,
+            memory: MemoryPlan::Keep,
+            budget: MemoryBudget::unlimited(),
+            on_load: None,
+        }
     }
 }
 

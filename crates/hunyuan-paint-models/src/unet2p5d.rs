@@ -55,7 +55,7 @@ impl UNet2p5DConditionConfig {
         })
     }
 
-    fn init_multiview(&self, device: &Device) -> Result<MultiviewUNet, ModelError> {
+    pub(crate) fn init_multiview(&self, device: &Device) -> Result<MultiviewUNet, ModelError> {
         self.unet.check(Path::new("UNet2p5DConditionConfig"))?;
         let extensions = Extensions {
             num_class_embeds: Some(self.num_reference_embeddings + self.num_view_embeddings),
@@ -71,7 +71,7 @@ impl UNet2p5DConditionConfig {
         })
     }
 
-    fn init_reference(&self, device: &Device) -> Result<ReferenceUNet, ModelError> {
+    pub(crate) fn init_reference(&self, device: &Device) -> Result<ReferenceUNet, ModelError> {
         self.unet.check(Path::new("UNet2p5DConditionConfig"))?;
         Ok(ReferenceUNet {
             unet_dual: self.unet.init_with(Extensions::default(), device),

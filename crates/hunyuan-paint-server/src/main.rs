@@ -38,12 +38,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     let painters = arguments.device.iter().map(|device| {
         tracing::info!(model = %arguments.model.display(), %device, "loading");
-        let load = LoadOptions {
-            device: device.init()?,
-            precision: arguments.precision.resolve(*device),
-            memory: arguments.memory,
-            on_load: None,
-        };
+        let load = LoadOptions { memory: arguments.memory, ..device.load_options(arguments.precision)? };
         let pipeline = PaintPipeline::from_pretrained(&arguments.model, arguments.variant, load)?
             .with_backend(arguments.geometry.init()?);
         let painter = PipelinePainter::new(pipeline, arguments.paint_options(), arguments.input_limits())?;

@@ -1,8 +1,9 @@
 use std::{fmt, str::FromStr};
 
 use burn::tensor::Device;
+use hunyuan_paint_models::{LoadOptions, MemoryBudget, MemoryPlan};
 
-use crate::PaintError;
+use crate::{PaintError, PrecisionChoice};
 
 /// Where the networks run, by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -27,6 +28,18 @@ pub struct DeviceInfo {
     pub name: String,
     /// Whether it is a GPU in software, as Mesa's llvmpipe is: right, but slow.
     pub is_software: bool,
+    /// Bytes of memory that it has: known of Vulkan's devices, and on Linux of the CPU.
+    pub memory: Option<u64>,
+    /// Bytes of the largest tensor that it takes, if there is a limit.
+    pub largest_allocation: Option<u64>,
+}
+
+impl DeviceInfo {
+    /// What fits there.
+    pub fn memory_budget(&self) -> MemoryBudget {
+        let budget = self.memory.map_or_else(MemoryBudget::unlimited, MemoryBudget::new);
+        self.largest_allocation.map_or(budget.clone(), |bytes| budget.with_largest_allocation(bytes))
+    }
 }
 
 impl ComputeDevice {
@@ -80,10 +93,30 @@ impl ComputeDevice {
         Ok(self.open()?.1)
     }
 
+    /// How to load networks to run there: in the device's memory, the memory plan as it is by default, telling nobody.
+    ///
+    /// # Errors
+    /// As [`init`](Self::init).
+    pub fn load_options(self, precision: PrecisionChoice) -> Result<LoadOptions, PaintError> {
+        let (device, info) = self.open()?;
+        Ok(LoadOptions {
+            device,
+            precision: precision.resolve(self),
+            memory: MemoryPlan::default(),
+            budget: info.memory_budget(),
+            on_load: None,
+        })
+    }
+
     fn open(self) -> Result<(Device, DeviceInfo), PaintError> {
         match self.resolve() {
             #[cfg(feature = "cpu")]
-            Self::Cpu => Ok((Device::flex(), DeviceInfo { name: "CPU".to_owned(), is_software: false })),
+            Self::Cpu => {
+                let memory = crate::device_memory::of_host();
+                let name = "CPU".to_owned();
+                let info = DeviceInfo { name, is_software: false, memory, largest_allocation: None };
+                Ok((Device::flex(), info))
+            }
             #[cfg(feature = "wgpu")]
             device @ (Self::Wgpu | Self::Vulkan | Self::Metal) => gpu::open(device),
             device => Err(PaintError::DeviceMissing { device }),
@@ -103,7 +136,7 @@ mod gpu {
     };
 
     use super::{ComputeDevice, DeviceInfo};
-    use crate::PaintError;
+    use crate::{PaintError, device_memory};
 
     /// burn opens each device once in a process, and so do we.
     static OPENED: Mutex<Vec<(ComputeDevice, Device, DeviceInfo)>> = Mutex::new(Vec::new());
@@ -124,12 +157,22 @@ mod gpu {
         let (burn_device, info) = match Device::wgpu_options().graphics_api(api).init_with_setup() {
             Ok((burn_device, setup)) => {
                 let adapter = setup.adapter.get_info();
-                let is_software = adapter.device_type == wgpu::DeviceType::Cpu;
-                (burn_device, DeviceInfo { name: adapter.name, is_software })
+                let limits = setup.device.limits();
+                let info = DeviceInfo {
+                    name: adapter.name,
+                    is_software: adapter.device_type == wgpu::DeviceType::Cpu,
+                    memory: device_memory::of_adapter(&setup.adapter),
+                    largest_allocation: Some(
+                        limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
+                    ),
+                };
+                (burn_device, info)
             }
             // The program has opened it already, without us.
             Err(WgpuInitError::Registration { .. }) => {
-                (by_default(), DeviceInfo { name: device.to_string(), is_software: false })
+                let name = device.to_string();
+                let info = DeviceInfo { name, is_software: false, memory: None, largest_allocation: None };
+                (by_default(), info)
             }
             Err(error) => return Err(PaintError::NoDevice { device, reason: error.to_string() }),
         };
@@ -170,6 +213,18 @@ mod tests {
         if !cfg!(feature = "metal") {
             assert!(matches!(ComputeDevice::Metal.init(), Err(PaintError::DeviceMissing { .. })));
         }
+    }
+
+    #[cfg(feature = "cpu")]
+    #[test]
+    fn what_a_device_has_is_its_budget() -> Result<(), PaintError> {
+        for device in ComputeDevice::available() {
+            let (info, options) = (device.info()?, device.load_options(PrecisionChoice::Auto)?);
+            assert_eq!(options.budget.total(), info.memory.unwrap_or(u64::MAX));
+            // No device that runs tests is smaller than this or larger than that.
+            assert!(info.memory.is_none_or(|bytes| (1 << 28..1 << 44).contains(&bytes)), "{info:?}");
+        }
+        Ok(())
     }
 
     #[cfg(feature = "cpu")]

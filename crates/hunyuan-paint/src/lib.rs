@@ -2,6 +2,8 @@
 
 pub mod compare;
 mod compute_device;
+#[cfg(any(feature = "cpu", feature = "wgpu"))]
+mod device_memory;
 mod error;
 mod geometry_device;
 mod options;
@@ -26,7 +28,7 @@ pub use hunyuan_paint_bake as bake;
 pub use hunyuan_paint_image as image;
 pub use hunyuan_paint_mesh as mesh;
 pub use hunyuan_paint_models as models;
-pub use hunyuan_paint_models::{LoadOptions, MemoryPlan, Precision};
+pub use hunyuan_paint_models::{LoadOptions, MemoryBudget, MemoryPlan, Precision};
 pub use hunyuan_paint_raster as raster;
 pub use hunyuan_paint_scheduler as scheduler;
 

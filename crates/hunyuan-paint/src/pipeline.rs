@@ -10,7 +10,9 @@ use hunyuan_paint_image::{DEFAULT_BORDER_RATIO, DelightInput, ReferenceImage, re
 use hunyuan_paint_mesh::{CameraView, Mesh, view_index};
 use hunyuan_paint_models::{
     LoadOptions, ModelError,
-    pipelines::{InstructPix2PixPipeline, MultiviewInputs, MultiviewPipeline, StepProgress},
+    pipelines::{
+        InstructPix2PixPipeline, MultiviewInputs, MultiviewOptions, MultiviewPipeline, StepProgress,
+    },
 };
 use hunyuan_paint_scheduler::random::GeneratorKind;
 
@@ -127,7 +129,7 @@ impl PaintPipeline {
     /// To replace the result of a stage by your own, call the stages one by one: this function does no more.
     ///
     /// # Errors
-    /// If the mesh, an image or an option cannot be used, or the callback cancels.
+    /// If the mesh, an image or an option cannot be used, the device has not enough memory, or the callback cancels.
     pub fn paint_with_progress(
         &self,
         mesh: &Mesh,
@@ -136,14 +138,12 @@ impl PaintPipeline {
         on_progress: &mut ProgressCallback<'_>,
     ) -> Result<Painting, PaintError> {
         options.validate()?;
-        if options.delight.is_some() {
-            self.delight_pipeline()?;
-        }
         if images.is_empty() {
             return Err(PaintError::option("images", "at least one", 0));
         }
         let PaintOptions { render_size, texture_size, .. } = options;
         let view_size = options.view_size.unwrap_or(self.native_view_size());
+        self.check_memory(images.len(), view_size, options)?;
 
         let surface = prepare_surface(mesh, options.uv, &options.unwrap_options(), on_progress)?;
         let views = options.choose_views(&surface)?;
@@ -164,6 +164,27 @@ impl PaintPipeline {
             on_progress,
         )?;
         Ok(Painting { textured, references, conditions, views: painted })
+    }
+
+    /// Refuses what cannot fit on the device before any work is done; further views that are chosen by then are counted when
+    /// they are there.
+    fn check_memory(&self, images: usize, view_size: u32, options: &PaintOptions) -> Result<(), PaintError> {
+        if let Some(delight) = &options.delight {
+            let pipeline = self.delight_pipeline()?;
+            let size = pipeline.native_size();
+            pipeline.check_memory((size, size), &delight.pipeline)?;
+        }
+        let size = (view_size, view_size);
+        Ok(self.multiview.check_memory(
+            images,
+            options.views.len(),
+            size,
+            &self.multiview_options(options),
+        )?)
+    }
+
+    fn multiview_options(&self, options: &PaintOptions) -> MultiviewOptions {
+        options.multiview.clone().unwrap_or_else(|| self.variant.multiview_options())
     }
 
     /// Recentres the reference images and, unless the options say otherwise, removes light and shadow.
@@ -241,7 +262,7 @@ impl PaintPipeline {
             position_maps: &conditions.position_maps,
             view_indices: &view_indices(&conditions.views),
         };
-        let denoise = options.multiview.clone().unwrap_or_else(|| self.variant.multiview_options());
+        let denoise = self.multiview_options(options);
         let (mut posterior_generator, mut generator) = generators(options.generator, options.seed);
         let views = self.multiview.run(
             &inputs,

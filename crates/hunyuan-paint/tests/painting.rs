@@ -6,12 +6,12 @@ use glam::Vec3;
 #[cfg(feature = "gpu")]
 use hunyuan_paint::GeometryDevice;
 use hunyuan_paint::{
-    Device, LoadOptions, MemoryPlan, PaintError, PaintOptions, PaintPipeline, Painting, Progress, Stage,
-    TexturedMesh, Variant,
+    Device, LoadOptions, MemoryBudget, MemoryPlan, PaintError, PaintOptions, PaintPipeline, Painting,
+    Progress, Stage, TexturedMesh, Variant,
     bake::{AutomaticViews, Cpu},
     image::ReferenceImage,
     mesh::{CameraView, Mesh, UvMode, read_mesh},
-    models::pipelines::MultiviewOptions,
+    models::{ModelError, pipelines::MultiviewOptions},
     stages::{PaintedViews, bake_views, prepare_surface, render_conditions},
 };
 use image::{Rgba, RgbaImage};
@@ -76,6 +76,53 @@ fn networks_that_come_in_their_turn_paint_the_same() -> TestResult {
     let pipeline = PaintPipeline::from_pretrained(model(), Variant::Standard, load)?;
     let in_turn = pipeline.paint(&mesh(), &[image()], &options())?;
     assert_eq!(in_turn.views, paint(&options())?.views);
+    Ok(())
+}
+
+#[test]
+fn what_cannot_fit_is_refused_before_any_work() -> TestResult {
+    let with =
+        |budget| LoadOptions { memory: MemoryPlan::InTurn, budget, ..LoadOptions::from(&Device::flex()) };
+    let refusal = |budget| -> Result<_, PaintError> {
+        let pipeline = PaintPipeline::from_pretrained(model(), Variant::Standard, with(budget))?;
+        let mut stages = Vec::new();
+        let result = pipeline.paint_with_progress(&mesh(), &[image()], &options(), &mut |progress| {
+            stages.push(progress.stage);
+            ControlFlow::Continue(())
+        });
+        assert!(stages.is_empty(), "{stages:?}");
+        Ok(result.map(drop))
+    };
+    let too_little = MemoryBudget::new(100_000);
+    let refused = refusal(too_little.clone())?;
+    let is_named = |error: &ModelError| matches!(error, ModelError::OutOfMemory { total: 100_000, .. });
+    assert!(matches!(&refused, Err(PaintError::Model(error)) if is_named(error)), "{refused:?}");
+    assert_eq!(too_little.taken(), 0);
+    let refused = refusal(MemoryBudget::unlimited().with_largest_allocation(1000))?;
+    let is_named = |error: &ModelError| matches!(error, ModelError::AllocationTooLarge { limit: 1000, .. });
+    assert!(matches!(&refused, Err(PaintError::Model(error)) if is_named(error)), "{refused:?}");
+
+    // Networks that stay are refused when they are loaded.
+    let keep = LoadOptions { budget: too_little, ..LoadOptions::from(&Device::flex()) };
+    assert!(PaintPipeline::from_pretrained(model(), Variant::Standard, keep).is_err());
+    Ok(())
+}
+
+#[test]
+fn networks_take_memory_while_they_are_there() -> TestResult {
+    let budget = MemoryBudget::new(1 << 40);
+    for (memory, stays) in [(MemoryPlan::InTurn, false), (MemoryPlan::Keep, true)] {
+        let load = LoadOptions { memory, budget: budget.clone(), ..LoadOptions::from(&Device::flex()) };
+        let pipeline = PaintPipeline::from_pretrained(model(), Variant::Standard, load)?;
+        let mut most = 0;
+        pipeline.paint_with_progress(&mesh(), &[image()], &options(), &mut |_| {
+            most = most.max(budget.taken());
+            ControlFlow::Continue(())
+        })?;
+        assert!(most > 0);
+        assert_eq!(budget.taken() > 0, stays, "{memory}");
+    }
+    assert_eq!(budget.taken(), 0);
     Ok(())
 }
 

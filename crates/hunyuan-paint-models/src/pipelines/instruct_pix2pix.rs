@@ -8,13 +8,15 @@ use hunyuan_paint_scheduler::{SchedulerConfig, SchedulerKind, TimestepSpacing, r
 use image::RgbImage;
 
 use super::{
+    AUTOENCODER, WeightsSource,
     denoise::{DenoiseOptions, StepProgress, denoise, timesteps},
     images, random_scheduler_config,
     slot::{Lent, Slot},
+    working_memory::WorkingMemory,
 };
 use crate::{
     AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, ClipTokenizer, LoadOptions,
-    ModelError, UNet2DConditionConfig, UNet2DConditionModel, folder,
+    MemoryBudget, MemoryNeed, ModelError, UNet2DConditionConfig, UNet2DConditionModel, folder,
 };
 
 /// How to repaint an image.
@@ -26,6 +28,12 @@ pub struct InstructPix2PixOptions {
     pub denoise: DenoiseOptions,
     /// The guidance by the image; both guidances are off where the text's is 1 or less, or this below 1.
     pub image_guidance_scale: f32,
+}
+
+impl InstructPix2PixOptions {
+    fn is_guided(&self) -> bool {
+        self.denoise.guidance_scale > 1.0 && self.image_guidance_scale >= 1.0
+    }
 }
 
 impl Default for InstructPix2PixOptions {
@@ -54,6 +62,8 @@ pub struct InstructPix2PixPipeline {
     spatial_factor: usize,
     scheduler_config: SchedulerConfig,
     native_size: u32,
+    working_memory: WorkingMemory,
+    budget: MemoryBudget,
     device: Device,
 }
 
@@ -87,19 +97,10 @@ impl InstructPix2PixPipeline {
         let text_weights = folder::text_encoder_weights(&folder.join("text_encoder"))?;
         let (unet_weights, vae_weights) =
             (folder::weights(&folder.join("unet"))?, folder::weights(&folder.join("vae"))?);
-        let spatial_factor = vae_config.spatial_factor();
-        let native_size = (unet_config.sample_size * spatial_factor).min(folder::TRAINED_SIZE) as u32;
-        let (for_text, for_unet, for_vae) = (options.clone(), options.clone(), options.clone());
-        Ok(Self {
-            tokenizer: ClipTokenizer::from_folder(&folder.join("tokenizer"))?,
-            vae: Slot::new(&options, move || vae_config.load(&vae_weights, for_vae.clone()))?,
-            text_encoder: Slot::new(&options, move || text_config.load(&text_weights, for_text.clone()))?,
-            unet: Slot::new(&options, move || unet_config.load(&unet_weights, for_unet.clone()))?,
-            scheduler_config: folder::scheduler_config(folder)?,
-            spatial_factor,
-            native_size,
-            device: options.device,
-        })
+        let weights = [text_weights, unet_weights, vae_weights].map(WeightsSource::File);
+        let configs = (text_config, unet_config, vae_config);
+        let tokenizer = ClipTokenizer::from_folder(&folder.join("tokenizer"))?;
+        Self::new(configs, weights, tokenizer, folder::scheduler_config(folder)?, options)
     }
 
     /// The networks at the published size with random weights, which depend on the seed alone: for measuring speed and
@@ -108,22 +109,52 @@ impl InstructPix2PixPipeline {
     /// # Errors
     /// If the device does not compute in the precision.
     pub fn random(seed: u64, options: impl Into<LoadOptions>) -> Result<Self, ModelError> {
-        let options = options.into();
         let unet_config = UNet2DConditionConfig { in_channels: 8, ..UNet2DConditionConfig::sd21() };
+        let configs = (ClipTextConfig::sd21(), unet_config, AutoencoderKlConfig::sd21());
+        let weights = [seed; 3].map(WeightsSource::Random);
         let scheduler_config =
             SchedulerConfig { timestep_spacing: Some(TimestepSpacing::Leading), ..random_scheduler_config() };
-        let vae_config = AutoencoderKlConfig::sd21();
+        Self::new(configs, weights, ClipTokenizer::of_empty_text(), scheduler_config, options.into())
+    }
+
+    fn new(
+        (text_config, unet_config, vae_config): (ClipTextConfig, UNet2DConditionConfig, AutoencoderKlConfig),
+        [text_weights, unet_weights, vae_weights]: [WeightsSource; 3],
+        tokenizer: ClipTokenizer,
+        scheduler_config: SchedulerConfig,
+        options: LoadOptions,
+    ) -> Result<Self, ModelError> {
         let spatial_factor = vae_config.spatial_factor();
-        let (for_text, for_unet, for_vae) = (options.clone(), options.clone(), options.clone());
+        let native_size = (unet_config.sample_size * spatial_factor).min(folder::TRAINED_SIZE) as u32;
+        let working_memory = WorkingMemory::new(&unet_config, &vae_config, &options);
+        let LoadOptions { device, budget, .. } = options.clone();
+
+        let (load, blank) = (options.clone(), vae_config.init(&device)?);
+        let vae = Slot::new(AUTOENCODER, &blank, &options, move || match &vae_weights {
+            WeightsSource::File(file) => vae_config.load(file, load.clone()),
+            WeightsSource::Random(seed) => vae_config.random(*seed, load.clone()),
+        })?;
+        let (load, blank) = (options.clone(), text_config.init(&device)?);
+        let text_encoder = Slot::new("text encoder", &blank, &options, move || match &text_weights {
+            WeightsSource::File(file) => text_config.load(file, load.clone()),
+            WeightsSource::Random(seed) => text_config.random(*seed, load.clone()),
+        })?;
+        let (load, blank) = (options.clone(), unet_config.init(&device)?);
+        let unet = Slot::new("delight UNet", &blank, &options, move || match &unet_weights {
+            WeightsSource::File(file) => unet_config.load(file, load.clone()),
+            WeightsSource::Random(seed) => unet_config.random(*seed, load.clone()),
+        })?;
         Ok(Self {
-            tokenizer: ClipTokenizer::of_empty_text(),
-            text_encoder: Slot::new(&options, move || ClipTextConfig::sd21().random(seed, for_text.clone()))?,
-            unet: Slot::new(&options, move || unet_config.random(seed, for_unet.clone()))?,
-            vae: Slot::new(&options, move || vae_config.random(seed, for_vae.clone()))?,
-            spatial_factor,
+            tokenizer,
+            text_encoder,
+            unet,
+            vae,
             scheduler_config,
-            native_size: folder::TRAINED_SIZE as u32,
-            device: options.device,
+            spatial_factor,
+            native_size,
+            working_memory,
+            budget,
+            device,
         })
     }
 
@@ -164,13 +195,34 @@ impl InstructPix2PixPipeline {
         self.tokenizer.encode(text)
     }
 
+    /// What repainting needs on the device at least, stage by stage, beside what is loaded already: for an image of this
+    /// width and height in pixels.
+    pub fn memory_needs(&self, size: (u32, u32), options: &InstructPix2PixOptions) -> Vec<MemoryNeed> {
+        let memory = &self.working_memory;
+        let branches = if options.is_guided() { 3 } else { 1 };
+        // The autoencoder stays from the first image to the last.
+        let vae = self.vae.bytes_to_load();
+        vec![
+            memory.vae("encoding and decoding", size, vae),
+            memory.unet("repainting the image", branches, size, vae + self.unet.bytes_to_load()),
+        ]
+    }
+
+    /// Whether that fits on the device, as far as the load options' budget knows it. [`run`](Self::run) asks too.
+    ///
+    /// # Errors
+    /// If it cannot.
+    pub fn check_memory(&self, size: (u32, u32), options: &InstructPix2PixOptions) -> Result<(), ModelError> {
+        self.memory_needs(size, options).iter().try_for_each(|need| self.budget.check(need))
+    }
+
     /// Repaints `image`, whose sides must be multiples of the autoencoder's spatial factor.
     ///
     /// `generator` draws the initial latents, then the noise of each step that needs some. `on_step`
     /// is called after every step; breaking cancels the run.
     ///
     /// # Errors
-    /// If an option or the image's size does not fit, or the run was cancelled.
+    /// If an option or the image's size does not fit, the device has not enough memory, or the run was cancelled.
     pub fn run(
         &self,
         image: &RgbImage,
@@ -187,7 +239,8 @@ impl InstructPix2PixPipeline {
         if !image_guidance_scale.is_finite() {
             return Err(ModelError::input("image_guidance_scale", "a finite number", image_guidance_scale));
         }
-        let guided = *guidance_scale > 1.0 && *image_guidance_scale >= 1.0;
+        let guided = options.is_guided();
+        self.check_memory(image.dimensions(), options)?;
 
         // 1. text: of the prompt, and with guidance of the empty prompt for the other two branches
         let text_encoder = self.text_encoder()?;

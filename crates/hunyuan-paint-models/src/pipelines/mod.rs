@@ -5,6 +5,9 @@ mod images;
 mod instruct_pix2pix;
 mod multiview;
 mod slot;
+mod working_memory;
+
+use std::path::PathBuf;
 
 use hunyuan_paint_scheduler::{BetaSchedule, PredictionType, SchedulerConfig};
 
@@ -14,6 +17,17 @@ pub use self::{
     multiview::{MultiviewInputs, MultiviewOptions, MultiviewPipeline, TURBO_STEPS, turbo_timesteps},
     slot::Lent,
 };
+
+/// The autoencoder's name in messages.
+const AUTOENCODER: &str = "autoencoder";
+
+/// Where a network's weights come from.
+#[derive(Clone, Debug)]
+enum WeightsSource {
+    File(PathBuf),
+    /// Random ones of this seed.
+    Random(u64),
+}
 
 /// How the noise of the published models grows; their timesteps are spaced differently.
 fn random_scheduler_config() -> SchedulerConfig {

@@ -8,13 +8,15 @@ use hunyuan_paint_scheduler::{SchedulerConfig, SchedulerKind, TimestepSpacing, r
 use image::RgbImage;
 
 use super::{
+    AUTOENCODER, WeightsSource,
     denoise::{DenoiseOptions, StepProgress, denoise, randn, timesteps},
     images, random_scheduler_config,
     slot::{Lent, Slot},
+    working_memory::WorkingMemory,
 };
 use crate::{
-    AutoencoderKl, AutoencoderKlConfig, Branch, LoadOptions, ModelError, MultiviewUNet, ReferenceUNet,
-    UNet2DConditionConfig, UNet2p5DConditionConfig, ViewConditions, folder,
+    AutoencoderKl, AutoencoderKlConfig, Branch, LoadOptions, MemoryBudget, MemoryNeed, ModelError,
+    MultiviewUNet, ReferenceUNet, UNet2DConditionConfig, UNet2p5DConditionConfig, ViewConditions, folder,
 };
 
 /// Steps of the turbo model.
@@ -56,6 +58,17 @@ impl MultiviewOptions {
     }
 }
 
+impl MultiviewOptions {
+    /// What is predicted for each view: with guidance also what it would be without references.
+    fn branches(&self) -> &'static [Branch] {
+        if self.denoise.guidance_scale > 1.0 {
+            &[Branch::Unconditional, Branch::Conditional]
+        } else {
+            &[Branch::Conditional]
+        }
+    }
+}
+
 /// The timesteps of the turbo model, of 1000: 989, 890, … 98 for 10 steps; `None` for 0 or more than 30.
 pub fn turbo_timesteps(num_inference_steps: usize) -> Option<Vec<usize>> {
     let ratio = 1000 / TURBO_GRID;
@@ -86,6 +99,8 @@ pub struct MultiviewPipeline {
     spatial_factor: usize,
     scheduler_config: SchedulerConfig,
     native_size: u32,
+    working_memory: WorkingMemory,
+    budget: MemoryBudget,
     device: Device,
 }
 
@@ -110,25 +125,13 @@ impl MultiviewPipeline {
         }
         let (unet_weights, vae_weights) =
             (folder::weights(&folder.join("unet"))?, folder::weights(&folder.join("vae"))?);
-        let spatial_factor = vae_config.spatial_factor();
-        let native_size = (unet_config.unet.sample_size * spatial_factor).min(folder::TRAINED_SIZE) as u32;
-        let (for_vae, for_unet, for_reference) = (options.clone(), options.clone(), options.clone());
-        let (config, weights) = (unet_config.clone(), unet_weights.clone());
-        Ok(Self {
-            vae: Slot::new(&options, move || vae_config.load(&vae_weights, for_vae.clone()))?,
-            unet: Slot::new(&options, move || config.load_multiview(&weights, for_unet.clone()))?,
-            reference_unet: Slot::new(&options, move || {
-                unet_config.load_reference(&unet_weights, for_reference.clone())
-            })?,
-            // The original sets the spacing itself, whatever the file says.
-            scheduler_config: SchedulerConfig {
-                timestep_spacing: Some(TimestepSpacing::Trailing),
-                ..folder::scheduler_config(folder)?
-            },
-            spatial_factor,
-            native_size,
-            device: options.device,
-        })
+        // The original sets the spacing itself, whatever the file says.
+        let scheduler_config = SchedulerConfig {
+            timestep_spacing: Some(TimestepSpacing::Trailing),
+            ..folder::scheduler_config(folder)?
+        };
+        let weights = (WeightsSource::File(unet_weights), WeightsSource::File(vae_weights));
+        Self::new(unet_config, vae_config, weights, scheduler_config, options)
     }
 
     /// The networks at the published size with random weights, which depend on the seed alone: for measuring speed and
@@ -139,25 +142,54 @@ impl MultiviewPipeline {
     pub fn random(seed: u64, options: impl Into<LoadOptions>) -> Result<Self, ModelError> {
         let options = options.into();
         let config = UNet2p5DConditionConfig::new(UNet2DConditionConfig::sd21());
-        let vae_config = AutoencoderKlConfig::sd21();
+        let scheduler_config = SchedulerConfig {
+            timestep_spacing: Some(TimestepSpacing::Trailing),
+            rescale_betas_zero_snr: Some(true),
+            set_alpha_to_one: Some(true),
+            ..random_scheduler_config()
+        };
+        let weights = (WeightsSource::Random(seed), WeightsSource::Random(seed));
+        Self::new(config, AutoencoderKlConfig::sd21(), weights, scheduler_config, options.into())
+    }
+
+    fn new(
+        unet_config: UNet2p5DConditionConfig,
+        vae_config: AutoencoderKlConfig,
+        (unet_weights, vae_weights): (WeightsSource, WeightsSource),
+        scheduler_config: SchedulerConfig,
+        options: LoadOptions,
+    ) -> Result<Self, ModelError> {
         let spatial_factor = vae_config.spatial_factor();
-        let (for_vae, for_unet, for_reference) = (options.clone(), options.clone(), options.clone());
-        let unet_config = config.clone();
+        let native_size = (unet_config.unet.sample_size * spatial_factor).min(folder::TRAINED_SIZE) as u32;
+        let working_memory = WorkingMemory::new(&unet_config.unet, &vae_config, &options);
+        let LoadOptions { device, budget, .. } = options.clone();
+
+        let (load, blank) = (options.clone(), vae_config.init(&device)?);
+        let vae = Slot::new(AUTOENCODER, &blank, &options, move || match &vae_weights {
+            WeightsSource::File(file) => vae_config.load(file, load.clone()),
+            WeightsSource::Random(seed) => vae_config.random(*seed, load.clone()),
+        })?;
+        let (load, blank) = (options.clone(), unet_config.init_multiview(&device)?);
+        let (config, weights) = (unet_config.clone(), unet_weights.clone());
+        let unet = Slot::new("multiview UNet", &blank, &options, move || match &weights {
+            WeightsSource::File(file) => config.load_multiview(file, load.clone()),
+            WeightsSource::Random(seed) => config.random_multiview(*seed, load.clone()),
+        })?;
+        let (load, blank) = (options.clone(), unet_config.init_reference(&device)?);
+        let reference_unet = Slot::new("reference UNet", &blank, &options, move || match &unet_weights {
+            WeightsSource::File(file) => unet_config.load_reference(file, load.clone()),
+            WeightsSource::Random(seed) => unet_config.random_reference(*seed, load.clone()),
+        })?;
         Ok(Self {
-            vae: Slot::new(&options, move || vae_config.random(seed, for_vae.clone()))?,
-            unet: Slot::new(&options, move || unet_config.random_multiview(seed, for_unet.clone()))?,
-            reference_unet: Slot::new(&options, move || {
-                config.random_reference(seed, for_reference.clone())
-            })?,
+            unet,
+            reference_unet,
+            vae,
             spatial_factor,
-            scheduler_config: SchedulerConfig {
-                timestep_spacing: Some(TimestepSpacing::Trailing),
-                rescale_betas_zero_snr: Some(true),
-                set_alpha_to_one: Some(true),
-                ..random_scheduler_config()
-            },
-            native_size: folder::TRAINED_SIZE as u32,
-            device: options.device,
+            scheduler_config,
+            native_size,
+            working_memory,
+            budget,
+            device,
         })
     }
 
@@ -190,6 +222,46 @@ impl MultiviewPipeline {
         self.native_size
     }
 
+    /// What painting needs on the device at least, stage by stage, beside what is loaded already: for images of this width
+    /// and height in pixels.
+    pub fn memory_needs(
+        &self,
+        references: usize,
+        views: usize,
+        size: (u32, u32),
+        options: &MultiviewOptions,
+    ) -> Vec<MemoryNeed> {
+        let memory = &self.working_memory;
+        let branches = options.branches().len();
+        // The autoencoder stays from the first image to the last, and is in the first stage's memory already.
+        let vae = self.vae.bytes_to_load();
+        vec![
+            memory.vae("encoding and decoding", size, vae),
+            memory.unet(
+                "reading the references",
+                references,
+                size,
+                vae + self.reference_unet.bytes_to_load(),
+            ),
+            memory.unet("painting the views", branches * views, size, vae + self.unet.bytes_to_load()),
+        ]
+    }
+
+    /// Whether that fits on the device, as far as the load options' budget knows it. [`run`](Self::run) asks too.
+    ///
+    /// # Errors
+    /// If it cannot.
+    pub fn check_memory(
+        &self,
+        references: usize,
+        views: usize,
+        size: (u32, u32),
+        options: &MultiviewOptions,
+    ) -> Result<(), ModelError> {
+        let needs = self.memory_needs(references, views, size, options);
+        needs.iter().try_for_each(|need| self.budget.check(need))
+    }
+
     /// Paints one image for every view, of the size of the maps.
     ///
     /// `posterior_generator` draws, in this order, the autoencoder's noise for the references, the
@@ -197,7 +269,7 @@ impl MultiviewPipeline {
     /// step that needs some. `on_step` is called after every step; breaking cancels the run.
     ///
     /// # Errors
-    /// If an option, a number or a size does not fit, or the run was cancelled.
+    /// If an option, a number or a size does not fit, the device has not enough memory, or the run was cancelled.
     pub fn run(
         &self,
         inputs: &MultiviewInputs<'_>,
@@ -212,6 +284,10 @@ impl MultiviewPipeline {
             if maps.len() != views {
                 return Err(ModelError::input(input, format!("one for each of {views} views"), maps.len()));
             }
+        }
+
+        if let Some(size) = inputs.normal_maps.first().map(RgbImage::dimensions) {
+            self.check_memory(inputs.references.len(), views, size, options)?;
         }
 
         // 1. images to latents
@@ -237,12 +313,7 @@ impl MultiviewPipeline {
         } else {
             scheduler.set_timesteps(steps)?;
         }
-        let guidance_scale = options.denoise.guidance_scale;
-        let branches: &[Branch] = if guidance_scale > 1.0 {
-            &[Branch::Unconditional, Branch::Conditional]
-        } else {
-            &[Branch::Conditional]
-        };
+        let (guidance_scale, branches) = (options.denoise.guidance_scale, options.branches());
         let timesteps = timesteps(scheduler.as_ref());
         let unet = self.unet()?;
         let denoiser = unet.denoiser(&timesteps, &conditions, &references, branches)?;

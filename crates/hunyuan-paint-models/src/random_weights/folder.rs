@@ -6,16 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use burn::{
-    module::{Module, ModuleVisitor, Param},
-    tensor::{Device, Tensor},
-};
+use burn::{module::Module, tensor::Device};
 use serde_json::{Value, json};
 
-use super::{Weights, checkpoint, enter, leave};
+use super::{Weights, checkpoint};
 use crate::{
     AutoencoderKlConfig, ClipTextConfig, ModelError, Precision, UNet2DConditionConfig,
     UNet2p5DConditionConfig,
+    parameters::{Parameter, parameters},
     weights::{
         KeyMap,
         convert::{copy, turned_over},
@@ -205,46 +203,23 @@ fn write_file(
 
 /// Adds a network's tensors to those of a file.
 fn list<M: Module>(network: &M, keys: KeyMap, seed: u64, entries: &mut Vec<Entry>) {
-    network.visit(&mut List { keys, seed, path: Vec::new(), containers: Vec::new(), entries });
-}
-
-struct List<'a> {
-    keys: KeyMap,
-    seed: u64,
-    path: Vec<String>,
-    containers: Vec<String>,
-    entries: &'a mut Vec<Entry>,
-}
-
-impl ModuleVisitor for List<'_> {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        enter(&mut self.path, name, container);
-        self.containers.push(container.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, container: &str) {
-        leave(&mut self.path, container);
-        self.containers.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, weight: &Param<Tensor<D>>) {
-        let weights = Weights::new(self.seed, &self.path, weight.lazy_shape().to_vec());
-        let is_transposed = D == 2 && self.containers.iter().any(|container| container == "Struct:Linear");
-        let mut shape = weights.shape.clone();
+    entries.extend(parameters(network).into_iter().map(|Parameter { path, mut shape, is_transposed }| {
+        let weights = Weights::new(seed, &path, shape.clone());
         if is_transposed {
             shape.reverse();
         }
-        let key = self.keys.file_key(&self.path.join("."));
-        self.entries.push(Entry { key, shape, weights, is_transposed });
-    }
+        Entry { key: keys.file_key(&path.join(".")), shape, weights, is_transposed }
+    }));
 }
 
 #[cfg(test)]
 mod tests {
     use std::error::Error;
 
+    use burn::tensor::Tensor;
+
     use super::*;
-    use crate::{LoadOptions, MemoryPlan, PerBlock};
+    use crate::{LoadOptions, PerBlock};
 
     /// Both networks of a small paint model, written in a format and read again, predict what those made in memory do.
     fn survives(format: WeightsFormat, precision: Precision) -> Result<(), Box<dyn Error>> {
@@ -269,8 +244,7 @@ mod tests {
             WeightsFormat::Safetensors => checkpoint::write_safetensors(out, &entries, precision),
             WeightsFormat::Bin => checkpoint::write_bin(out, &entries, precision),
         })?;
-        let options =
-            LoadOptions { device: device.clone(), precision, memory: MemoryPlan::Keep, on_load: None };
+        let options = LoadOptions { precision, ..LoadOptions::from(&device) };
         let loaded = config.load(&file, options.clone());
         fs::remove_file(&file)?;
         let loaded = loaded?;

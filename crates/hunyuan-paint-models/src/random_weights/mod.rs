@@ -10,7 +10,10 @@ use burn::{
 use hunyuan_paint_kernels::arrange_weight;
 
 pub use self::folder::{WeightsFormat, write_random_weights};
-use crate::{ModelError, Precision};
+use crate::{
+    ModelError, Precision,
+    parameters::{enter, leave},
+};
 
 /// Gives a network weights that depend on the seed and their names alone, the same on every device: uniform, so that a
 /// layer's outputs have about the variance of its inputs; norms and biases that change nothing.
@@ -42,22 +45,6 @@ impl ModuleMapper for Randomize {
         Param::initialized(weight.id, arrange_weight(Tensor::from_data(data, (&device, self.dtype))))
     }
 }
-
-/// Adds a field to the path; variants of enums are in no file's keys.
-fn enter(path: &mut Vec<String>, name: &str, container: &str) {
-    if !container.starts_with(ENUM) {
-        path.push(name.to_owned());
-    }
-}
-
-fn leave(path: &mut Vec<String>, container: &str) {
-    if !container.starts_with(ENUM) {
-        path.pop();
-    }
-}
-
-/// How burn marks an enum when it walks through modules.
-const ENUM: &str = "Enum:";
 
 /// The numbers of one weight, still to be made.
 struct Weights {

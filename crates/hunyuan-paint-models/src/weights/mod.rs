@@ -4,6 +4,7 @@
 //! `weight` and `bias` burn calls `gamma` and `beta`.
 
 pub(crate) mod convert;
+mod read_ahead;
 
 use std::{
     collections::BTreeMap,
@@ -23,8 +24,8 @@ use burn::{
     },
 };
 
-use self::convert::Convert;
-use crate::{LoadCallback, LoadOptions, LoadProgress, ModelError};
+use self::{convert::Convert, read_ahead::ReadAhead};
+use crate::{LoadCallback, LoadOptions, LoadProgress, ModelError, parameters::parameters};
 
 /// How the keys of a file differ from the paths of the module's fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +129,7 @@ fn split_block(path: &str) -> Option<(&str, &str, &str)> {
     Some((start, block, rest))
 }
 
-/// Puts a file's tensors into `module`, converted to the precision, one after the other.
+/// Puts a file's tensors into `module`, converted to the precision, one after the other; a few are read ahead.
 ///
 /// `.bin` and `.pt` files are read as pickled PyTorch checkpoints, without executing anything in
 /// them; all others as safetensors.
@@ -164,7 +165,12 @@ pub(crate) fn load<M: Module>(
         Some(callback) => Box::new(adapter.chain(Report::new(file, callback, &tensors))),
         None => Box::new(adapter),
     };
-    let result = module.apply(tensors, None, Some(adapter), true);
+    let paths = parameters(&module).into_iter().map(|parameter| parameter.path.join("."));
+    let wanted: BTreeMap<String, usize> = paths.map(|path| keys.file_key(&path)).zip(0..).collect();
+    tensors.sort_by_key(|tensor| wanted.get(&file_keys[&tensor.name]).copied().unwrap_or(usize::MAX));
+    let ahead = ReadAhead::new(tensors);
+    let tensors = ahead.tensors();
+    let result = ahead.run(|| module.apply(tensors, None, Some(adapter), true));
 
     let file_key = |path: &String| file_keys.get(path).cloned().unwrap_or_else(|| keys.file_key(path));
     if let Some(error) = result.errors.into_iter().next() {

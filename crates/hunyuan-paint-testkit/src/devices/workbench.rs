@@ -3,7 +3,7 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData};
 use hunyuan_paint::ComputeDevice;
 use hunyuan_paint_models::{
-    LoadOptions, MemoryPlan, Precision,
+    LoadOptions, Precision,
     pipelines::{InstructPix2PixPipeline, MultiviewPipeline},
 };
 use hunyuan_paint_scheduler::random::{NormalGenerator, Philox};
@@ -31,8 +31,7 @@ impl Workbench {
     /// If the device is not there or does not compute in that precision, or a model cannot be loaded.
     pub fn new(model: &Path, compute_device: ComputeDevice, precision: Precision) -> Result<Self, CaseError> {
         let device = compute_device.init().map_err(CaseError::under_test)?;
-        let options =
-            LoadOptions { device: device.clone(), precision, memory: MemoryPlan::Keep, on_load: None };
+        let options = LoadOptions { precision, ..LoadOptions::from(&device) };
         let folder = |name| model.join(name);
         let delight =
             InstructPix2PixPipeline::from_pretrained(&folder("hunyuan3d-delight-v2-0"), options.clone())

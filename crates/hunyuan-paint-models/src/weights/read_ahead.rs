@@ -1,0 +1,190 @@
+//! Reads tensors from the file while earlier ones are converted and uploaded. Reading is copying and first touching fresh
+//! memory; done in between it would be half of the time that loading takes.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+};
+
+use burn::{
+    store::{
+        bridge,
+        burn_pack::{Error as PackError, Tensor as StoredTensor},
+    },
+    tensor::TensorData,
+};
+
+/// Threads that read. More than a few only wait for memory.
+const READERS: usize = 4;
+
+/// Bytes that may have been read and not yet been taken.
+const LIMIT: usize = 256 << 20;
+
+/// Tensors of one file, in the order in which they will be wanted.
+#[derive(Clone)]
+pub(super) struct ReadAhead(Arc<Shared>);
+
+struct Shared {
+    /// From the file: their bytes are read whenever they are asked for.
+    tensors: Vec<StoredTensor>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    /// Tensors that nobody has begun to read.
+    waiting: VecDeque<usize>,
+    reads: HashMap<usize, Read>,
+    /// Bytes that are being read or have been, and are not taken.
+    bytes: usize,
+    is_over: bool,
+}
+
+enum Read {
+    Begun,
+    Done(Result<TensorData, PackError>),
+}
+
+impl ReadAhead {
+    /// Of `tensors` in this order.
+    pub(super) fn new(tensors: Vec<StoredTensor>) -> Self {
+        let state =
+            State { waiting: (0..tensors.len()).collect(), reads: HashMap::new(), bytes: 0, is_over: false };
+        Self(Arc::new(Shared { tensors, state: Mutex::new(state), changed: Condvar::new() }))
+    }
+
+    /// The same tensors, whose bytes come from the readers. Without readers they are read when they are wanted.
+    pub(super) fn tensors(&self) -> Vec<StoredTensor> {
+        let tensors = self.0.tensors.iter().enumerate();
+        let ahead = |(index, tensor): (usize, &StoredTensor)| {
+            let shared = self.0.clone();
+            let (name, dtype, shape) = (tensor.name.clone(), tensor.dtype, tensor.shape.clone());
+            bridge::deferred(name, dtype, shape, tensor.param_id, move || shared.take(index))
+        };
+        tensors.map(ahead).collect()
+    }
+
+    /// Calls `consume`, which draws the bytes of [`tensors`](Self::tensors), while threads read ahead of it.
+    pub(super) fn run<T>(&self, consume: impl FnOnce() -> T) -> T {
+        std::thread::scope(|scope| {
+            // However `consume` ends, the readers are told.
+            let _over = Over(&self.0);
+            for _ in 0..READERS.min(self.0.tensors.len()) {
+                scope.spawn(|| self.0.read_all());
+            }
+            consume()
+        })
+    }
+}
+
+impl Shared {
+    /// What a reader does.
+    fn read_all(&self) {
+        let mut state = self.lock();
+        while !state.is_over {
+            let Some(&index) = state.waiting.front() else { return };
+            let size = self.size(index);
+            // One tensor may be larger than the limit.
+            if state.bytes > 0 && state.bytes + size > LIMIT {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            state.waiting.pop_front();
+            state.bytes += size;
+            state.reads.insert(index, Read::Begun);
+            drop(state);
+            let data = bridge::to_data(&self.tensors[index]);
+            state = self.lock();
+            state.reads.insert(index, Read::Done(data));
+            self.changed.notify_all();
+        }
+    }
+
+    /// One tensor's bytes: what a reader has or is about to have, or read now.
+    fn take(&self, index: usize) -> Result<TensorData, PackError> {
+        let mut state = self.lock();
+        loop {
+            match state.reads.remove(&index) {
+                Some(Read::Done(data)) => {
+                    state.bytes -= self.size(index);
+                    self.changed.notify_all();
+                    return data;
+                }
+                Some(Read::Begun) => {
+                    state.reads.insert(index, Read::Begun);
+                    state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+                None => {
+                    state.waiting.retain(|waiting| *waiting != index);
+                    drop(state);
+                    return bridge::to_data(&self.tensors[index]);
+                }
+            }
+        }
+    }
+
+    fn size(&self, index: usize) -> usize {
+        bridge::data_len(self.tensors[index].dtype, &self.tensors[index].shape)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Over<'a>(&'a Shared);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.lock().is_over = true;
+        self.0.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::DType;
+
+    use super::*;
+
+    fn tensors(count: usize) -> Vec<StoredTensor> {
+        let tensor = |i: usize| {
+            let data = move || Ok(TensorData::new(vec![i as f32; 8], [8]));
+            bridge::deferred(i.to_string(), DType::F32, [8].into(), None, data)
+        };
+        (0..count).map(tensor).collect()
+    }
+
+    fn first_value(tensor: &StoredTensor) -> f32 {
+        let data = bridge::to_data(tensor).expect("in memory");
+        data.as_slice::<f32>().expect("single precision")[0]
+    }
+
+    #[test]
+    fn each_tensor_has_its_own_bytes_in_whatever_order_they_are_drawn() {
+        let ahead = ReadAhead::new(tensors(100));
+        let stored = ahead.tensors();
+        let order: Vec<usize> = (0..100).map(|i| i * 37 % 100).collect();
+        // With readers, and again without: nothing is lost that was drawn once.
+        let drawn = ahead.run(|| order.iter().map(|i| first_value(&stored[*i])).collect::<Vec<_>>());
+        let again: Vec<f32> = order.iter().map(|i| first_value(&stored[*i])).collect();
+        let expected: Vec<f32> = order.iter().map(|i| *i as f32).collect();
+        assert_eq!(drawn, expected);
+        assert_eq!(again, expected);
+        assert_eq!(ahead.0.lock().bytes, 0);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error_of_its_tensor_alone() {
+        let mut stored = tensors(3);
+        let fails = || Err(PackError::ValidationError("cut short".to_owned()));
+        stored[1] = bridge::deferred("1".to_owned(), DType::F32, [8].into(), None, fails);
+        let ahead = ReadAhead::new(stored);
+        let stored = ahead.tensors();
+        ahead.run(|| {
+            assert_eq!(first_value(&stored[0]), 0.0);
+            assert!(bridge::to_data(&stored[1]).is_err());
+            assert_eq!(first_value(&stored[2]), 2.0);
+        });
+    }
+}

@@ -1,0 +1,59 @@
+//! What the pipelines say they need on a GPU is less than what they take there, and not by much.
+
+#![expect(clippy::print_stderr, reason = "a test that could not run has to say so")]
+
+use std::{error::Error, ops::ControlFlow, path::Path};
+
+use hunyuan_paint::{
+    ComputeDevice, LoadOptions, MemoryPlan, PaintError, Precision, PrecisionChoice,
+    models::pipelines::{MultiviewInputs, MultiviewOptions, MultiviewPipeline, StepProgress},
+};
+use hunyuan_paint_scheduler::random::Philox;
+use image::RgbImage;
+
+const VIEWS: usize = 4;
+const SIZE: u32 = 192;
+
+#[test]
+fn painting_takes_what_it_is_said_to_need() -> Result<(), Box<dyn Error>> {
+    let device = ComputeDevice::Wgpu;
+    match device.init() {
+        Ok(_) => {}
+        Err(error @ PaintError::NoDevice { .. })
+            if std::env::var_os("HUNYUAN_PAINT_REQUIRE_GPU").is_none_or(|value| value != "1") =>
+        {
+            eprintln!("SKIPPED: {error}");
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let load = LoadOptions {
+        memory: MemoryPlan::InTurn,
+        ..device.load_options(PrecisionChoice::Exactly(Precision::F32))?
+    };
+    let device = load.device.clone();
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/demo/hunyuan3d-paint-v2-0");
+    let pipeline = MultiviewPipeline::from_pretrained(&demo, load)?;
+
+    let mut options = MultiviewOptions::standard();
+    options.denoise.num_inference_steps = 1;
+    let maps = vec![RgbImage::from_fn(SIZE, SIZE, |x, y| image::Rgb([x as u8, y as u8, 128])); VIEWS];
+    let inputs = MultiviewInputs {
+        references: &maps[..1],
+        normal_maps: &maps,
+        position_maps: &maps,
+        view_indices: &[0, 3, 6, 9],
+    };
+    let mut taken = 0;
+    let mut measure = |_: &StepProgress<'_>| {
+        taken = device.memory_pool_usage().map_or(0, |usage| usage.bytes_reserved);
+        ControlFlow::Continue(())
+    };
+    pipeline.run(&inputs, &options, &mut Philox::new(0), &mut Philox::new(1), &mut measure)?;
+
+    let needs = pipeline.memory_needs(1, VIEWS, (SIZE, SIZE), &options);
+    let needed = needs.iter().map(|need| need.weights + need.working).max().unwrap_or_default();
+    assert!(needed <= taken, "said to need {needed} bytes, took {taken}: {needs:?}");
+    assert!(2 * needed >= taken, "said to need {needed} bytes, took {taken}: {needs:?}");
+    Ok(())
+}

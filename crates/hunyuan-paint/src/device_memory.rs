@@ -1,0 +1,43 @@
+//! How much memory a device has. wgpu does not say; Vulkan does.
+
+#![cfg_attr(
+    all(feature = "wgpu", not(any(target_vendor = "apple", target_family = "wasm"))),
+    expect(
+        unsafe_code,
+        reason = "wgpu hands its Vulkan adapter over, and Vulkan answers, through unsafe functions"
+    )
+)]
+
+#[cfg(feature = "wgpu")]
+use burn::tensor::wgpu::wgpu::Adapter;
+
+/// Bytes of the largest heap of the GPU's own memory; `None` of GPUs that are not opened through Vulkan.
+#[cfg(all(feature = "wgpu", not(any(target_vendor = "apple", target_family = "wasm"))))]
+pub(crate) fn of_adapter(adapter: &Adapter) -> Option<u64> {
+    use burn::tensor::wgpu::wgpu::hal::api::Vulkan;
+
+    /// `VK_MEMORY_HEAP_DEVICE_LOCAL_BIT`.
+    const DEVICE_LOCAL: u32 = 1;
+    // SAFETY: the adapter is only read, and lives as long as the guard that is handed over.
+    let vulkan = unsafe { adapter.as_hal::<Vulkan>() }?;
+    let instance = vulkan.shared_instance().raw_instance();
+    // SAFETY: the physical device is of this instance, which lives.
+    let memory = unsafe { instance.get_physical_device_memory_properties(vulkan.raw_physical_device()) };
+    let heaps = memory.memory_heaps.iter().take(memory.memory_heap_count as usize);
+    heaps.filter(|heap| heap.flags.as_raw() & DEVICE_LOCAL != 0).map(|heap| heap.size).max()
+}
+
+/// Nothing is known where there is no Vulkan.
+#[cfg(all(feature = "wgpu", any(target_vendor = "apple", target_family = "wasm")))]
+pub(crate) fn of_adapter(_: &Adapter) -> Option<u64> {
+    None
+}
+
+/// Bytes of the host's memory; `None` where the system is not Linux.
+#[cfg(feature = "cpu")]
+pub(crate) fn of_host() -> Option<u64> {
+    let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
