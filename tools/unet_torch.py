@@ -227,7 +227,7 @@ def operations(timer, device, dtype, batch):
         conv = nn.Conv2d(a, b, 3, padding=1).to(device, dtype).to(memory_format=torch.channels_last)
         x = rand(images, a, side, side).to(memory_format=torch.channels_last)
         timer.operation(f"conv_{a}_{b}_at_{side}", 18.0 * images * side * side * a * b, lambda: conv(x))
-    for rows, a, b, gated in [(4096, 320, 320, 0), (4096, 320, 2560, 1), (4096, 1280, 320, 0), (1024, 640, 5120, 1), (256, 1280, 1280, 0)]:
+    for rows, a, b, gated in [(4096, 320, 320, 0), (4096, 320, 2560, 1), (4096, 1280, 320, 0), (1024, 640, 5120, 1), (256, 1280, 1280, 0), (4096, 4096, 4096, 0)]:
         linear, x = nn.Linear(a, b).to(device, dtype), rand(batch, rows, a)
 
         def run():

@@ -50,6 +50,7 @@ pub(crate) fn time(stopwatch: &mut Stopwatch<'_>, dtype: DType, batch: usize) {
         ([4096, 1280, 320], false),
         ([1024, 640, 5120], true),
         ([256, 1280, 1280], false),
+        ([4096, 4096, 4096], false),
     ] {
         let x = normal([batch, rows, from], &device, dtype);
         let (weight, bias) = (normal([from, to], &device, dtype), normal([to], &device, dtype));

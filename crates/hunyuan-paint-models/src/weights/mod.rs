@@ -5,10 +5,10 @@
 
 pub(crate) mod convert;
 mod read_ahead;
+mod safetensors_file;
 
 use std::{
     collections::BTreeMap,
-    io::Read,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -20,7 +20,7 @@ use burn::{
     module::Module,
     store::{
         ApplyError, ModuleAdapter, ModuleContext, ModuleSnapshot, ModuleStore, PytorchStore,
-        SafetensorsStore, burn_pack::Tensor as StoredTensor,
+        burn_pack::Tensor as StoredTensor,
     },
 };
 
@@ -227,41 +227,18 @@ impl ModuleAdapter for Report {
     }
 }
 
-fn read(file: &Path) -> Result<BTreeMap<String, StoredTensor>, ModelError> {
-    std::fs::File::open(file).map_err(|source| ModelError::Io { path: file.to_owned(), source })?;
+fn read(file: &Path) -> Result<Vec<(String, StoredTensor)>, ModelError> {
     let is_pickle = file.extension().is_some_and(|e| e == "bin" || e == "pt" || e == "pth");
-    let tensors = if is_pickle {
-        let mut store = PytorchStore::from_file(file).map_indices_contiguous(false);
-        store.get_all_tensors().cloned().map_err(|error| error.to_string())
-    } else {
-        let mut store = SafetensorsStore::from_file(file);
-        store.get_all_tensors().cloned().map_err(|error| error.to_string())
-    };
-    tensors.map_err(|reason| match first_cut_tensor(file).filter(|_| !is_pickle) {
-        Some(key) => {
-            let reason = "the file ends before the tensor does".to_owned();
-            ModelError::UnreadableTensor { file: file.to_owned(), key, reason }
-        }
-        None => ModelError::UnreadableWeights { file: file.to_owned(), reason },
-    })
-}
-
-/// The first tensor of a safetensors file whose bytes are not all there, if the header is. (A pickled file that
-/// is cut short has lost the directory at its end, and nobody can tell what was where.)
-fn first_cut_tensor(file: &Path) -> Option<String> {
-    let mut reader = std::fs::File::open(file).ok()?;
-    let length = reader.metadata().ok()?.len();
-    let mut header_length = [0; 8];
-    reader.read_exact(&mut header_length).ok()?;
-    let header_length = u64::from_le_bytes(header_length);
-    let data_length = length.checked_sub(8)?.checked_sub(header_length)?;
-    let mut header = Vec::new();
-    reader.take(header_length).read_to_end(&mut header).ok()?;
-    let header: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&header).ok()?;
-    let end = |tensor: &serde_json::Value| tensor["data_offsets"][1].as_u64();
-    let cut = header.iter().filter_map(|(key, tensor)| Some((end(tensor)?, key)));
-    let (_, key) = cut.filter(|(end, _)| *end > data_length).min()?;
-    Some(key.clone())
+    if !is_pickle {
+        return safetensors_file::tensors(file);
+    }
+    std::fs::File::open(file).map_err(|source| ModelError::Io { path: file.to_owned(), source })?;
+    let mut store = PytorchStore::from_file(file).map_indices_contiguous(false);
+    let tensors = store.get_all_tensors().map_err(|error| ModelError::UnreadableWeights {
+        file: file.to_owned(),
+        reason: error.to_string(),
+    })?;
+    Ok(tensors.iter().map(|(key, tensor)| (key.clone(), tensor.clone())).collect())
 }
 
 fn apply_error(
