@@ -31,8 +31,3 @@ pub use hunyuan_paint_models as models;
 pub use hunyuan_paint_models::{LoadOptions, MemoryBudget, MemoryPlan, Precision};
 pub use hunyuan_paint_raster as raster;
 pub use hunyuan_paint_scheduler as scheduler;
-
-/// The snippets of the repository's README, compiled.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct RepositoryReadme;

@@ -1,0 +1,130 @@
+//! The dependency rule: the manifests say what the table in `docs/architecture.md` says.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+    fs,
+    path::Path,
+};
+
+use cargo_metadata::{Dependency, DependencyKind, Metadata, MetadataCommand, Package};
+
+/// Libraries that only some crates may know; each stands for all whose names begin with it and a hyphen.
+const WATCHED: [&str; 8] = ["axum", "burn", "cubecl", "hyper", "reqwest", "tokio", "ureq", "wgpu"];
+
+/// What a crate imports: crates of the workspace without their prefix, and watched libraries, each perhaps
+/// with the feature it is behind, as in `wgpu in gpu`.
+#[derive(Debug, Default, PartialEq)]
+struct Imports {
+    workspace: BTreeSet<String>,
+    watched: BTreeSet<String>,
+}
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+fn metadata() -> Result<Metadata, cargo_metadata::Error> {
+    let options = ["--offline".to_owned()];
+    MetadataCommand::new().current_dir(root()).no_deps().other_options(options).exec()
+}
+
+/// Is it for crates.io? `publish = false` is an empty list of registries.
+fn is_published(package: &Package) -> bool {
+    package.publish.as_ref().is_none_or(|registries| !registries.is_empty())
+}
+
+fn short(name: &str) -> &str {
+    name.strip_prefix("hunyuan-paint-").unwrap_or(name)
+}
+
+fn is_watched(name: &str) -> bool {
+    let stem = name.split('-').next().unwrap_or(name);
+    WATCHED.contains(&stem)
+}
+
+/// The rows of the table, by the crates' names.
+fn table() -> Result<BTreeMap<String, Imports>, Box<dyn Error>> {
+    let page = fs::read_to_string(root().join("docs/architecture.md"))?;
+    let names = |cell: &str| -> BTreeSet<String> {
+        let names = cell.split(',').map(|name| name.trim().replace('`', ""));
+        names.filter(|name| name != "–").collect()
+    };
+    let mut rows = BTreeMap::new();
+    for line in page.lines().filter(|line| line.starts_with("| `hunyuan-paint")) {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let [name, workspace, watched, _promises] = cells[..] else {
+            return Err(format!("not four cells: {line}").into());
+        };
+        let imports = Imports { workspace: names(workspace), watched: names(watched) };
+        let twice = rows.insert(name.replace('`', ""), imports);
+        assert!(twice.is_none(), "two rows for {name}");
+    }
+    Ok(rows)
+}
+
+/// The features of a package that bring in an optional dependency.
+fn features_with(package: &Package, dependency: &Dependency) -> Vec<String> {
+    let name = dependency.rename.as_ref().unwrap_or(&dependency.name);
+    let switch = format!("dep:{name}");
+    let features = package.features.iter().filter(|(_, switched)| switched.contains(&switch));
+    features.map(|(feature, _)| feature.clone()).collect()
+}
+
+/// What the manifest says, but for what only tests, examples and benches need.
+fn imports(package: &Package, members: &BTreeSet<&str>) -> Imports {
+    let mut imports = Imports::default();
+    for dependency in package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development) {
+        let name = dependency.name.as_str();
+        if members.contains(name) {
+            imports.workspace.insert(short(name).to_owned());
+        }
+        if is_watched(name) {
+            let behind = features_with(package, dependency);
+            let behind =
+                if dependency.optional { format!(" in {}", behind.join(" or ")) } else { String::new() };
+            imports.watched.insert(format!("{name}{behind}"));
+        }
+    }
+    imports
+}
+
+#[test]
+fn the_manifests_agree_with_the_table() -> Result<(), Box<dyn Error>> {
+    let metadata = metadata()?;
+    let packages = metadata.workspace_packages();
+    let members: BTreeSet<&str> = packages.iter().map(|package| package.name.as_str()).collect();
+    let mut table = table()?;
+    for package in packages.iter().filter(|package| is_published(package)) {
+        let name = package.name.as_str();
+        let row = table.remove(name).ok_or(format!("{name} has no row"))?;
+        assert_eq!(imports(package, &members), row, "{name}: the manifest (left), the table (right)");
+    }
+    let rest: Vec<&String> = table.keys().collect();
+    assert_eq!(rest, ["hunyuan-paint-testkit"], "rows of crates that are not published");
+    Ok(())
+}
+
+/// Else they could not be published, or not in any order.
+#[test]
+fn published_crates_need_none_that_is_unpublished_or_above_them() -> Result<(), Box<dyn Error>> {
+    let metadata = metadata()?;
+    let packages = metadata.workspace_packages();
+    let members: BTreeSet<&str> = packages.iter().map(|package| package.name.as_str()).collect();
+    let published: Vec<&&Package> = packages.iter().filter(|package| is_published(package)).collect();
+    for package in &published {
+        let allowed = imports(package, &members).workspace;
+        for dependency in package.dependencies.iter().filter(|d| members.contains(d.name.as_str())) {
+            let (name, needed) = (&package.name, dependency.name.as_str());
+            assert!(
+                published.iter().any(|p| p.name == needed),
+                "{name} needs {needed}, which is not published"
+            );
+            assert!(
+                allowed.contains(short(needed)),
+                "{name}'s tests need {needed}, which it does not import"
+            );
+        }
+    }
+    Ok(())
+}
