@@ -3,7 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
 
-use std::{error::Error, path::PathBuf, time::Instant};
+use std::{error::Error, ops::ControlFlow, path::PathBuf, time::Instant};
 
 use clap::Parser;
 use hunyuan_paint::{
@@ -34,6 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             if progress.bytes == progress.total {
                 println!("{}: {} bytes", progress.file.display(), progress.total);
             }
+            ControlFlow::Continue(())
         })),
         ..arguments.device.load_options(arguments.precision)?
     };

@@ -50,6 +50,7 @@ impl ProgressBars {
                 bar.finish_and_clear();
                 *current = None;
             }
+            ControlFlow::Continue(())
         })
     }
 

@@ -1,26 +1,16 @@
 //! The examples as a user meets them: exit codes, messages, and what is left on disk.
 
+mod programs;
+
 use std::{
     error::Error,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output},
 };
 
+use self::programs::{example, folder};
+
 type TestResult = Result<(), Box<dyn Error>>;
-
-/// An example's program, which `cargo test` builds beside the tests.
-fn example(name: &str) -> Result<PathBuf, Box<dyn Error>> {
-    let tests = std::env::current_exe()?;
-    let folder = tests.parent().and_then(Path::parent).ok_or("the test is not in a target folder")?;
-    Ok(folder.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
-}
-
-/// A folder of its own for a test.
-fn folder(name: &str) -> Result<PathBuf, Box<dyn Error>> {
-    let folder = std::env::temp_dir().join(format!("hunyuan-paint-{name}-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
-    Ok(folder)
-}
 
 fn run(name: &str, arguments: &[&str], output: &Path) -> Result<Output, Box<dyn Error>> {
     let mut command = Command::new(example(name)?);

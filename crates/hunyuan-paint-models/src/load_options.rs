@@ -1,4 +1,4 @@
-use std::{fmt, path::Path, str::FromStr, sync::Arc};
+use std::{fmt, ops::ControlFlow, path::Path, str::FromStr, sync::Arc};
 
 use burn::tensor::Device;
 
@@ -30,19 +30,19 @@ pub struct LoadProgress<'a> {
     pub total: u64,
 }
 
-/// A function that is told how far loading has come. It may be called from any thread, and must not ask the pipeline that
-/// is being loaded for a network.
+/// A function that is told how far loading has come, and can stop it. It may be called from any thread, and must not ask the
+/// pipeline that is being loaded for a network.
 #[derive(Clone)]
-pub struct LoadCallback(Arc<dyn Fn(&LoadProgress<'_>) + Send + Sync>);
+pub struct LoadCallback(Arc<dyn Fn(&LoadProgress<'_>) -> ControlFlow<()> + Send + Sync>);
 
 impl LoadCallback {
-    /// Calls `report` after every tensor.
-    pub fn new(report: impl Fn(&LoadProgress<'_>) + Send + Sync + 'static) -> Self {
+    /// Calls `report` for every tensor; breaking ends the loading with [`ModelError::Cancelled`].
+    pub fn new(report: impl Fn(&LoadProgress<'_>) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
         Self(Arc::new(report))
     }
 
-    pub(crate) fn call(&self, progress: &LoadProgress<'_>) {
-        (self.0)(progress);
+    pub(crate) fn call(&self, progress: &LoadProgress<'_>) -> ControlFlow<()> {
+        (self.0)(progress)
     }
 }
 

@@ -3,8 +3,12 @@
 use std::{
     collections::BTreeMap,
     error::Error,
+    ops::ControlFlow,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use burn::tensor::Device;
@@ -68,7 +72,8 @@ fn loading_tells_how_far_it_has_come() -> TestResult {
     let callback = LoadCallback::new({
         let seen = seen.clone();
         move |progress| {
-            seen.lock().unwrap_or_else(PoisonError::into_inner).push((progress.bytes, progress.total))
+            seen.lock().unwrap_or_else(PoisonError::into_inner).push((progress.bytes, progress.total));
+            ControlFlow::Continue(())
         }
     });
     let options = LoadOptions { on_load: Some(callback), ..LoadOptions::from(&Device::flex()) };
@@ -78,6 +83,27 @@ fn loading_tells_how_far_it_has_come() -> TestResult {
     let stored: usize =
         SafeTensors::deserialize(&std::fs::read(&file)?)?.tensors().iter().map(|(_, t)| t.data().len()).sum();
     assert_eq!(seen.last(), Some(&(stored as u64, stored as u64)));
+    Ok(())
+}
+
+#[test]
+fn loading_can_be_cancelled() -> TestResult {
+    let case = cases().join("clip_text");
+    let calls = Arc::new(AtomicUsize::new(0));
+    let count = calls.clone();
+    let callback = LoadCallback::new(move |_| {
+        // The third of many tensors.
+        if count.fetch_add(1, Ordering::Relaxed) == 2 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    let options = LoadOptions { on_load: Some(callback), ..LoadOptions::from(&Device::flex()) };
+    let result =
+        ClipTextConfig::read(&case.join("config.json"))?.load(&case.join("weights.safetensors"), options);
+    assert!(matches!(result, Err(ModelError::Cancelled)));
+    assert_eq!(calls.load(Ordering::Relaxed), 3);
     Ok(())
 }
 

@@ -183,7 +183,8 @@ fn write_file(
     write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
 ) -> Result<(), ModelError> {
     let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
+    // Another process may write the same file.
+    partial.push(format!(".{}.partial", std::process::id()));
     let partial = PathBuf::from(partial);
     let result = (|| {
         if let Some(parent) = path.parent() {
@@ -212,6 +213,37 @@ fn list<M: Module>(network: &M, keys: KeyMap, seed: u64, entries: &mut Vec<Entry
     }));
 }
 
+/// Both networks of a small paint model in a temporary file, and what they are.
+#[cfg(test)]
+pub(crate) fn write_small_networks(
+    name: &str,
+    format: WeightsFormat,
+    precision: Precision,
+    seed: u64,
+) -> Result<(UNet2p5DConditionConfig, PathBuf), ModelError> {
+    let unet = UNet2DConditionConfig {
+        block_out_channels: vec![8, 16, 16, 16],
+        layers_per_block: crate::PerBlock::All(1),
+        cross_attention_dim: 8,
+        attention_head_dim: crate::PerBlock::All(2),
+        norm_num_groups: 4,
+        use_linear_projection: true,
+        ..UNet2DConditionConfig::default()
+    };
+    let config = UNet2p5DConditionConfig::new(unet);
+    let networks = config.init(&Device::flex())?;
+    let mut entries = Vec::new();
+    list(&networks.multiview, KeyMap::MultiviewUNet, seed, &mut entries);
+    list(&networks.reference, KeyMap::ReferenceUNet, seed, &mut entries);
+    let name = format!("hunyuan-paint-{name}-{}-{precision}.{}", std::process::id(), format.extension());
+    let file = std::env::temp_dir().join(name);
+    write_file(&file, |out| match format {
+        WeightsFormat::Safetensors => checkpoint::write_safetensors(out, &entries, precision),
+        WeightsFormat::Bin => checkpoint::write_bin(out, &entries, precision),
+    })?;
+    Ok((config, file))
+}
+
 #[cfg(test)]
 mod tests {
     use std::error::Error;
@@ -219,31 +251,12 @@ mod tests {
     use burn::tensor::Tensor;
 
     use super::*;
-    use crate::{LoadOptions, PerBlock};
+    use crate::LoadOptions;
 
     /// Both networks of a small paint model, written in a format and read again, predict what those made in memory do.
     fn survives(format: WeightsFormat, precision: Precision) -> Result<(), Box<dyn Error>> {
         let device = Device::flex();
-        let unet = UNet2DConditionConfig {
-            block_out_channels: vec![8, 16, 16, 16],
-            layers_per_block: PerBlock::All(1),
-            cross_attention_dim: 8,
-            attention_head_dim: PerBlock::All(2),
-            norm_num_groups: 4,
-            use_linear_projection: true,
-            ..UNet2DConditionConfig::default()
-        };
-        let config = UNet2p5DConditionConfig::new(unet);
-        let networks = config.init(&device)?;
-        let mut entries = Vec::new();
-        list(&networks.multiview, KeyMap::MultiviewUNet, 5, &mut entries);
-        list(&networks.reference, KeyMap::ReferenceUNet, 5, &mut entries);
-        let name = format!("hunyuan-paint-models-{}-{precision}.{}", std::process::id(), format.extension());
-        let file = std::env::temp_dir().join(name);
-        write_file(&file, |out| match format {
-            WeightsFormat::Safetensors => checkpoint::write_safetensors(out, &entries, precision),
-            WeightsFormat::Bin => checkpoint::write_bin(out, &entries, precision),
-        })?;
+        let (config, file) = write_small_networks("survives", format, precision, 5)?;
         let options = LoadOptions { precision, ..LoadOptions::from(&device) };
         let loaded = config.load(&file, options.clone());
         fs::remove_file(&file)?;

@@ -9,6 +9,8 @@ use burn::{
 };
 use hunyuan_paint_kernels::arrange_weight;
 
+#[cfg(test)]
+pub(crate) use self::folder::write_small_networks;
 pub use self::folder::{WeightsFormat, write_random_weights};
 use crate::{
     ModelError, Precision,

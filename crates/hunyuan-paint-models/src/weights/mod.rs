@@ -12,15 +12,15 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
 use burn::{
     module::Module,
     store::{
-        ApplyError, ModuleAdapter, ModuleContext, ModuleSnapshot, ModuleStore, PytorchStore,
-        burn_pack::Tensor as StoredTensor,
+        ApplyError, ModuleAdapter, ModuleContext, ModuleSnapshot, ModuleStore, PytorchStore, bridge,
+        burn_pack::{Error as PackError, Tensor as StoredTensor},
     },
 };
 
@@ -160,9 +160,10 @@ pub(crate) fn load<M: Module>(
         tensors.push(tensor);
     }
 
+    let is_cancelled = Arc::new(AtomicBool::new(false));
     let adapter = Convert(precision.dtype());
     let adapter: Box<dyn ModuleAdapter> = match &options.on_load {
-        Some(callback) => Box::new(adapter.chain(Report::new(file, callback, &tensors))),
+        Some(callback) => Box::new(adapter.chain(Report::new(file, callback, &tensors, &is_cancelled))),
         None => Box::new(adapter),
     };
     let paths = parameters(&module).into_iter().map(|parameter| parameter.path.join("."));
@@ -172,6 +173,9 @@ pub(crate) fn load<M: Module>(
     let tensors = ahead.tensors();
     let result = ahead.run(|| module.apply(tensors, None, Some(adapter), true));
 
+    if is_cancelled.load(Ordering::Relaxed) {
+        return Err(ModelError::Cancelled);
+    }
     let file_key = |path: &String| file_keys.get(path).cloned().unwrap_or_else(|| keys.file_key(path));
     if let Some(error) = result.errors.into_iter().next() {
         return Err(apply_error(file, error, &shapes, file_key));
@@ -187,23 +191,30 @@ pub(crate) fn load<M: Module>(
     precision.convert(module)
 }
 
-/// Tells of every tensor that passes.
+/// Tells of every tensor that passes, and lets none pass any more once it is told to stop.
 #[derive(Clone)]
 struct Report {
     file: PathBuf,
     callback: LoadCallback,
+    is_cancelled: Arc<AtomicBool>,
     loaded: Arc<AtomicU64>,
     /// Bytes of each tensor by its field's path.
     sizes: Arc<BTreeMap<String, u64>>,
 }
 
 impl Report {
-    fn new(file: &Path, callback: &LoadCallback, tensors: &[StoredTensor]) -> Self {
+    fn new(
+        file: &Path,
+        callback: &LoadCallback,
+        tensors: &[StoredTensor],
+        is_cancelled: &Arc<AtomicBool>,
+    ) -> Self {
         let size = |tensor: &StoredTensor| (tensor.shape.num_elements() * tensor.dtype.size()) as u64;
         let sizes = tensors.iter().map(|tensor| (tensor.name.clone(), size(tensor))).collect();
         Self {
             file: file.to_owned(),
             callback: callback.clone(),
+            is_cancelled: is_cancelled.clone(),
             loaded: Arc::default(),
             sizes: Arc::new(sizes),
         }
@@ -212,13 +223,20 @@ impl Report {
 
 impl ModuleAdapter for Report {
     fn adapt(&self, tensor: StoredTensor, _context: ModuleContext<'_>) -> StoredTensor {
+        if self.is_cancelled.load(Ordering::Relaxed) {
+            let (name, dtype, shape) = (tensor.name.clone(), tensor.dtype, tensor.shape.clone());
+            let cancelled = || Err(PackError::ValidationError("cancelled".to_owned()));
+            return bridge::deferred(name, dtype, shape, tensor.param_id, cancelled);
+        }
         // Norms go by other names in a file.
         let renamed = |from, to| self.sizes.get(&tensor.name.replace(from, to));
         let size = self.sizes.get(&tensor.name).or_else(|| renamed(".gamma", ".weight"));
         let size = size.or_else(|| renamed(".beta", ".bias")).copied().unwrap_or_default();
         let bytes = self.loaded.fetch_add(size, Ordering::Relaxed) + size;
         let total = self.sizes.values().sum();
-        self.callback.call(&LoadProgress { file: &self.file, bytes, total });
+        if self.callback.call(&LoadProgress { file: &self.file, bytes, total }).is_break() {
+            self.is_cancelled.store(true, Ordering::Relaxed);
+        }
         tensor
     }
 
@@ -271,7 +289,55 @@ fn apply_error(
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error;
+
     use super::*;
+    use crate::{Precision, WeightsFormat, random_weights::write_small_networks};
+
+    /// What becomes of the tensors of a file that was opened when something happens to it before they are read.
+    fn read_after(
+        name: &str,
+        format: WeightsFormat,
+        happens: impl FnOnce(&Path) -> std::io::Result<()>,
+    ) -> Result<Vec<Result<(), String>>, Box<dyn Error>> {
+        let (_, file) = write_small_networks(name, format, Precision::F32, 1)?;
+        let tensors = read(&file)?;
+        happens(&file)?;
+        std::fs::remove_file(&file)?;
+        let read = |(_, tensor): &(String, StoredTensor)| match bridge::to_data(tensor) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        };
+        Ok(tensors.iter().map(read).collect())
+    }
+
+    #[test]
+    fn a_file_that_is_cut_short_while_it_is_read_is_an_error() -> Result<(), Box<dyn Error>> {
+        for format in [WeightsFormat::Safetensors, WeightsFormat::Bin] {
+            let cut = |file: &Path| {
+                let file = std::fs::OpenOptions::new().write(true).open(file)?;
+                file.set_len(file.metadata()?.len() / 2)
+            };
+            let read = read_after("cut", format, cut)?;
+            assert!(read.iter().any(Result::is_ok), "{format:?}: nothing before the cut");
+            assert!(read.iter().any(Result::is_err), "{format:?}: everything behind the cut");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_while_it_is_read_stays_itself() -> Result<(), Box<dyn Error>> {
+        for format in [WeightsFormat::Safetensors, WeightsFormat::Bin] {
+            let replace = |file: &Path| {
+                let other = file.with_extension("other");
+                std::fs::write(&other, "nonsense")?;
+                std::fs::rename(&other, file)
+            };
+            let read = read_after("replaced", format, replace)?;
+            assert!(!read.is_empty() && read.iter().all(Result::is_ok), "{format:?}: {read:?}");
+        }
+        Ok(())
+    }
 
     #[test]
     fn keys_and_field_paths_are_inverse() {

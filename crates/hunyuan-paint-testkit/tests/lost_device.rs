@@ -1,0 +1,45 @@
+//! A GPU that goes away in the middle of a run is an error of that run. (A process of its own: others would miss the GPU.)
+
+#![expect(clippy::print_stderr, reason = "a test that could not run has to say so")]
+
+use std::{error::Error, ops::ControlFlow, path::Path};
+
+use hunyuan_paint::{
+    Device, LoadOptions,
+    models::pipelines::{MultiviewInputs, MultiviewOptions, MultiviewPipeline, StepProgress},
+};
+use hunyuan_paint_scheduler::random::Philox;
+use image::RgbImage;
+
+#[test]
+fn a_lost_gpu_is_an_error() -> Result<(), Box<dyn Error>> {
+    let (device, setup) = match Device::wgpu_options().init_with_setup() {
+        Ok(opened) => opened,
+        Err(error) if std::env::var_os("HUNYUAN_PAINT_REQUIRE_GPU").is_none_or(|value| value != "1") => {
+            eprintln!("SKIPPED: {error}");
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/model_tiny/hunyuan3d-paint-v2-0");
+    let pipeline = MultiviewPipeline::from_pretrained(&model, LoadOptions::from(&device))?;
+    let maps = vec![RgbImage::new(64, 64); 2];
+    let inputs = MultiviewInputs {
+        references: &maps[..1],
+        normal_maps: &maps,
+        position_maps: &maps,
+        view_indices: &[0, 3],
+    };
+    let mut steps = 0;
+    let mut lose = |step: &StepProgress<'_>| {
+        steps = step.step;
+        if step.step == 2 {
+            setup.device.destroy();
+        }
+        ControlFlow::Continue(())
+    };
+    let options = MultiviewOptions::standard();
+    let result = pipeline.run(&inputs, &options, &mut Philox::new(0), &mut Philox::new(1), &mut lose);
+    eprintln!("after {steps} steps: {:?}", result.as_ref().map(Vec::len));
+    Ok(())
+}

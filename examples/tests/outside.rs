@@ -1,0 +1,117 @@
+//! Projects outside this workspace, which know of it what a user knows: a path in `Cargo.toml`, and the README.
+//!
+//! They are compiled from nothing, the first of them with burn, so they run when they are asked for:
+//! `cargo test --release --workspace --test outside -- --ignored`.
+
+mod programs;
+
+use std::{
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use hunyuan_paint::mesh::read_mesh;
+use hunyuan_paint_examples::inputs::repository_file;
+
+use self::programs::folder;
+
+type TestResult = Result<(), Box<dyn Error>>;
+
+/// A new project with one dependency, which is one of our crates, and perhaps more.
+fn project(name: &str, dependency: &str, more: &str, main: &str) -> Result<PathBuf, Box<dyn Error>> {
+    let folder = folder(name)?;
+    let path = fs::canonicalize(repository_file("crates").join(dependency))?;
+    let manifest = format!(
+        "[package]\nname = \"outside\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n\
+         {dependency} = {{ path = {:?} }}\n{more}\n[workspace]\n",
+        path.to_string_lossy()
+    );
+    fs::write(folder.join("Cargo.toml"), manifest)?;
+    // The versions that were tested, and no others.
+    fs::copy(repository_file("Cargo.lock"), folder.join("Cargo.lock"))?;
+    fs::create_dir_all(folder.join("src"))?;
+    fs::write(folder.join("src/main.rs"), main)?;
+    Ok(folder)
+}
+
+fn run(project: &Path) -> Result<Output, Box<dyn Error>> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // One folder for all three, which is there the next time.
+    cargo.env("CARGO_TARGET_DIR", repository_file("target/outside"));
+    cargo.args(["run", "--release", "--quiet"]).current_dir(project);
+    let output = cargo.output()?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(output)
+}
+
+#[test]
+#[ignore = "compiles burn once more"]
+fn five_lines_paint_a_mesh() -> TestResult {
+    let main = r#"
+use hunyuan_paint::{ComputeDevice, PaintError, PaintOptions, PaintPipeline, Variant, image::read_image, mesh::read_mesh};
+
+fn main() -> Result<(), PaintError> {
+    let (mesh, image) = (read_mesh("ASSETS/robot.glb".as_ref())?, read_image("ASSETS/robot.png")?);
+    let device = ComputeDevice::Auto.init()?;
+    let pipeline = PaintPipeline::from_pretrained("ASSETS/demo", Variant::Standard, &device)?;
+    let painting = pipeline.paint(&mesh, &[image], &PaintOptions::demo())?;
+    painting.textured.write_glb("painted.glb")
+}
+"#;
+    let assets = fs::canonicalize(repository_file("assets"))?;
+    let main = main.replace("ASSETS", &assets.to_string_lossy().replace('\\', "/"));
+    let project = project("outside-facade", "hunyuan-paint", "", &main)?;
+    run(&project)?;
+    let (before, after) = (read_mesh(&assets.join("robot.glb"))?, read_mesh(&project.join("painted.glb"))?);
+    assert_eq!(after.faces.len(), before.faces.len());
+    assert!(after.uvs.is_some_and(|uvs| !uvs.is_empty()));
+    Ok(fs::remove_dir_all(&project)?)
+}
+
+#[test]
+#[ignore = "compiles a crate once more"]
+fn the_scheduler_stands_alone() -> TestResult {
+    let main = r#"
+use hunyuan_paint_scheduler::{Schedule, Scheduler, SchedulerConfig, SchedulerError, SchedulerKind};
+
+fn main() -> Result<(), SchedulerError> {
+    let config = SchedulerConfig::from_json(r##"{"timestep_spacing": "trailing", "prediction_type": "v_prediction"}"##)?;
+    let mut scheduler: Box<dyn Scheduler<Vec<f32>>> = SchedulerKind::Ddim.init(&config)?;
+    scheduler.set_timesteps(4)?;
+    let latents = scheduler.step(0, &vec![0.5; 4], &vec![1.0; 4], None)?.prev_sample;
+    println!("{:?} {}", scheduler.timesteps(), latents.len());
+    Ok(())
+}
+"#;
+    let project = project("outside-scheduler", "hunyuan-paint-scheduler", "", main)?;
+    let output = run(&project)?;
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "[999.0, 749.0, 499.0, 249.0] 4");
+    // Alone means without the rest.
+    let built = fs::read_to_string(project.join("Cargo.lock"))?;
+    assert!(!built.contains("\"burn\"") && !built.contains("\"wgpu\""), "{built}");
+    Ok(fs::remove_dir_all(&project)?)
+}
+
+#[test]
+#[ignore = "compiles a crate once more"]
+fn the_rasteriser_stands_alone() -> TestResult {
+    let main = r#"
+use glam::Vec4;
+use hunyuan_paint_raster::{NO_FACE, RasterError, RasterOptions, Size, View, rasterize};
+
+fn main() -> Result<(), RasterError> {
+    // The lower left half of the picture.
+    let corners = [Vec4::new(-1.0, -1.0, 0.0, 1.0), Vec4::new(1.0, -1.0, 0.0, 1.0), Vec4::new(-1.0, 1.0, 0.0, 1.0)];
+    let visibility = rasterize(&View::new(&corners, Size::square(100)), &[[0, 1, 2]], RasterOptions::default())?;
+    println!("{}", visibility.face_index.iter().filter(|face| **face != NO_FACE).count());
+    Ok(())
+}
+"#;
+    let project = project("outside-raster", "hunyuan-paint-raster", "glam = \"0.34\"\n", main)?;
+    let output = run(&project)?;
+    // Half of 100² pixels, and the diagonal, whose pixels' centres lie on the edge.
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "5050");
+    Ok(fs::remove_dir_all(&project)?)
+}
