@@ -237,8 +237,12 @@ fn redirection(uri: &Uri, response: &Response<Body>) -> Result<Option<Uri>, HubE
         Uri::from_str(&format!("{}://{}{location}", origin.0, origin.1)).ok()
     } else {
         // Nothing that began encrypted goes on in the open.
-        let is_allowed =
-            |target: &Uri| matches!((uri.scheme_str(), target.scheme_str()), (_, Some("https")) | (Some("http"), Some("http")));
+        let is_allowed = |target: &Uri| {
+            matches!(
+                (uri.scheme_str(), target.scheme_str()),
+                (_, Some("https")) | (Some("http"), Some("http"))
+            )
+        };
         Uri::from_str(&location).ok().filter(is_allowed)
     };
     target.map(Some).ok_or_else(|| HubError::Malformed {

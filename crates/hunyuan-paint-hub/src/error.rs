@@ -9,7 +9,9 @@ use crate::{Licence, RepoId};
 #[non_exhaustive]
 pub enum HubError {
     /// A text is not the name of a repository.
-    #[error("'{input}' is not the name of a repository: {reason}; expected owner/name, as tencent/Hunyuan3D-2")]
+    #[error(
+        "'{input}' is not the name of a repository: {reason}; expected owner/name, as tencent/Hunyuan3D-2"
+    )]
     RepoId {
         /// The text.
         input: String,

@@ -37,7 +37,9 @@ pub fn fetch_folders(
         let (cache, missing) = (options.cache.clone(), cached.missing.join(", "));
         return Err(HubError::NotCached { repository: repository.clone(), cache, missing });
     }
-    if let Some(snapshot) = cached.snapshot.as_ref().filter(|_| is_commit(&options.revision) && cached.is_full) {
+    if let Some(snapshot) =
+        cached.snapshot.as_ref().filter(|_| is_commit(&options.revision) && cached.is_full)
+    {
         return Ok(snapshot.clone());
     }
 

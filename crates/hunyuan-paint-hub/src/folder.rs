@@ -100,8 +100,7 @@ pub enum Component {
 
 impl Component {
     /// All parts.
-    pub const ALL: [Self; 5] =
-        [Self::Unet, Self::Vae, Self::Scheduler, Self::TextEncoder, Self::Tokenizer];
+    pub const ALL: [Self; 5] = [Self::Unet, Self::Vae, Self::Scheduler, Self::TextEncoder, Self::Tokenizer];
 
     /// Those of the multiview model, which has learned its text.
     pub const MULTIVIEW: [Self; 3] = [Self::Unet, Self::Vae, Self::Scheduler];
@@ -141,9 +140,12 @@ impl Component {
                 "diffusion_pytorch_model.fp16.safetensors",
                 "diffusion_pytorch_model.fp16.bin",
             ],
-            Self::TextEncoder => {
-                &["model.safetensors", "pytorch_model.bin", "model.fp16.safetensors", "pytorch_model.fp16.bin"]
-            }
+            Self::TextEncoder => &[
+                "model.safetensors",
+                "pytorch_model.bin",
+                "model.fp16.safetensors",
+                "pytorch_model.fp16.bin",
+            ],
             Self::Scheduler | Self::Tokenizer => &[],
         }
     }

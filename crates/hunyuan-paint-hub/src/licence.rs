@@ -54,7 +54,8 @@ impl Licence {
             StringOrList::String(name) => name,
             StringOrList::List(names) => names.join(", "),
         });
-        let name = card.license_name.or(short).unwrap_or_else(|| "a licence that its page does not name".into());
+        let name =
+            card.license_name.or(short).unwrap_or_else(|| "a licence that its page does not name".into());
         let address = card.license_link.filter(|link| link.starts_with("http")).unwrap_or(page);
         Self { repository: repository.clone(), name, address, conditions: String::new() }
     }
