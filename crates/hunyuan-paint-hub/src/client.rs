@@ -231,25 +231,27 @@ fn redirection(uri: &Uri, response: &Response<Body>) -> Result<Option<Uri>, HubE
         return Ok(None);
     }
     let location = text(response.headers(), "location").unwrap_or_default();
-    let is_path = location.starts_with('/') && !location.starts_with("//");
-    let target = if is_path {
-        let origin = (uri.scheme_str().unwrap_or_default(), uri.authority().map_or("", |host| host.as_str()));
-        Uri::from_str(&format!("{}://{}{location}", origin.0, origin.1)).ok()
-    } else {
-        // Nothing that began encrypted goes on in the open.
-        let is_allowed = |target: &Uri| {
-            matches!(
-                (uri.scheme_str(), target.scheme_str()),
-                (_, Some("https")) | (Some("http"), Some("http"))
-            )
-        };
-        Uri::from_str(&location).ok().filter(is_allowed)
-    };
-    target.map(Some).ok_or_else(|| HubError::Malformed {
+    let malformed = || HubError::Malformed {
         url: shown(uri),
-        expected: "a redirection to a path or an https address",
+        expected: "a redirection to a path or an address as safe as this",
         found: format!("'{}'", without_query(&location)),
-    })
+    };
+    target(uri, &location).map(Some).ok_or_else(malformed)
+}
+
+/// The address that a redirection's location means, unless something that began encrypted would go on in the open.
+fn target(uri: &Uri, location: &str) -> Option<Uri> {
+    let (scheme, host) = (uri.scheme_str()?, uri.authority()?);
+    if location.starts_with('/') && !location.starts_with("//") {
+        return Uri::from_str(&format!("{scheme}://{host}{location}")).ok();
+    }
+    let target = Uri::from_str(location).ok()?;
+    let is_safe = match target.scheme_str()? {
+        "https" => true,
+        "http" => scheme == "http",
+        _ => false,
+    };
+    is_safe.then_some(target)
 }
 
 fn check_status(uri: &Uri, response: &Response<Body>) -> Result<(), HubError> {
@@ -282,4 +284,46 @@ fn shown(uri: &Uri) -> String {
 /// What a CDN's query is good for is not for the log.
 fn without_query(url: &str) -> String {
     url.split(['?', '#']).next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr;
+
+    use ureq::http::Uri;
+
+    use super::{is_same_origin, target};
+
+    fn redirected(from: &str, location: &str) -> Option<String> {
+        target(&Uri::from_str(from).unwrap(), location).map(|uri| uri.to_string())
+    }
+
+    #[test]
+    fn redirections_do_not_leave_encryption() {
+        let cases = [
+            ("https://hub.example/a/b?c", "/d/e?f=g", Some("https://hub.example/d/e?f=g")),
+            ("http://hub.example:81/a", "/d", Some("http://hub.example:81/d")),
+            ("https://hub.example/a", "https://cdn.example/x", Some("https://cdn.example/x")),
+            ("http://hub.example/a", "https://cdn.example/x", Some("https://cdn.example/x")),
+            ("http://hub.example/a", "http://cdn.example/x", Some("http://cdn.example/x")),
+            ("https://hub.example/a", "http://hub.example/a", None),
+            ("https://hub.example/a", "//cdn.example/x", None),
+            ("https://hub.example/a", "file:///etc/passwd", None),
+            ("https://hub.example/a", "x", None),
+            ("https://hub.example/a", "", None),
+        ];
+        for (from, location, expected) in cases {
+            assert_eq!(redirected(from, location).as_deref(), expected, "{from} to {location}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let is_same = |a, b| is_same_origin(&Uri::from_str(a).unwrap(), &Uri::from_str(b).unwrap());
+        assert!(is_same("https://hub.example/a", "https://HUB.example:443/b"));
+        assert!(!is_same("https://hub.example", "http://hub.example:443"));
+        assert!(!is_same("https://hub.example", "https://hub.example:444"));
+        assert!(!is_same("https://hub.example", "https://cdn.hub.example"));
+        assert!(!is_same("https://hub.example", "https://hub.example.evil.example"));
+    }
 }
