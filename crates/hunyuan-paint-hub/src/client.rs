@@ -9,7 +9,12 @@ use ureq::{
     tls::{Certificate, RootCerts, TlsConfig},
 };
 
-use crate::{HubError, HubOptions, RepoId, Token, checksum::Checksum, licence::Card};
+use crate::{
+    HubError, HubOptions, RepoId, Token,
+    address::{is_same_origin, parse, shown, target, without_query},
+    checksum::Checksum,
+    licence::Card,
+};
 
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
@@ -213,14 +218,6 @@ fn tls_config() -> TlsConfig {
         .build()
 }
 
-fn parse(url: &str) -> Result<Uri, HubError> {
-    Uri::from_str(url).map_err(|error| HubError::Malformed {
-        url: without_query(url),
-        expected: "an address",
-        found: error.to_string(),
-    })
-}
-
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
@@ -239,21 +236,6 @@ fn redirection(uri: &Uri, response: &Response<Body>) -> Result<Option<Uri>, HubE
     target(uri, &location).map(Some).ok_or_else(malformed)
 }
 
-/// The address that a redirection's location means, unless something that began encrypted would go on in the open.
-fn target(uri: &Uri, location: &str) -> Option<Uri> {
-    let (scheme, host) = (uri.scheme_str()?, uri.authority()?);
-    if location.starts_with('/') && !location.starts_with("//") {
-        return Uri::from_str(&format!("{scheme}://{host}{location}")).ok();
-    }
-    let target = Uri::from_str(location).ok()?;
-    let is_safe = match target.scheme_str()? {
-        "https" => true,
-        "http" => scheme == "http",
-        _ => false,
-    };
-    is_safe.then_some(target)
-}
-
 fn check_status(uri: &Uri, response: &Response<Body>) -> Result<(), HubError> {
     let url = shown(uri);
     match response.status() {
@@ -267,63 +249,5 @@ fn check_status(uri: &Uri, response: &Response<Body>) -> Result<(), HubError> {
             let retry_after = seconds.map(Duration::from_secs);
             Err(HubError::Status { url, status: status.as_u16(), retry_after })
         }
-    }
-}
-
-/// Whether two addresses have the same scheme, host and port.
-fn is_same_origin(a: &Uri, b: &Uri) -> bool {
-    let port = |uri: &Uri| uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
-    let host = |uri: &Uri| uri.host().map(str::to_ascii_lowercase);
-    a.scheme() == b.scheme() && host(a) == host(b) && port(a) == port(b)
-}
-
-fn shown(uri: &Uri) -> String {
-    without_query(&uri.to_string())
-}
-
-/// What a CDN's query is good for is not for the log.
-fn without_query(url: &str) -> String {
-    url.split(['?', '#']).next().unwrap_or_default().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::str::FromStr;
-
-    use ureq::http::Uri;
-
-    use super::{is_same_origin, target};
-
-    fn redirected(from: &str, location: &str) -> Option<String> {
-        target(&Uri::from_str(from).unwrap(), location).map(|uri| uri.to_string())
-    }
-
-    #[test]
-    fn redirections_do_not_leave_encryption() {
-        let cases = [
-            ("https://hub.example/a/b?c", "/d/e?f=g", Some("https://hub.example/d/e?f=g")),
-            ("http://hub.example:81/a", "/d", Some("http://hub.example:81/d")),
-            ("https://hub.example/a", "https://cdn.example/x", Some("https://cdn.example/x")),
-            ("http://hub.example/a", "https://cdn.example/x", Some("https://cdn.example/x")),
-            ("http://hub.example/a", "http://cdn.example/x", Some("http://cdn.example/x")),
-            ("https://hub.example/a", "http://hub.example/a", None),
-            ("https://hub.example/a", "//cdn.example/x", None),
-            ("https://hub.example/a", "file:///etc/passwd", None),
-            ("https://hub.example/a", "x", None),
-            ("https://hub.example/a", "", None),
-        ];
-        for (from, location, expected) in cases {
-            assert_eq!(redirected(from, location).as_deref(), expected, "{from} to {location}");
-        }
-    }
-
-    #[test]
-    fn an_origin_is_scheme_host_and_port() {
-        let is_same = |a, b| is_same_origin(&Uri::from_str(a).unwrap(), &Uri::from_str(b).unwrap());
-        assert!(is_same("https://hub.example/a", "https://HUB.example:443/b"));
-        assert!(!is_same("https://hub.example", "http://hub.example:443"));
-        assert!(!is_same("https://hub.example", "https://hub.example:444"));
-        assert!(!is_same("https://hub.example", "https://cdn.hub.example"));
-        assert!(!is_same("https://hub.example", "https://hub.example.evil.example"));
     }
 }

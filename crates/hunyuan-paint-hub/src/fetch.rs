@@ -112,8 +112,8 @@ impl Cached {
     fn look(cache: &RepoCache, folders: &[ModelFolder<'_>]) -> Self {
         let snapshot = cache.commit().map(|commit| cache.snapshot(&commit));
         let exists = |path: &str| snapshot.as_ref().is_some_and(|snapshot| snapshot.join(path).is_file());
-        let missing = select(folders, &exists).missing;
-        let is_full = folders.iter().all(|folder| !folder.select(&exists).files.is_empty());
+        let missing = select(folders, exists).missing;
+        let is_full = folders.iter().all(|folder| !folder.select(exists).files.is_empty());
         Self { snapshot: snapshot.clone().filter(|_| missing.is_empty()), is_full, missing }
     }
 }

@@ -115,7 +115,9 @@ pub struct DownloadProgress<'a> {
 
 /// A function that is told of the licence, and says whether to go on.
 #[derive(Clone)]
-pub struct LicenceCallback(Arc<dyn Fn(&Licence) -> ControlFlow<()> + Send + Sync>);
+pub struct LicenceCallback(Arc<Decide>);
+
+type Decide = dyn Fn(&Licence) -> ControlFlow<()> + Send + Sync;
 
 impl LicenceCallback {
     /// [`ControlFlow::Break`] refuses the licence.
@@ -136,7 +138,9 @@ impl fmt::Debug for LicenceCallback {
 
 /// A function that is told how far a download has come, and says whether to go on.
 #[derive(Clone)]
-pub struct DownloadCallback(Arc<dyn Fn(&DownloadProgress<'_>) -> ControlFlow<()> + Send + Sync>);
+pub struct DownloadCallback(Arc<Report>);
+
+type Report = dyn Fn(&DownloadProgress<'_>) -> ControlFlow<()> + Send + Sync;
 
 impl DownloadCallback {
     /// Is called for each piece that comes, which may be thousands of times a second, and every fifth of a second while

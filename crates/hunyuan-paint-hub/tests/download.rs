@@ -14,11 +14,12 @@ use hunyuan_paint_hub::{DownloadCallback, HubError, HubOptions, ModelFolder, fet
 use tempfile::tempdir;
 
 use server::{
-    COMMIT, Fault, Server, TestResult,
+    COMMIT, Fault, Server, TestResult, error_of,
     files::{
         DELIGHT, DELIGHT_FILES, PAINT, PAINT_FILES, UNET, blob, fetch_paint, list, options, repository,
         tencent,
     },
+    lock,
 };
 
 fn assert_same_as_published(snapshot: &Path, server: &Server, expected: &[String]) -> TestResult {
@@ -102,12 +103,12 @@ fn without_a_network_the_cache_will_do() -> TestResult {
     assert_eq!(fetch_paint(&offline)?, first);
 
     let delight = [ModelFolder::instruct_pix2pix(DELIGHT)];
-    let error = fetch_folders(&tencent()?, &delight, &offline).unwrap_err();
+    let error = error_of(fetch_folders(&tencent()?, &delight, &offline))?;
     assert!(matches!(error, HubError::NotCached { .. }));
     let text = error.to_string();
     assert!(text.contains("hunyuan3d-delight-v2-0/tokenizer/vocab.json"), "{text}");
     assert!(text.contains(&*cache.path().to_string_lossy()), "{text}");
-    let error = fetch_folders(&tencent()?, &delight, &dead).unwrap_err();
+    let error = error_of(fetch_folders(&tencent()?, &delight, &dead))?;
     assert!(matches!(error, HubError::Connection { .. }), "{error}");
     Ok(())
 }
@@ -189,7 +190,7 @@ fn weights_are_chosen_in_the_order_in_which_they_are_looked_for() -> TestResult 
         files.remove(&all[first]);
     }
     let (server, cache) = (Server::new(files)?, tempdir()?);
-    let error = fetch_paint(&options(&server, cache.path())).unwrap_err();
+    let error = error_of(fetch_paint(&options(&server, cache.path())))?;
     assert!(matches!(error, HubError::NotInRepository { .. }));
     assert!(error.to_string().contains(".safetensors or diffusion_pytorch_model.bin or"), "{error}");
     Ok(())
@@ -203,13 +204,13 @@ fn what_the_repository_lacks_is_named_before_anything_is_downloaded() -> TestRes
     let options = options(&server, cache.path());
     let snapshot = fetch_folders(&tencent()?, &both(), &options)?;
     assert!(!snapshot.join(DELIGHT).exists());
-    let error = fetch_folders(&tencent()?, &[ModelFolder::instruct_pix2pix(DELIGHT)], &options).unwrap_err();
+    let error = error_of(fetch_folders(&tencent()?, &[ModelFolder::instruct_pix2pix(DELIGHT)], &options))?;
     assert!(matches!(error, HubError::NotInRepository { .. }));
     assert!(error.to_string().contains("hunyuan3d-delight-v2-0/text_encoder/config.json"), "{error}");
     // A part of an optional folder is no folder.
     server.state().files.insert(format!("{DELIGHT}/unet/config.json"), Vec::new());
     server.take_sent();
-    let error = fetch_folders(&tencent()?, &both(), &options).unwrap_err();
+    let error = error_of(fetch_folders(&tencent()?, &both(), &options))?;
     assert!(matches!(error, HubError::NotInRepository { .. }));
     assert_eq!(server.take_sent(), 0);
     Ok(())
@@ -228,11 +229,11 @@ fn progress_counts_up_to_the_last_byte() -> TestResult {
             progress.all_bytes,
             progress.all_total,
         );
-        sink.lock().unwrap().push(report);
+        lock(&sink).push(report);
         ControlFlow::Continue(())
     });
     fetch_paint(&HubOptions { on_progress: Some(on_progress), ..options(&server, cache.path()) })?;
-    let reports = reports.lock().unwrap();
+    let reports = lock(&reports);
     let all = reports[0].4;
     let sizes: usize = paths(PAINT, &PAINT_FILES).iter().map(|path| server.state().files[path].len()).sum();
     assert_eq!(all as usize, sizes);

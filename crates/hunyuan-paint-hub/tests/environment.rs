@@ -1,11 +1,13 @@
 //! What the variables of the environment set.
 
+mod server;
+
 use std::{collections::HashMap, ffi::OsString, fs, path::Path, time::Duration};
 
 use hunyuan_paint_hub::{HubError, HubOptions, RepoId, Token};
 use tempfile::tempdir;
 
-type TestResult = Result<(), Box<dyn std::error::Error>>;
+use server::{TestResult, error_of};
 
 const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 
@@ -33,7 +35,7 @@ fn the_cache_is_where_the_other_clients_have_it() -> TestResult {
         read(&[(HOME, "/me"), ("HF_HOME", ""), ("HF_HUB_CACHE", "")])?.cache,
         Path::new("/me/.cache/huggingface/hub")
     );
-    let error = read(&[]).unwrap_err();
+    let error = error_of(read(&[]))?;
     assert!(matches!(error, HubError::Option { option: "HF_HUB_CACHE", .. }), "{error}");
     Ok(())
 }
@@ -86,10 +88,10 @@ fn the_rest() -> TestResult {
     let patient = read(&[(HOME, "/me"), ("HF_HUB_DOWNLOAD_TIMEOUT", "2.5")])?;
     assert_eq!(patient.stall_timeout, Duration::from_millis(2500));
     for seconds in ["0", "-1", "soon", "inf", "NaN"] {
-        let error = read(&[(HOME, "/me"), ("HF_HUB_DOWNLOAD_TIMEOUT", seconds)]).unwrap_err();
+        let error = error_of(read(&[(HOME, "/me"), ("HF_HUB_DOWNLOAD_TIMEOUT", seconds)]))?;
         assert!(error.to_string().starts_with("HF_HUB_DOWNLOAD_TIMEOUT: expected a number"), "{error}");
     }
-    let error = read(&[(HOME, "/me"), ("HF_ENDPOINT", "huggingface.co")]).unwrap_err();
+    let error = error_of(read(&[(HOME, "/me"), ("HF_ENDPOINT", "huggingface.co")]))?;
     assert!(matches!(error, HubError::Option { option: "endpoint", .. }), "{error}");
     Ok(())
 }
@@ -118,7 +120,7 @@ fn names_of_repositories() -> TestResult {
         ("a/b.", "begins or ends"),
     ];
     for (text, reason) in bad {
-        let error = text.parse::<RepoId>().unwrap_err();
+        let error = error_of(text.parse::<RepoId>())?;
         assert!(matches!(&error, HubError::RepoId { input, .. } if input == text), "{error}");
         assert!(error.to_string().contains(reason) && error.to_string().contains("owner/name"), "{error}");
     }

@@ -13,7 +13,7 @@ use hunyuan_paint_hub::{HubError, HubOptions};
 use tempfile::{TempDir, tempdir};
 
 use server::{
-    COMMIT, Fault, Server, TestResult,
+    COMMIT, Fault, Server, TestResult, error_of,
     files::{PAINT, UNET, UNET_SIZE, blob, cancel_at, fetch_paint, list, options, repository},
 };
 
@@ -21,7 +21,7 @@ use server::{
 fn all_but_the_unet() -> Result<(Server, TempDir, HubOptions), Box<dyn std::error::Error>> {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
     let options = options(&server, cache.path());
-    fetch_paint(&HubOptions { on_progress: cancel_at(UNET, 0), ..options.clone() }).unwrap_err();
+    error_of(fetch_paint(&HubOptions { on_progress: cancel_at(UNET, 0), ..options.clone() }))?;
     server.take_sent();
     server.take_seen();
     Ok((server, cache, options))
@@ -57,7 +57,7 @@ fn a_stalled_transfer_times_out_and_resumes() -> TestResult {
     let (server, cache, options) = all_but_the_unet()?;
     server.fail(UNET, Fault::StallAfter(100_000), 1);
     let start = Instant::now();
-    let error = fetch_paint(&options).unwrap_err();
+    let error = error_of(fetch_paint(&options))?;
     let waited = start.elapsed();
     assert!(matches!(error, HubError::Stalled { .. }), "{error}");
     assert!(
@@ -73,7 +73,7 @@ fn a_stalled_transfer_times_out_and_resumes() -> TestResult {
 fn a_truncated_transfer_resumes() -> TestResult {
     let (server, cache, options) = all_but_the_unet()?;
     server.fail(UNET, Fault::HangUpAfter(200_000), 1);
-    let error = fetch_paint(&options).unwrap_err();
+    let error = error_of(fetch_paint(&options))?;
     assert!(matches!(error, HubError::Truncated { expected: 300_000, found: 200_000, .. }), "{error}");
     assert_eq!(error.to_string(), format!("{UNET}: the transfer ended after 200000 of 300000 bytes"));
     assert_absent(&server, cache.path(), Some(200_000))?;
@@ -96,7 +96,7 @@ fn retries_go_on_where_it_stopped_and_are_counted() -> TestResult {
     let (server, other, mut options) = all_but_the_unet()?;
     options.retries = 2;
     server.fail(UNET, Fault::HangUpAfter(50_000), 3);
-    let error = fetch_paint(&options).unwrap_err();
+    let error = error_of(fetch_paint(&options))?;
     let HubError::GaveUp { attempts: 3, source } = &error else { return Err(error.into()) };
     assert!(matches!(**source, HubError::Truncated { found: 150_000, .. }), "{error}");
     assert_absent(&server, other.path(), Some(150_000))?;
@@ -108,7 +108,7 @@ fn retries_go_on_where_it_stopped_and_are_counted() -> TestResult {
 fn wrong_bytes_are_removed() -> TestResult {
     let (server, cache, options) = all_but_the_unet()?;
     server.fail(UNET, Fault::WrongBytes, 1);
-    let error = fetch_paint(&options).unwrap_err();
+    let error = error_of(fetch_paint(&options))?;
     let HubError::Hash { file, algorithm, expected, found } = &error else { return Err(error.into()) };
     assert_eq!((file.as_str(), *algorithm), (UNET, "SHA-256"));
     assert_eq!(*expected, server::hash(UNET, &server.state().files[UNET]));
@@ -124,7 +124,7 @@ fn wrong_bytes_of_a_small_file_are_removed() -> TestResult {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
     let (options, config) = (options(&server, cache.path()), format!("{PAINT}/unet/config.json"));
     server.fail(&config, Fault::WrongBytes, 1);
-    let error = fetch_paint(&options).unwrap_err();
+    let error = error_of(fetch_paint(&options))?;
     assert!(
         matches!(&error, HubError::Hash { algorithm: "Git SHA-1", file, .. } if *file == config),
         "{error}"
@@ -162,7 +162,7 @@ fn what_waits_may_be_damaged() -> TestResult {
 fn a_server_may_not_know_ranges() -> TestResult {
     let (server, cache, options) = all_but_the_unet()?;
     server.fail(UNET, Fault::HangUpAfter(200_000), 1);
-    fetch_paint(&options).unwrap_err();
+    error_of(fetch_paint(&options))?;
     server.take_sent();
     server.fail(UNET, Fault::IgnoreRange, 1);
     let snapshot = fetch_paint(&options)?;
@@ -171,9 +171,9 @@ fn a_server_may_not_know_ranges() -> TestResult {
 
     fs::remove_file(blob(cache.path(), &server, UNET).0)?;
     server.fail(UNET, Fault::HangUpAfter(200_000), 1);
-    fetch_paint(&options).unwrap_err();
+    error_of(fetch_paint(&options))?;
     server.fail(UNET, Fault::WrongRange, 1);
-    let error = fetch_paint(&options).unwrap_err();
+    let error = error_of(fetch_paint(&options))?;
     assert!(matches!(error, HubError::Malformed { .. }), "{error}");
     assert!(error.to_string().contains("bytes 200001-299999/300000"), "{error}");
     assert_recovers(&server, &options, UNET_SIZE - 200_000)
@@ -188,7 +188,7 @@ fn lies_about_the_size_are_found_out() -> TestResult {
     for (name, fault, announced) in lies {
         let (server, cache, options) = all_but_the_unet()?;
         server.fail(UNET, fault, 1);
-        let error = fetch_paint(&options).unwrap_err();
+        let error = error_of(fetch_paint(&options))?;
         let HubError::Size { file, expected: 300_000, found } = &error else { return Err(error.into()) };
         assert!(file == UNET && (*found > 300_000 || *found == announced), "{name}: {error}");
         assert_absent(&server, cache.path(), None)?;
@@ -197,7 +197,7 @@ fn lies_about_the_size_are_found_out() -> TestResult {
     // The hub itself states another size than the CDN has.
     let (server, cache, options) = all_but_the_unet()?;
     server.state().stated_sizes.insert(UNET.into(), 300_001);
-    let error = fetch_paint(&options).unwrap_err();
+    let error = error_of(fetch_paint(&options))?;
     assert!(matches!(error, HubError::Size { expected: 300_001, found: 300_000, .. }), "{error}");
     assert_absent(&server, cache.path(), None)?;
     assert_recovers(&server, &options, UNET_SIZE)
@@ -207,7 +207,7 @@ fn lies_about_the_size_are_found_out() -> TestResult {
 fn a_file_without_a_hash_is_refused() -> TestResult {
     let (server, cache, options) = all_but_the_unet()?;
     server.state().stated_hashes.insert(UNET.into(), "5d41402abc4b2a76b9719d911017c592-3".into());
-    let error = fetch_paint(&options).unwrap_err();
+    let error = error_of(fetch_paint(&options))?;
     assert!(matches!(error, HubError::Malformed { .. }), "{error}");
     assert!(error.to_string().contains(UNET) && error.to_string().contains("592-3"), "{error}");
     assert_eq!(server.take_sent(), 0);
@@ -231,7 +231,7 @@ fn a_cache_that_cannot_be_written_is_named() -> TestResult {
     let (server, folder) = (Server::new(repository())?, tempdir()?);
     let file = folder.path().join("a file");
     fs::write(&file, "")?;
-    let error = fetch_paint(&options(&server, &file)).unwrap_err();
+    let error = error_of(fetch_paint(&options(&server, &file)))?;
     assert!(matches!(&error, HubError::Io { path, .. } if path.starts_with(&file)), "{error}");
     Ok(())
 }

@@ -12,8 +12,9 @@ use serde_json::json;
 use tempfile::tempdir;
 
 use server::{
-    Fault, Server, TestResult,
+    Fault, Server, TestResult, error_of,
     files::{DELIGHT, PAINT, UNET, fetch_paint, list, options, repository, tencent},
+    lock,
 };
 
 /// Notes what it is told.
@@ -21,7 +22,7 @@ fn listener(answer: ControlFlow<()>) -> (Option<LicenceCallback>, Arc<Mutex<Vec<
     let told = Arc::new(Mutex::new(Vec::new()));
     let sink = told.clone();
     let callback = LicenceCallback::new(move |licence| {
-        sink.lock().unwrap().push(licence.clone());
+        lock(&sink).push(licence.clone());
         answer
     });
     (Some(callback), told)
@@ -33,14 +34,14 @@ fn a_refusal_stops_before_any_file() -> TestResult {
     let (on_licence, told) = listener(ControlFlow::Break(()));
     let options = HubOptions { on_licence, ..options(&server, cache.path()) };
     for attempt in 1..=2 {
-        let error = fetch_paint(&options).unwrap_err();
+        let error = error_of(fetch_paint(&options))?;
         let text = error.to_string();
         let HubError::LicenceRefused { licence } = error else { return Err(error.into()) };
         assert_eq!(licence.name, "Tencent Hunyuan 3D 2.0 Community License");
         assert!(text.starts_with("nothing was downloaded, since the licence was not accepted"), "{text}");
         assert!(text.contains(&licence.name) && text.contains(&licence.address), "{text}");
         assert!(text.contains("European Union, the United Kingdom and South Korea"), "{text}");
-        assert_eq!(told.lock().unwrap().len(), attempt, "it is asked again");
+        assert_eq!(lock(&told).len(), attempt, "it is asked again");
     }
     let seen = server.take_seen();
     assert!(seen.iter().all(|seen| seen.path.starts_with("/api/models/")), "{seen:?}");
@@ -55,17 +56,17 @@ fn it_is_told_once() -> TestResult {
     let options = HubOptions { on_licence, ..options(&server, cache.path()) };
     server.fail(UNET, Fault::HangUpAfter(10), 1);
     assert!(fetch_paint(&options).is_err());
-    assert_eq!(told.lock().unwrap().len(), 1);
+    assert_eq!(lock(&told).len(), 1);
     // The rest of a download, the same once more, and another folder beside it.
     fetch_paint(&options)?;
     fetch_paint(&options)?;
     let both = [ModelFolder::multiview(PAINT), ModelFolder::instruct_pix2pix(DELIGHT)];
     fetch_folders(&tencent()?, &both, &options)?;
-    assert_eq!(told.lock().unwrap().len(), 1);
+    assert_eq!(lock(&told).len(), 1);
     // Another commit may have another licence.
     server.state().commit = "f".repeat(40);
     fetch_paint(&options)?;
-    assert_eq!(told.lock().unwrap().len(), 2);
+    assert_eq!(lock(&told).len(), 2);
     Ok(())
 }
 
@@ -96,7 +97,7 @@ fn of_other_models_the_page_is_asked() -> TestResult {
         let (on_licence, told) = listener(ControlFlow::Continue(()));
         let options = HubOptions { on_licence, ..options(&server, cache.path()) };
         fetch_folders(&"someone/else".parse()?, &[ModelFolder::multiview("my-model")], &options)?;
-        let told = told.lock().unwrap();
+        let told = lock(&told);
         assert_eq!((told[0].name.as_str(), told[0].address.as_str()), (name, address));
         assert_eq!(told[0].repository, "someone/else".parse()?);
     }

@@ -17,7 +17,7 @@ use hunyuan_paint_hub::HubOptions;
 use tempfile::tempdir;
 
 use server::{
-    Fault, Server, TestResult,
+    Fault, Server, TestResult, error_of,
     files::{UNET, UNET_SIZE, blob, fetch_paint, repository},
 };
 
@@ -30,7 +30,8 @@ fn main() -> TestResult {
         return Ok(io::stdout().write_all(snapshot.to_string_lossy().as_bytes())?);
     }
     the_environment_is_honoured()?;
-    two_processes_share_one_download()?;
+    only_trusted_certificates_will_do()?;
+    several_processes_share_one_download()?;
     a_killed_process_leaves_what_the_next_one_goes_on_from()
 }
 
@@ -64,12 +65,30 @@ fn the_environment_is_honoured() -> TestResult {
     let other = tempdir()?;
     let variables =
         [("HF_HOME", home.path()), ("HF_HUB_CACHE", other.path()), ("HF_TOKEN", Path::new("hf_wrong"))];
-    let error = snapshot(child(&server, &variables)?.wait_with_output()?).unwrap_err().to_string();
+    let error = error_of(snapshot(child(&server, &variables)?.wait_with_output()?))?.to_string();
     assert!(error.contains("status: 401"), "{error}");
     Ok(())
 }
 
-fn two_processes_share_one_download() -> TestResult {
+fn only_trusted_certificates_will_do() -> TestResult {
+    let (server, certificate) = Server::encrypted(repository())?;
+    let (_, another) = Server::encrypted(repository())?;
+    let cache = tempdir()?;
+    let file = cache.path().join("certificate.pem");
+    let variables = [("HF_HUB_CACHE", cache.path()), ("SSL_CERT_FILE", file.as_path())];
+    fs::write(&file, another)?;
+    let error = error_of(snapshot(child(&server, &variables)?.wait_with_output()?))?.to_string();
+    assert!(
+        error.contains("InvalidCertificate") && !error.contains("GaveUp"),
+        "it is no use to try again: {error}"
+    );
+    fs::write(&file, certificate)?;
+    let folder = snapshot(child(&server, &variables)?.wait_with_output()?)?;
+    assert_eq!(fs::read(folder.join(UNET))?, server.state().files[UNET]);
+    Ok(())
+}
+
+fn several_processes_share_one_download() -> TestResult {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
     // 300 000 bytes in 74 pieces take 1.5 s.
     server.fail(UNET, Fault::Slow(20), usize::MAX);

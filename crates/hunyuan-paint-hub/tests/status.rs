@@ -8,7 +8,7 @@ use hunyuan_paint_hub::{HubError, HubOptions, ModelFolder, Token, fetch_folders}
 use tempfile::tempdir;
 
 use server::{
-    Fault, Server, TestResult,
+    Fault, Server, TestResult, error_of,
     files::{PAINT, UNET, fetch_paint, list, options, repository, tencent},
 };
 
@@ -19,7 +19,7 @@ fn refusals_and_absences_are_told_at_once() -> TestResult {
             let (server, cache) = (Server::new(repository())?, tempdir()?);
             let options = HubOptions { retries: 3, ..options(&server, cache.path()) };
             server.fail(place, Fault::Status(status, None), usize::MAX);
-            let error = fetch_paint(&options).unwrap_err();
+            let error = error_of(fetch_paint(&options))?;
             let text = error.to_string();
             match error {
                 HubError::Refused { status: found, .. } => {
@@ -52,7 +52,7 @@ fn overload_and_faults_of_the_server_are_tried_again() -> TestResult {
             let (server, cache) = (Server::new(repository())?, tempdir()?);
             let hasty = HubOptions { retries: 1, ..options(&server, cache.path()) };
             server.fail(place, Fault::Status(status, None), 2);
-            let error = fetch_paint(&hasty).unwrap_err();
+            let error = error_of(fetch_paint(&hasty))?;
             let HubError::GaveUp { attempts: 2, source } = &error else { return Err(error.into()) };
             assert!(matches!(**source, HubError::Status { status: found, .. } if found == status), "{error}");
             assert!(error.to_string().starts_with("gave up after 2 attempts: http://"), "{error}");
@@ -67,7 +67,7 @@ fn overload_and_faults_of_the_server_are_tried_again() -> TestResult {
 fn other_faults_are_not_tried_again() -> TestResult {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
     server.fail("api", Fault::Status(501, None), 1);
-    let error = fetch_paint(&HubOptions { retries: 5, ..options(&server, cache.path()) }).unwrap_err();
+    let error = error_of(fetch_paint(&HubOptions { retries: 5, ..options(&server, cache.path()) }))?;
     assert!(matches!(error, HubError::Status { status: 501, .. }), "{error}");
     Ok(())
 }
@@ -87,10 +87,10 @@ fn an_error_page_is_never_taken_for_a_file() -> TestResult {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
     let options = options(&server, cache.path());
     server.fail(UNET, Fault::Body("<html>Sign in to the hotel's network</html>"), 1);
-    let error = fetch_paint(&options).unwrap_err();
+    let error = error_of(fetch_paint(&options))?;
     assert!(matches!(error, HubError::Size { found: 43, .. }), "{error}");
     server.fail("api", Fault::Body("<html>Sign in to the hotel's network</html>"), 1);
-    let error = fetch_paint(&options).unwrap_err();
+    let error = error_of(fetch_paint(&options))?;
     assert!(matches!(error, HubError::Malformed { .. }), "{error}");
     assert!(error.to_string().contains("the description of a repository"), "{error}");
     fetch_paint(&options)?;
@@ -103,18 +103,18 @@ fn a_description_cannot_lead_out_of_the_cache() -> TestResult {
     let options = options(&server, &folder.path().join("cache"));
     for commit in ["../../outside", "", "0123"] {
         server.state().commit = commit.into();
-        let error = fetch_paint(&options).unwrap_err();
+        let error = error_of(fetch_paint(&options))?;
         assert!(matches!(error, HubError::Malformed { .. }), "{error}");
     }
     for name in ["../hunyuan3d-paint-v2-0", "/etc", "", "a//b", "a b", "a?b", "a\\b", "."] {
-        let error = fetch_folders(&tencent()?, &[ModelFolder::multiview(name)], &options).unwrap_err();
+        let error = error_of(fetch_folders(&tencent()?, &[ModelFolder::multiview(name)], &options))?;
         assert!(
             matches!(&error, HubError::Option { option: "folder", found, .. } if found == name),
             "{error}"
         );
     }
     for revision in ["../main", "", "a#b", "ünder"] {
-        let error = fetch_paint(&HubOptions { revision: revision.into(), ..options.clone() }).unwrap_err();
+        let error = error_of(fetch_paint(&HubOptions { revision: revision.into(), ..options.clone() }))?;
         assert!(matches!(error, HubError::Option { option: "revision", .. }), "{error}");
     }
     assert_eq!(list(folder.path())?, [""; 0]);
@@ -128,13 +128,13 @@ fn other_options_are_checked_too() -> TestResult {
     for endpoint in
         ["", "huggingface.co", "ftp://huggingface.co", "https://", "https://user@host", "http://a b"]
     {
-        let error = fetch_paint(&HubOptions { endpoint: endpoint.into(), ..good.clone() }).unwrap_err();
+        let error = error_of(fetch_paint(&HubOptions { endpoint: endpoint.into(), ..good.clone() }))?;
         assert!(matches!(error, HubError::Option { option: "endpoint", .. }), "{endpoint}: {error}");
     }
-    let error = fetch_paint(&HubOptions { stall_timeout: Duration::ZERO, ..good.clone() }).unwrap_err();
+    let error = error_of(fetch_paint(&HubOptions { stall_timeout: Duration::ZERO, ..good.clone() }))?;
     assert!(matches!(error, HubError::Option { option: "stall_timeout", .. }), "{error}");
     for token in ["", "hf_ two", "hf_\r\nx-evil: 1"] {
-        let error = Token::new(token).unwrap_err();
+        let error = error_of(Token::new(token))?;
         assert!(!error.to_string().contains("hf_"), "{error}");
     }
     Ok(())
@@ -156,13 +156,13 @@ fn the_token_stays_with_the_hub() -> TestResult {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
     server.state().token = Some("hf_secret".into());
     let open = options(&server, cache.path());
-    let error = fetch_paint(&open).unwrap_err();
+    let error = error_of(fetch_paint(&open))?;
     assert!(matches!(error, HubError::Refused { status: 401, .. }), "{error}");
     let options = HubOptions { token: Some(Token::new("hf_secret")?), ..open };
     assert!(!format!("{options:?}").contains("secret"));
     server.take_seen();
     server.fail(UNET, Fault::HangUpAfter(10), 1);
-    let error = fetch_paint(&options).unwrap_err();
+    let error = error_of(fetch_paint(&options))?;
     assert!(!format!("{error:?} {error}").contains("secret"), "{error:?}");
     fetch_paint(&options)?;
     let seen = server.take_seen();
@@ -177,7 +177,7 @@ fn the_token_stays_with_the_hub() -> TestResult {
     // Nor does it, or what signs the CDN's addresses, stand in the messages of a failing CDN.
     let other = tempdir()?;
     server.fail(UNET, Fault::Status(403, None), 1);
-    let error = fetch_paint(&HubOptions { cache: other.path().into(), ..options }).unwrap_err();
+    let error = error_of(fetch_paint(&HubOptions { cache: other.path().into(), ..options }))?;
     assert!(error.to_string().contains("http://localhost:"), "{error}");
     assert!(!format!("{error:?} {error}").contains("secret"), "{error:?}");
     Ok(())

@@ -2,8 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, BufRead, BufReader, Write},
-    net::TcpStream,
+    io::{self, BufRead, BufReader, Read, Write},
     sync::{
         Mutex,
         atomic::{AtomicBool, Ordering},
@@ -17,19 +16,20 @@ use serde_json::json;
 use super::{Fault, Seen, State, hash, is_large, lock};
 
 pub(super) fn answer(
-    stream: TcpStream,
+    mut stream: impl Read + Write,
     state: &Mutex<State>,
     closed: &AtomicBool,
     on_cdn: bool,
 ) -> io::Result<()> {
-    let mut lines = BufReader::new(stream.try_clone()?).lines();
+    let mut lines = BufReader::new(&mut stream).lines();
     let request = lines.next().transpose()?.unwrap_or_default();
     let mut headers = BTreeMap::new();
-    for line in lines {
+    for line in &mut lines {
         let line = line?;
         let Some((name, value)) = line.split_once(": ") else { break };
         headers.insert(name.to_ascii_lowercase(), value.to_owned());
     }
+    drop(lines);
     let mut words = request.split(' ').map(str::to_owned);
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let seen = Seen {
@@ -81,7 +81,7 @@ pub(super) fn answer(
     serve(&mut reply, state, closed, &file, content, seen.range)
 }
 
-fn describe(reply: &mut Reply, state: &Mutex<State>) -> io::Result<()> {
+fn describe(reply: &mut Reply<impl Read + Write>, state: &Mutex<State>) -> io::Result<()> {
     match strike(state, "api") {
         Some(Fault::Status(status, retry_after)) => return reply.status(status, retry_after),
         Some(Fault::Body(body)) => return reply.send("200 OK", &[], body.as_bytes()),
@@ -102,7 +102,7 @@ fn strike(state: &Mutex<State>, path: &str) -> Option<Fault> {
 }
 
 fn serve(
-    reply: &mut Reply,
+    reply: &mut Reply<impl Read + Write>,
     state: &Mutex<State>,
     closed: &AtomicBool,
     file: &str,
@@ -154,12 +154,12 @@ fn serve(
     Ok(())
 }
 
-struct Reply {
-    stream: TcpStream,
+struct Reply<S> {
+    stream: S,
     is_head: bool,
 }
 
-impl Reply {
+impl<S: Read + Write> Reply<S> {
     fn head(&mut self, status: &str, headers: &[String]) -> io::Result<()> {
         let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
         write!(self.stream, "HTTP/1.1 {status}\r\n{headers}connection: close\r\n\r\n")

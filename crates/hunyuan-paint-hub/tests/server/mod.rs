@@ -12,7 +12,7 @@ use std::{
     collections::BTreeMap,
     error::Error,
     io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, TcpListener},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -21,6 +21,7 @@ use std::{
     time::Duration,
 };
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivatePkcs8KeyDer};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
@@ -85,32 +86,56 @@ pub(crate) struct State {
 }
 
 pub(crate) struct Server {
-    address: SocketAddr,
+    endpoint: String,
     state: Arc<Mutex<State>>,
     closed: Arc<AtomicBool>,
 }
 
 impl Server {
     pub(crate) fn new(files: BTreeMap<String, Vec<u8>>) -> io::Result<Self> {
+        Self::start(files, None)
+    }
+
+    /// Speaks https, and brings the certificate in PEM.
+    pub(crate) fn encrypted(files: BTreeMap<String, Vec<u8>>) -> Result<(Self, String), Box<dyn Error>> {
+        let names = ["127.0.0.1", "localhost"].map(str::to_owned);
+        let own = rcgen::generate_simple_self_signed(names)?;
+        let key = PrivatePkcs8KeyDer::from(own.signing_key.serialize_der()).into();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(vec![own.cert.der().clone()], key)?;
+        Ok((Self::start(files, Some(Arc::new(config)))?, own.cert.pem()))
+    }
+
+    fn start(files: BTreeMap<String, Vec<u8>>, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
         let hub = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let cdn = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = hub.local_addr()?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let endpoint = format!("{scheme}://{}", hub.local_addr()?);
         let state = State {
             files,
             commit: COMMIT.into(),
-            cdn: format!("http://localhost:{}", cdn.local_addr()?.port()),
+            cdn: format!("{scheme}://localhost:{}", cdn.local_addr()?.port()),
             ..State::default()
         };
-        let server = Self { address, state: Arc::new(Mutex::new(state)), closed: Arc::default() };
+        let server = Self { endpoint, state: Arc::new(Mutex::new(state)), closed: Arc::default() };
         for (listener, on_cdn) in [(hub, false), (cdn, true)] {
-            let (state, closed) = (server.state.clone(), server.closed.clone());
+            let (state, closed, tls) = (server.state.clone(), server.closed.clone(), tls.clone());
             thread::spawn(move || {
                 for stream in listener.incoming().flatten() {
-                    let (state, closed) = (state.clone(), closed.clone());
+                    let (state, closed, tls) = (state.clone(), closed.clone(), tls.clone());
                     lock(&state).active += 1;
                     thread::spawn(move || {
                         // A client that hangs up is part of the game.
-                        answer::answer(stream, &state, &closed, on_cdn).ok();
+                        match tls.map(ServerConnection::new) {
+                            None => answer::answer(stream, &state, &closed, on_cdn).ok(),
+                            Some(Ok(tls)) => {
+                                answer::answer(StreamOwned::new(tls, stream), &state, &closed, on_cdn).ok()
+                            }
+                            Some(Err(_)) => None,
+                        };
                         lock(&state).active -= 1;
                     });
                 }
@@ -120,7 +145,7 @@ impl Server {
     }
 
     pub(crate) fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        self.endpoint.clone()
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -159,8 +184,13 @@ impl Drop for Server {
     }
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What went wrong, which is what should have happened.
+pub(crate) fn error_of<T, E>(result: Result<T, E>) -> Result<E, &'static str> {
+    result.err().ok_or("it succeeded, where an error was expected")
 }
 
 pub(crate) fn is_large(path: &str) -> bool {
