@@ -42,7 +42,7 @@ pub(crate) struct Description {
     /// All files.
     pub(crate) siblings: Vec<Sibling>,
     #[serde(rename = "cardData", default)]
-    pub(crate) card: Option<Card>,
+    pub(crate) card: Card,
 }
 
 #[derive(Deserialize)]

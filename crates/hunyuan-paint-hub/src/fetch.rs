@@ -73,7 +73,7 @@ pub fn fetch_folders(
     // 3. The licence.
     if !missing.is_empty() && missing.len() == needed.files.len() {
         let names: Vec<_> = folders.iter().map(|folder| folder.name).collect();
-        let licence = Licence::of(repository, &names, card.unwrap_or_default(), &options.endpoint);
+        let licence = Licence::of(repository, &names, card, &options.endpoint);
         ask(options, licence)?;
     }
 

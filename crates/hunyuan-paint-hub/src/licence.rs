@@ -1,6 +1,6 @@
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use crate::RepoId;
 
@@ -19,26 +19,37 @@ pub struct Licence {
 }
 
 /// What the page of a repository says of its licence.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Card {
-    license: Option<StringOrList>,
-    license_name: Option<String>,
-    license_link: Option<String>,
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Card {
+    Known {
+        license: Option<OneOrMany>,
+        license_name: Option<String>,
+        license_link: Option<String>,
+    },
+    /// No page, or one that somebody wrote in a way of their own.
+    Other(IgnoredAny),
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(untagged)]
-enum StringOrList {
-    String(String),
-    List(Vec<String>),
+pub(crate) enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Default for Card {
+    fn default() -> Self {
+        Self::Other(IgnoredAny)
+    }
 }
 
 impl Licence {
-    /// The licence of the model folders. Folders that are called as Hunyuan3D's are taken for those or derived from them,
-    /// whoever publishes them; for all others the repository's page is asked.
+    /// The licence of the model folders. Folders that are called as Hunyuan3D 2.0's are taken for those or derived from
+    /// them, whoever publishes them; for all others the repository's page is asked.
     pub(crate) fn of(repository: &RepoId, folders: &[&str], card: Card, endpoint: &str) -> Self {
         let page = format!("{endpoint}/{repository}");
-        let is_hunyuan = |folder: &&str| folder.to_ascii_lowercase().contains("hunyuan3d");
+        let is_hunyuan = |folder: &&str| folder.contains("hunyuan3d-") && folder.contains("-v2-0");
         if folders.iter().any(is_hunyuan) {
             return Self {
                 repository: repository.clone(),
@@ -50,13 +61,16 @@ impl Licence {
                     .into(),
             };
         }
-        let short = card.license.map(|license| match license {
-            StringOrList::String(name) => name,
-            StringOrList::List(names) => names.join(", "),
+        let (license, license_name, license_link) = match card {
+            Card::Known { license, license_name, license_link } => (license, license_name, license_link),
+            Card::Other(_) => (None, None, None),
+        };
+        let short = license.map(|license| match license {
+            OneOrMany::One(name) => name,
+            OneOrMany::Many(names) => names.join(", "),
         });
-        let name =
-            card.license_name.or(short).unwrap_or_else(|| "a licence that its page does not name".into());
-        let address = card.license_link.filter(|link| link.starts_with("http")).unwrap_or(page);
+        let name = license_name.or(short).unwrap_or_else(|| "a licence that its page does not name".into());
+        let address = license_link.filter(|link| link.starts_with("https://")).unwrap_or(page);
         Self { repository: repository.clone(), name, address, conditions: String::new() }
     }
 }

@@ -159,6 +159,13 @@ fn what_waits_may_be_damaged() -> TestResult {
 }
 
 #[test]
+fn a_blob_of_another_size_is_replaced() -> TestResult {
+    let (server, cache, options) = all_but_the_unet()?;
+    fs::write(blob(cache.path(), &server, UNET).0, "cut short by a full disk")?;
+    assert_recovers(&server, &options, UNET_SIZE)
+}
+
+#[test]
 fn a_server_may_not_know_ranges() -> TestResult {
     let (server, cache, options) = all_but_the_unet()?;
     server.fail(UNET, Fault::HangUpAfter(200_000), 1);

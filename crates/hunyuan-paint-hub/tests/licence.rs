@@ -78,6 +78,8 @@ fn of_other_models_the_page_is_asked() -> TestResult {
     let page = format!("{}/someone/else", server.endpoint());
     let cases = [
         (json!(null), "a licence that its page does not name", page.as_str()),
+        (json!("a text"), "a licence that its page does not name", &page),
+        (json!({ "license_name": 7 }), "a licence that its page does not name", &page),
         (json!({ "license": "mit" }), "mit", &page),
         (json!({ "license": ["mit", "apache-2.0"] }), "mit, apache-2.0", &page),
         (

@@ -2,7 +2,10 @@
 
 mod server;
 
-use std::time::{Duration, Instant};
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    time::{Duration, Instant},
+};
 
 use hunyuan_paint_hub::{HubError, HubOptions, ModelFolder, Token, fetch_folders};
 use tempfile::tempdir;
@@ -94,6 +97,36 @@ fn an_error_page_is_never_taken_for_a_file() -> TestResult {
     assert!(matches!(error, HubError::Malformed { .. }), "{error}");
     assert!(error.to_string().contains("the description of a repository"), "{error}");
     fetch_paint(&options)?;
+    Ok(())
+}
+
+#[test]
+fn a_redirection_to_nowhere() -> TestResult {
+    for place in ["api", UNET] {
+        let (server, cache) = (Server::new(repository())?, tempdir()?);
+        server.fail(place, Fault::Status(302, None), 1);
+        let error = error_of(fetch_paint(&options(&server, cache.path())))?;
+        assert!(matches!(error, HubError::Malformed { .. }), "{error}");
+        assert!(error.to_string().contains("a redirection to"), "{error}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_server_that_never_answers() -> TestResult {
+    let (silent, cache) = (TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?, tempdir()?);
+    let options = HubOptions {
+        endpoint: format!("http://{}", silent.local_addr()?),
+        stall_timeout: Duration::from_millis(200),
+        retries: 1,
+        retry_wait: Duration::from_millis(10),
+        ..HubOptions::new(cache.path())
+    };
+    let start = Instant::now();
+    let error = error_of(fetch_paint(&options))?;
+    let HubError::GaveUp { attempts: 2, source } = &error else { return Err(error.into()) };
+    assert!(matches!(**source, HubError::Stalled { .. }), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     Ok(())
 }
 
