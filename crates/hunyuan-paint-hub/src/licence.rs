@@ -69,7 +69,7 @@ impl Licence {
             OneOrMany::One(name) => name,
             OneOrMany::Many(names) => names.join(", "),
         });
-        let name = license_name.or(short).unwrap_or_else(|| "a licence that its page does not name".into());
+        let name = license_name.or(short).unwrap_or_else(|| "not named on its page".into());
         let address = license_link.filter(|link| link.starts_with("https://")).unwrap_or(page);
         Self { repository: repository.clone(), name, address, conditions: String::new() }
     }
@@ -77,9 +77,9 @@ impl Licence {
 
 impl fmt::Display for Licence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} carries {} ({})", self.repository, self.name, self.address)?;
+        write!(f, "the licence of {}: {} ({})", self.repository, self.name, self.address)?;
         if !self.conditions.is_empty() {
-            write!(f, ": {}", self.conditions)?;
+            write!(f, "; {}", self.conditions)?;
         }
         Ok(())
     }

@@ -77,9 +77,9 @@ fn of_other_models_the_page_is_asked() -> TestResult {
     let server = Server::new(files.into_iter().map(rename).collect())?;
     let page = format!("{}/someone/else", server.endpoint());
     let cases = [
-        (json!(null), "a licence that its page does not name", page.as_str()),
-        (json!("a text"), "a licence that its page does not name", &page),
-        (json!({ "license_name": 7 }), "a licence that its page does not name", &page),
+        (json!(null), "not named on its page", page.as_str()),
+        (json!("a text"), "not named on its page", &page),
+        (json!({ "license_name": 7 }), "not named on its page", &page),
         (json!({ "license": "mit" }), "mit", &page),
         (json!({ "license": ["mit", "apache-2.0"] }), "mit, apache-2.0", &page),
         (
