@@ -37,6 +37,12 @@ pub(crate) fn is_same_origin(a: &Uri, b: &Uri) -> bool {
     a.scheme() == b.scheme() && host(a) == host(b) && port(a) == port(b)
 }
 
+/// Whether an address is the hub's: the endpoint's, or the public one's, to which a mirror may send on.
+pub(crate) fn is_hub(uri: &Uri, endpoint: &Uri) -> bool {
+    let is_public = uri.scheme_str() == Some("https") && uri.host() == Some("huggingface.co");
+    is_same_origin(uri, endpoint) || is_public
+}
+
 pub(crate) fn shown(uri: &Uri) -> String {
     without_query(&uri.to_string())
 }
@@ -52,7 +58,7 @@ mod tests {
 
     use ureq::http::Uri;
 
-    use super::{is_same_origin, target};
+    use super::{is_hub, is_same_origin, target};
 
     type TestResult = Result<(), ureq::http::uri::InvalidUri>;
 
@@ -73,6 +79,21 @@ mod tests {
         for (from, location, expected) in cases {
             let found = target(&Uri::from_str(from)?, location).map(|uri| uri.to_string());
             assert_eq!(found.as_deref(), expected, "{from} to {location}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_mirror_may_send_on_to_the_public_hub() -> TestResult {
+        let mirror = Uri::from_str("https://mirror.example/hf")?;
+        let cases = [
+            ("https://mirror.example/a", true),
+            ("https://huggingface.co/a", true),
+            ("http://huggingface.co/a", false),
+            ("https://cdn.huggingface.co/a", false),
+        ];
+        for (address, expected) in cases {
+            assert_eq!(is_hub(&Uri::from_str(address)?, &mirror), expected, "{address}");
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use ureq::{
 
 use crate::{
     HubError, HubOptions, RepoId, Token,
-    address::{is_same_origin, parse, shown, target, without_query},
+    address::{is_hub, is_same_origin, parse, shown, target, without_query},
     checksum::Checksum,
     licence::Card,
 };
@@ -117,7 +117,7 @@ impl<'a> Client<'a> {
             size = size.or_else(|| text(headers, "x-linked-size"));
             match redirection(&uri, &response)? {
                 // The headers of another host say nothing of what the hub has.
-                Some(target) if !is_same_origin(&target, &self.endpoint_uri) => break,
+                Some(target) if !is_hub(&target, &self.endpoint_uri) => break,
                 Some(target) => uri = target,
                 None => {
                     check_status(&uri, &response)?;

@@ -126,7 +126,7 @@ fn a_server_that_never_answers() -> TestResult {
     let error = error_of(fetch_paint(&options))?;
     let HubError::GaveUp { attempts: 2, source } = &error else { return Err(error.into()) };
     assert!(matches!(**source, HubError::Stalled { .. }), "{error}");
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     Ok(())
 }
 

@@ -84,11 +84,11 @@ pub(crate) fn tencent() -> Result<RepoId, HubError> {
     "tencent/Hunyuan3D-2".parse()
 }
 
-/// Options that are quick to give up, on a server and with an empty cache in a folder.
+/// Options that try once, and wait long enough for a machine that has much else to do.
 pub(crate) fn options(server: &Server, cache: &Path) -> HubOptions {
     HubOptions {
         endpoint: server.endpoint(),
-        stall_timeout: Duration::from_millis(300),
+        stall_timeout: Duration::from_secs(20),
         retries: 0,
         retry_wait: Duration::from_millis(10),
         ..HubOptions::new(cache)
