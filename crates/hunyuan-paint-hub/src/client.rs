@@ -82,7 +82,7 @@ impl<'a> Client<'a> {
             .into();
         Ok(Self {
             agent,
-            endpoint: &options.endpoint,
+            endpoint: options.endpoint.trim_end_matches('/'),
             endpoint_uri,
             token: options.token.as_ref(),
             stall_timeout: options.stall_timeout,

@@ -84,16 +84,17 @@ pub fn fetch_folders(
     }
     states.sort_by_key(|(_, state)| state.size);
     let transfer = Transfer { client: &client, cache: &cache, options, repository, commit: &commit };
-    let mut done = 0;
-    let all_total = states.iter().map(|(_, state)| state.size).sum();
+    let mut done: u64 = 0;
+    // A server may state any size.
+    let all_total = states.iter().fold(0, |total: u64, (_, state)| total.saturating_add(state.size));
     for (file, state) in &states {
         let FileState { size, checksum } = state;
         transfer.fetch(file, state, &mut |bytes| {
-            let all_bytes = done + bytes;
+            let all_bytes = done.saturating_add(bytes);
             report(options, &DownloadProgress { file, bytes, total: *size, all_bytes, all_total })
         })?;
         cache.place(checksum.hex(), &commit, file)?;
-        done += size;
+        done = done.saturating_add(*size);
     }
     cache.set_commit(&commit)?;
     Ok(snapshot)

@@ -202,7 +202,14 @@ fn lies_about_the_size_are_found_out() -> TestResult {
         assert_absent(&server, cache.path(), None)?;
         assert_recovers(&server, &options, UNET_SIZE)?;
     }
-    // The hub itself states another size than the CDN has.
+    // The hub itself states another size than the CDN has, which may be any.
+    let (server, cache, options) = all_but_the_unet()?;
+    server.state().stated_sizes.insert(UNET.into(), usize::MAX);
+    let vae = format!("{PAINT}/vae/diffusion_pytorch_model.bin");
+    fs::remove_file(blob(cache.path(), &server, &vae).0)?;
+    server.state().stated_sizes.insert(vae.clone(), usize::MAX);
+    let error = error_of(fetch_paint(&options))?;
+    assert!(matches!(error, HubError::Size { found: 20_000 | 300_000, .. }), "{error}");
     let (server, cache, options) = all_but_the_unet()?;
     server.state().stated_sizes.insert(UNET.into(), 300_001);
     let error = error_of(fetch_paint(&options))?;

@@ -176,7 +176,8 @@ fn other_options_are_checked_too() -> TestResult {
 #[test]
 fn a_revision_with_a_slash() -> TestResult {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
-    let options = HubOptions { revision: "refs/pr/7".into(), ..options(&server, cache.path()) };
+    let endpoint = format!("{}/", server.endpoint());
+    let options = HubOptions { endpoint, revision: "refs/pr/7".into(), ..options(&server, cache.path()) };
     fetch_paint(&options)?;
     assert_eq!(server.take_seen()[0].path, "/api/models/tencent/Hunyuan3D-2/revision/refs%2Fpr%2F7");
     assert!(cache.path().join("models--tencent--Hunyuan3D-2/refs/refs/pr/7").is_file());
