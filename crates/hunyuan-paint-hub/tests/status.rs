@@ -211,8 +211,15 @@ fn the_token_stays_with_the_hub() -> TestResult {
     // Nor does it, or what signs the CDN's addresses, stand in the messages of a failing CDN.
     let other = tempdir()?;
     server.fail(UNET, Fault::Status(403, None), 1);
-    let error = error_of(fetch_paint(&HubOptions { cache: other.path().into(), ..options }))?;
-    assert!(error.to_string().contains("http://localhost:"), "{error}");
-    assert!(!format!("{error:?} {error}").contains("secret"), "{error:?}");
+    let options = HubOptions { cache: other.path().into(), ..options };
+    let refused = error_of(fetch_paint(&options))?;
+    assert!(matches!(refused, HubError::Refused { status: 403, .. }), "{refused}");
+    server.fail(UNET, Fault::NoAnswer, 1);
+    let broken = error_of(fetch_paint(&options))?;
+    assert!(matches!(broken, HubError::Connection { .. }), "{broken}");
+    for error in [refused, broken] {
+        assert!(error.to_string().contains("http://localhost:"), "{error}");
+        assert!(!format!("{error:?} {error}").contains("secret"), "{error:?}");
+    }
     Ok(())
 }

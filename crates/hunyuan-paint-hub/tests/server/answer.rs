@@ -118,6 +118,7 @@ fn serve(
     match fault {
         Some(Fault::Status(status, retry_after)) => return reply.status(status, retry_after),
         Some(Fault::Body(body)) => return reply.send("200 OK", &[], body.as_bytes()),
+        Some(Fault::NoAnswer) => return Ok(()),
         Some(Fault::StallAfter(count) | Fault::HangUpAfter(count)) => end = Some(count),
         Some(Fault::WrongBytes) => content.iter_mut().for_each(|byte| *byte ^= 0x55),
         Some(Fault::IgnoreRange) => from = 0,

@@ -46,6 +46,8 @@ pub(crate) enum Fault {
     Excess(usize),
     /// The length of another file.
     WrongLength(usize),
+    /// The connection ends before there is an answer.
+    NoAnswer,
     /// A status without a body, and perhaps a Retry-After.
     Status(u16, Option<u64>),
     /// This text in place of the answer.
