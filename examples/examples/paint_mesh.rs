@@ -20,6 +20,7 @@ use hunyuan_paint::{
 };
 use hunyuan_paint_examples::{
     contact_sheet::contact_sheet,
+    download,
     inputs::{check_folder, four_sides, parse_uv_mode, read_views, repository_file, run_program, write_png},
     progress_bars::ProgressBars,
 };
@@ -34,10 +35,13 @@ struct Arguments {
     /// An image of the object, best with a transparent background; may be repeated.
     #[arg(long, default_values_os_t = [repository_file("assets/robot.png")])]
     image: Vec<PathBuf>,
-    /// A folder of weights in the published layout; if absent, the demo checkpoint with the settings that suit it
-    /// (`PaintOptions::demo`).
+    /// A folder of weights in the published layout, or a repository of the Hugging Face hub that has one, as
+    /// tencent/Hunyuan3D-2; if absent, the demo checkpoint with the settings that suit it (`PaintOptions::demo`).
     #[arg(long)]
     model: Option<PathBuf>,
+    /// The licence of a model that has to be downloaded is accepted; without this it is shown, and nothing is downloaded.
+    #[arg(long)]
+    accept_licence: bool,
     /// standard or turbo.
     #[arg(long, default_value = "standard")]
     variant: Variant,
@@ -169,7 +173,13 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
         };
         let pipeline = match arguments.random_weights {
             Some(_) => PaintPipeline::random(arguments.variant, 0, load_options)?,
-            None => PaintPipeline::from_pretrained(model, variant, load_options)?,
+            None => match download::repository(&model) {
+                Some(repository) => {
+                    let hub = download::hub_options(arguments.accept_licence)?;
+                    PaintPipeline::from_hub(&repository, variant, load_options, &hub)?
+                }
+                None => PaintPipeline::from_pretrained(model, variant, load_options)?,
+            },
         };
         Ok::<_, PaintError>(pipeline.with_backend(arguments.geometry.init()?))
     };

@@ -3,36 +3,33 @@
 //! They are compiled from nothing, the first of them with burn, so they run when they are asked for:
 //! `cargo test --release --workspace --test outside -- --ignored`.
 
-mod programs;
-
 use std::{
     error::Error,
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output},
 };
 
 use hunyuan_paint::mesh::read_mesh;
 use hunyuan_paint_examples::inputs::repository_file;
-
-use self::programs::folder;
+use tempfile::{TempDir, tempdir};
 
 type TestResult = Result<(), Box<dyn Error>>;
 
 /// A new project with one dependency, which is one of our crates, and perhaps more.
-fn project(name: &str, dependency: &str, more: &str, main: &str) -> Result<PathBuf, Box<dyn Error>> {
-    let folder = folder(name)?;
+fn project(dependency: &str, more: &str, main: &str) -> Result<TempDir, Box<dyn Error>> {
+    let folder = tempdir()?;
     let path = fs::canonicalize(repository_file("crates").join(dependency))?;
     let manifest = format!(
         "[package]\nname = \"outside\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n\
          {dependency} = {{ path = {:?} }}\n{more}\n[workspace]\n",
         path.to_string_lossy()
     );
-    fs::write(folder.join("Cargo.toml"), manifest)?;
+    fs::write(folder.path().join("Cargo.toml"), manifest)?;
     // The versions that were tested, and no others.
-    fs::copy(repository_file("Cargo.lock"), folder.join("Cargo.lock"))?;
-    fs::create_dir_all(folder.join("src"))?;
-    fs::write(folder.join("src/main.rs"), main)?;
+    fs::copy(repository_file("Cargo.lock"), folder.path().join("Cargo.lock"))?;
+    fs::create_dir_all(folder.path().join("src"))?;
+    fs::write(folder.path().join("src/main.rs"), main)?;
     Ok(folder)
 }
 
@@ -62,18 +59,18 @@ fn main() -> Result<(), PaintError> {
 "#;
     let assets = fs::canonicalize(repository_file("assets"))?;
     let main = main.replace("ASSETS", &assets.to_string_lossy().replace('\\', "/"));
-    let project = project("outside-facade", "hunyuan-paint", "", &main)?;
-    run(&project)?;
-    let (before, after) = (read_mesh(&assets.join("robot.glb"))?, read_mesh(&project.join("painted.glb"))?);
+    let project = project("hunyuan-paint", "", &main)?;
+    run(project.path())?;
+    let (before, after) = (read_mesh(&assets.join("robot.glb"))?, read_mesh(&project.path().join("painted.glb"))?);
     assert_eq!(after.faces.len(), before.faces.len());
     assert!(after.uvs.is_some_and(|uvs| !uvs.is_empty()));
-    Ok(fs::remove_dir_all(&project)?)
+    Ok(())
 }
 
 #[test]
 #[ignore = "compiles a crate once more"]
 fn the_scheduler_stands_alone() -> TestResult {
-    let main = r#"
+    let main = r###"
 use hunyuan_paint_scheduler::{Schedule, Scheduler, SchedulerConfig, SchedulerError, SchedulerKind};
 
 fn main() -> Result<(), SchedulerError> {
@@ -84,14 +81,14 @@ fn main() -> Result<(), SchedulerError> {
     println!("{:?} {}", scheduler.timesteps(), latents.len());
     Ok(())
 }
-"#;
-    let project = project("outside-scheduler", "hunyuan-paint-scheduler", "", main)?;
-    let output = run(&project)?;
+"###;
+    let project = project("hunyuan-paint-scheduler", "", main)?;
+    let output = run(project.path())?;
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "[999.0, 749.0, 499.0, 249.0] 4");
     // Alone means without the rest.
-    let built = fs::read_to_string(project.join("Cargo.lock"))?;
+    let built = fs::read_to_string(project.path().join("Cargo.lock"))?;
     assert!(!built.contains("\"burn\"") && !built.contains("\"wgpu\""), "{built}");
-    Ok(fs::remove_dir_all(&project)?)
+    Ok(())
 }
 
 #[test]
@@ -109,9 +106,9 @@ fn main() -> Result<(), RasterError> {
     Ok(())
 }
 "#;
-    let project = project("outside-raster", "hunyuan-paint-raster", "glam = \"0.34\"\n", main)?;
-    let output = run(&project)?;
+    let project = project("hunyuan-paint-raster", "glam = \"0.34\"\n", main)?;
+    let output = run(project.path())?;
     // Half of 100² pixels, and the diagonal, whose pixels' centres lie on the edge.
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "5050");
-    Ok(fs::remove_dir_all(&project)?)
+    Ok(())
 }

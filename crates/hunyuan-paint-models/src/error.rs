@@ -114,6 +114,12 @@ pub enum ModelError {
         /// What was given.
         found: String,
     },
+    /// The device gave no result: it was lost, or ran out of memory.
+    #[error("the device gave no result: {reason}; open it anew, or ask less of it")]
+    Device {
+        /// What its driver said.
+        reason: String,
+    },
     /// The device has not enough memory.
     #[error(
         "{stage}: needs {} ({} of weights, {} to compute with) beside {} of other networks, and the device has {}; \

@@ -20,6 +20,10 @@ pub enum PaintError {
     /// A model folder or a network.
     #[error(transparent)]
     Model(ModelError),
+    /// A model folder that is to be downloaded (feature `hub`).
+    #[cfg(feature = "hub")]
+    #[error(transparent)]
+    Hub(hunyuan_paint_hub::HubError),
     /// Condition maps or the texture.
     #[error(transparent)]
     Bake(BakeError),
@@ -92,6 +96,16 @@ impl From<BakeError> for PaintError {
         match error {
             BakeError::Cancelled => Self::Cancelled,
             other => Self::Bake(other),
+        }
+    }
+}
+
+#[cfg(feature = "hub")]
+impl From<hunyuan_paint_hub::HubError> for PaintError {
+    fn from(error: hunyuan_paint_hub::HubError) -> Self {
+        match error {
+            hunyuan_paint_hub::HubError::Cancelled => Self::Cancelled,
+            other => Self::Hub(other),
         }
     }
 }

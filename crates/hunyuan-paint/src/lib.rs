@@ -6,6 +6,8 @@ mod compute_device;
 mod device_memory;
 mod error;
 mod geometry_device;
+#[cfg(feature = "hub")]
+mod hub_source;
 mod options;
 mod output;
 mod pipeline;
@@ -25,6 +27,8 @@ pub use self::{
 };
 pub use burn::tensor::Device;
 pub use hunyuan_paint_bake as bake;
+#[cfg(feature = "hub")]
+pub use hunyuan_paint_hub as hub;
 pub use hunyuan_paint_image as image;
 pub use hunyuan_paint_mesh as mesh;
 pub use hunyuan_paint_models as models;

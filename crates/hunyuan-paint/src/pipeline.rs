@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The folder of the delight model in the published layout.
-const DELIGHT_FOLDER: &str = "hunyuan3d-delight-v2-0";
+pub(crate) const DELIGHT_FOLDER: &str = "hunyuan3d-delight-v2-0";
 
 /// What sets the autoencoder's noise apart from the latents' where both come from one seed.
 const POSTERIOR_STREAM: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -43,18 +43,35 @@ impl PaintPipeline {
     /// the delight model (`hunyuan3d-delight-v2-0`) if it stands beside it: without it, only painting with
     /// `delight: None` works.
     ///
+    /// With the feature `hub` it may also be a repository of the Hugging Face hub, as `tencent/Hunyuan3D-2`, where no folder has
+    /// that name: see `from_hub`, which is called with what the environment says. The weights' licence then
+    /// goes to the log; whoever wants to be asked calls `from_hub`.
+    ///
     /// The options are a device, which means single precision and that all networks are loaded at once and stay, or
     /// [`LoadOptions`].
     ///
     /// # Errors
     /// If a folder or file is missing or malformed, or weights do not fit their configuration; of weights that are loaded
-    /// in their turn, when they are.
+    /// in their turn, when they are. If a download fails.
     pub fn from_pretrained(
         folder: impl AsRef<Path>,
         variant: Variant,
         options: impl Into<LoadOptions>,
     ) -> Result<Self, PaintError> {
         let (folder, options) = (folder.as_ref(), options.into());
+        #[cfg(feature = "hub")]
+        if let Some(repository) = crate::hub_source::repository(folder) {
+            let from_env = hunyuan_paint_hub::HubOptions::from_env()?;
+            return Self::from_hub(&repository, variant, options, &from_env);
+        }
+        Self::from_folder(folder, variant, options)
+    }
+
+    pub(crate) fn from_folder(
+        folder: &Path,
+        variant: Variant,
+        options: LoadOptions,
+    ) -> Result<Self, PaintError> {
         if let Err(source) = std::fs::read_dir(folder) {
             return Err(ModelError::Io { path: folder.to_owned(), source }.into());
         }

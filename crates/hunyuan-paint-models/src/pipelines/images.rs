@@ -65,7 +65,8 @@ fn from_tensor(images: Tensor<4>) -> Result<Option<Vec<RgbImage>>, ModelError> {
     if channels != 3 {
         return Err(wrong());
     }
-    let values: Vec<f32> = images.into_data().convert::<f32>().try_into_vec().map_err(|_| wrong())?;
+    let data = images.try_into_data().map_err(|error| ModelError::Device { reason: error.to_string() })?;
+    let values: Vec<f32> = data.convert::<f32>().try_into_vec().map_err(|_| wrong())?;
     if !values.iter().all(|value| value.is_finite()) {
         return Ok(None);
     }

@@ -1,0 +1,57 @@
+//! Models that have to be downloaded first.
+
+#![expect(clippy::print_stderr, reason = "the licence is for the user to read")]
+
+use std::{
+    ops::ControlFlow,
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
+
+use hunyuan_paint::hub::{
+    DownloadCallback, DownloadProgress, HubError, HubOptions, Licence, LicenceCallback, RepoId,
+};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// The repository that an argument names, unless it is a folder.
+pub fn repository(model: &Path) -> Option<RepoId> {
+    if model.exists() { None } else { model.to_str()?.parse().ok() }
+}
+
+/// What the environment says, with a progress bar, for those who have read the licence; the others are told of it.
+///
+/// # Errors
+/// If a variable of the environment cannot be used.
+pub fn hub_options(accept_licence: bool) -> Result<HubOptions, HubError> {
+    let on_licence = move |licence: &Licence| {
+        eprintln!("{licence}");
+        if accept_licence {
+            return ControlFlow::Continue(());
+        }
+        eprintln!("Read it, and start again with --accept-licence if you accept it.");
+        ControlFlow::Break(())
+    };
+    let bar = Mutex::new(None::<ProgressBar>);
+    let on_progress = move |progress: &DownloadProgress<'_>| {
+        let mut bar = bar.lock().unwrap_or_else(PoisonError::into_inner);
+        let bar = bar.get_or_insert_with(|| {
+            let bar = ProgressBar::new(progress.all_total).with_prefix("download");
+            let template = "{prefix:>10} {wide_bar} {bytes} of {total_bytes} {bytes_per_sec} {eta:>4}";
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style);
+            }
+            bar
+        });
+        bar.set_length(progress.all_total);
+        bar.set_position(progress.all_bytes);
+        if progress.all_bytes >= progress.all_total {
+            bar.finish();
+        }
+        ControlFlow::Continue(())
+    };
+    Ok(HubOptions {
+        on_licence: Some(LicenceCallback::new(on_licence)),
+        on_progress: Some(DownloadCallback::new(on_progress)),
+        ..HubOptions::from_env()?
+    })
+}
