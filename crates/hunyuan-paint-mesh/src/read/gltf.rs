@@ -19,6 +19,7 @@ use gltf::{
 use super::{
     gltf_data::{GltfData, malformed, unsupported},
     gltf_material::material,
+    short_name,
 };
 use crate::{Mesh, MeshError, MeshPart};
 
@@ -61,7 +62,7 @@ pub(super) fn read(bytes: &[u8], folder: Option<&Path>) -> Result<Mesh, MeshErro
         let mesh = root.meshes.get(mesh).ok_or_else(|| malformed(format!("there is no mesh {mesh}")))?;
         for primitive in &mesh.primitives {
             if let Some(part) = read_primitive(&data, primitive)? {
-                let name = name.or(mesh.name.as_deref()).unwrap_or_default().to_owned();
+                let name = short_name(name.or(mesh.name.as_deref()).unwrap_or_default()).to_owned();
                 let about = MeshPart { name, material: material(root, primitive), faces: 0..0 };
                 merged.push(part, about, VertexKey::new(primitive, object_from_mesh), object_from_mesh)?;
             }
@@ -153,20 +154,21 @@ fn read_primitive(data: &GltfData<'_>, primitive: &Primitive) -> Result<Option<M
         Some(indices) => data.indices(indices)?,
         None => (0..vertex_count).collect(),
     };
+    let faces = triangles(mode, &sequence)?;
+    if faces.is_empty() {
+        // It has no say in which attributes the merged mesh has.
+        return Ok(None);
+    }
     let uvs = attribute(Semantic::TexCoords(0)).map(|uvs| data.vectors(uvs)).transpose()?;
     let normals = attribute(Semantic::Normals).map(|normals| data.vectors(normals)).transpose()?;
     let mesh = Mesh {
         positions,
-        faces: triangles(mode, &sequence)?,
+        faces,
         // glTF's v points down.
         uvs: uvs.map(|uvs| uvs.into_iter().map(|[u, v]| Vec2::new(u, 1.0 - v)).collect()),
         normals: normals.map(|normals| normals.into_iter().map(Vec3::from_array).collect()),
         parts: Vec::new(),
     };
-    if mesh.faces.is_empty() {
-        // It has no say in which attributes the merged mesh has.
-        return Ok(None);
-    }
     mesh.validate_structure()?;
     Ok(Some(mesh))
 }
