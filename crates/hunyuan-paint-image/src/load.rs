@@ -7,8 +7,8 @@ use crate::{
     reference::ReferenceImage,
 };
 
-/// What a decoder may allocate: the largest image at 16 bits a channel, RGBA.
-const MAX_DECODED_BYTES: u64 = MAX_SIDE as u64 * MAX_SIDE as u64 * 8;
+/// What a decoder may allocate, and the image that it makes: the largest at 8 bits a channel, RGBA.
+const MAX_DECODED_BYTES: u64 = MAX_SIDE as u64 * MAX_SIDE as u64 * 4;
 
 /// Reads a PNG, JPEG or WebP file, told apart by its content and not by its name.
 ///
@@ -18,7 +18,8 @@ const MAX_DECODED_BYTES: u64 = MAX_SIDE as u64 * MAX_SIDE as u64 * 8;
 ///
 /// # Errors
 /// Each names the file: it is missing or unreadable; it is empty; it is not an image of these formats;
-/// its header claims a side of 0 or beyond [`MAX_SIDE`]; its content is damaged.
+/// its header claims a side of 0 or beyond [`MAX_SIDE`]; decoded it would take more than a gibibyte, as the largest
+/// sizes do at 16 bits a channel; its content is damaged.
 pub fn read_image(path: impl AsRef<Path>) -> Result<ReferenceImage, ImageError> {
     let path = path.as_ref();
     let io_error = |source| ImageError::Io { path: path.to_owned(), source };
@@ -36,12 +37,14 @@ pub fn read_image(path: impl AsRef<Path>) -> Result<ReferenceImage, ImageError> 
 
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_DECODED_BYTES);
-    reader.limits(limits);
+    reader.limits(limits.clone());
     let decoder = reader.into_decoder().map_err(decode_error)?;
     let (width, height) = decoder.dimensions();
     if !(1..=MAX_SIDE).contains(&width) || !(1..=MAX_SIDE).contains(&height) {
         return Err(ImageError::FileSize { path: path.to_owned(), width, height });
     }
+    // Decoding allocates all of it before the first pixel is there.
+    limits.reserve(decoder.total_bytes()).map_err(decode_error)?;
     let image = DynamicImage::from_decoder(decoder).map_err(decode_error)?;
     Ok(ReferenceImage::from(image))
 }

@@ -19,11 +19,12 @@ fn encode(image: &DynamicImage, format: ImageFormat) -> image::ImageResult<Vec<u
     Ok(bytes.into_inner())
 }
 
-/// The header of an RGB PNG that claims a size, with `crc` over it.
-fn png_header(size: u32, crc: u32) -> Vec<u8> {
+/// The header of a PNG that claims a size, and bits and kind of channels, with `crc` over it.
+fn png_header(size: u32, channels: [u8; 2], crc: u32) -> Vec<u8> {
     let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
     bytes.extend([size.to_be_bytes(), size.to_be_bytes()].concat());
-    bytes.extend([8, 2, 0, 0, 0]);
+    bytes.extend(channels);
+    bytes.extend([0; 3]);
     bytes.extend(crc.to_be_bytes());
     bytes.extend(b"\0\0\0\x04IDAT\0\0\0\0");
     bytes
@@ -85,9 +86,16 @@ fn what_is_no_image_is_told_apart() -> Result {
 
 #[test]
 fn a_header_cannot_ask_for_more_than_the_limit() -> Result {
-    let huge = file("huge.png", &png_header(100_000, 0x2730_9c9f))?;
+    const RGB_8: [u8; 2] = [8, 2];
+    const RGBA_16: [u8; 2] = [16, 6];
+    let huge = file("huge.png", &png_header(100_000, RGB_8, 0x2730_9c9f))?;
     assert!(matches!(read_image(huge), Err(ImageError::FileSize { width: 100_000, height: 100_000, .. })));
-    let none = file("none.png", &png_header(0, 0xb4e9_eb45))?;
+    let none = file("none.png", &png_header(0, RGB_8, 0xb4e9_eb45))?;
     assert!(matches!(read_image(none), Err(ImageError::FileSize { .. } | ImageError::Decode { .. })));
+    let deep = file("deep.png", &png_header(16_384, RGBA_16, 0xf958_ccc7))?;
+    let Err(ImageError::Decode { source, .. }) = read_image(deep) else {
+        return Err("2 GiB were granted".into());
+    };
+    assert!(matches!(source, image::ImageError::Limits(_)), "{source}");
     Ok(())
 }

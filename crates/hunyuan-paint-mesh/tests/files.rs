@@ -158,6 +158,21 @@ fn materials_that_say_nothing_of_metal_stay_dull() -> TestResult {
 }
 
 #[test]
+fn long_names_are_cut() -> TestResult {
+    let name = "é".repeat(1000);
+    let mesh = Scene::triangle()
+        .with(
+            "meshes",
+            &format!(r#"[{{ "name": "{name}", "primitives": [{{ "attributes": {{ "POSITION": 0 }}, "material": 0 }}] }}]"#),
+        )
+        .with("materials", &format!(r#"[{{ "name": "{name}" }}]"#))
+        .read()?;
+    let part = mesh.parts.first().ok_or("a part")?;
+    assert_eq!((&part.name, &part.material.name), (&"é".repeat(128), &"é".repeat(128)));
+    Ok(())
+}
+
+#[test]
 fn primitives_with_the_same_attributes_share_vertices() -> TestResult {
     let primitive = r#"{ "attributes": { "POSITION": 0, "TEXCOORD_0": 1 }, "indices": 2 }"#;
     let meshes = format!(r#"[{{ "primitives": [{primitive}, {primitive}] }}]"#);

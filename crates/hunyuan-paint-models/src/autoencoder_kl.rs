@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{
     LoadOptions, ModelError, Precision,
-    config::{check_levels, read_json, require, unsupported},
+    config::{LAYERS_MAX, check_levels, read_json, require, unsupported},
     layers::{
         Attention, Downsample2D, ResnetBlock2D, ResnetBlock2DConfig, Upsample2D, conv1x1, conv3x3, norm_silu,
     },
@@ -130,14 +130,14 @@ impl AutoencoderKlConfig {
                 return Err(unsupported(path, field, supported, other));
             }
         }
-        for (field, value) in [
-            ("in_channels", self.in_channels),
-            ("out_channels", self.out_channels),
-            ("latent_channels", self.latent_channels),
-            ("layers_per_block", self.layers_per_block),
+        for (field, value, max) in [
+            ("in_channels", self.in_channels, 1 << 12),
+            ("out_channels", self.out_channels, 1 << 12),
+            ("latent_channels", self.latent_channels, 1 << 12),
+            ("layers_per_block", self.layers_per_block, LAYERS_MAX),
         ] {
-            if value == 0 || value > 1 << 12 {
-                return Err(unsupported(path, field, "1 to 4096", value));
+            if !(1..=max).contains(&value) {
+                return Err(unsupported(path, field, format!("1 to {max}"), value));
             }
         }
         if !(self.scaling_factor.is_finite() && self.scaling_factor > 0.0) {

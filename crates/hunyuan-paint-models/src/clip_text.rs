@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     LoadOptions, ModelError, Precision,
-    config::{read_json, require, unsupported},
+    config::{LAYERS_MAX, read_json, require, unsupported},
     random_weights::randomize,
     weights::{self, KeyMap},
 };
@@ -100,16 +100,16 @@ impl ClipTextConfig {
     }
 
     fn check(&self, path: &Path) -> Result<(), ModelError> {
-        for (field, value) in [
-            ("vocab_size", self.vocab_size),
-            ("hidden_size", self.hidden_size),
-            ("intermediate_size", self.intermediate_size),
-            ("num_hidden_layers", self.num_hidden_layers),
-            ("num_attention_heads", self.num_attention_heads),
-            ("max_position_embeddings", self.max_position_embeddings),
+        for (field, value, max) in [
+            ("vocab_size", self.vocab_size, 1 << 20),
+            ("hidden_size", self.hidden_size, 1 << 20),
+            ("intermediate_size", self.intermediate_size, 1 << 20),
+            ("num_hidden_layers", self.num_hidden_layers, LAYERS_MAX),
+            ("num_attention_heads", self.num_attention_heads, 1 << 20),
+            ("max_position_embeddings", self.max_position_embeddings, 1 << 20),
         ] {
-            if value == 0 || value > 1 << 20 {
-                return Err(unsupported(path, field, "1 to 1048576", value));
+            if !(1..=max).contains(&value) {
+                return Err(unsupported(path, field, format!("1 to {max}"), value));
             }
         }
         if !self.hidden_size.is_multiple_of(self.num_attention_heads) {

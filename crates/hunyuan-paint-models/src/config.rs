@@ -55,6 +55,10 @@ pub(crate) fn unsupported(
     }
 }
 
+/// The most layers in a row, and blocks in a layer: networks are set up before it shows whether there are weights
+/// for them.
+pub(crate) const LAYERS_MAX: usize = 32;
+
 /// Checks what every network with levels of channels needs: 1 to 8 levels, none empty, all divisible
 /// into `groups`, one block type for each.
 pub(crate) fn check_levels(

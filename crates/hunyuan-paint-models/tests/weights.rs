@@ -13,7 +13,8 @@ use std::{
 
 use burn::tensor::Device;
 use hunyuan_paint_models::{
-    ClipTextConfig, LoadCallback, LoadOptions, ModelError, UNet2DConditionConfig, UNet2p5DConditionConfig,
+    AutoencoderKlConfig, ClipTextConfig, LoadCallback, LoadOptions, ModelError, UNet2DConditionConfig,
+    UNet2p5DConditionConfig,
     pipelines::{InstructPix2PixPipeline, MultiviewPipeline},
 };
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -250,6 +251,8 @@ fn a_configuration_that_is_not_supported_is_named() -> TestResult {
         (serde_json::json!({"attention_head_dim": 7}), "attention_head_dim"),
         (serde_json::json!({"up_block_types": ["UpBlock2D"]}), "up_block_types"),
         (serde_json::json!({"layers_per_block": 0}), "layers_per_block"),
+        (serde_json::json!({"layers_per_block": 4096}), "layers_per_block"),
+        (serde_json::json!({"transformer_layers_per_block": [1, 1, 1, 33]}), "transformer_layers_per_block"),
         (serde_json::json!({"down_block_types": ["SkipDownBlock2D"]}), "SkipDownBlock2D"),
         (serde_json::json!({"in_channels": -4}), "in"),
     ] {
@@ -257,6 +260,11 @@ fn a_configuration_that_is_not_supported_is_named() -> TestResult {
         assert!(message.is_err_and(|m| m.contains(field) && m.contains("config.json")), "{field}");
     }
     UNet2DConditionConfig::from_json(serde_json::json!({}), &path)?;
+    // Networks are set up before their weights are there: nobody may ask for a million layers.
+    let text = ClipTextConfig::from_json(serde_json::json!({"num_hidden_layers": 1 << 20}), &path);
+    assert!(text.is_err_and(|error| error.to_string().contains("num_hidden_layers")));
+    let autoencoder = AutoencoderKlConfig::from_json(serde_json::json!({"layers_per_block": 4096}), &path);
+    assert!(autoencoder.is_err_and(|error| error.to_string().contains("layers_per_block")));
     Ok(())
 }
 

@@ -19,10 +19,12 @@ use gltf::{
 use super::{
     gltf_data::{GltfData, malformed, unsupported},
     gltf_material::material,
+    short_name,
 };
 use crate::{Mesh, MeshError, MeshPart};
 
-/// The most vertices, or corners of faces, that a scene may come to: a small file may show one mesh again and again.
+/// The most vertices and corners of faces that a scene may come to, unless its buffers are larger: a small file may
+/// show one mesh again and again.
 const COUNT_MAX: u64 = 100_000_000;
 
 /// Required extensions that leave positions, indices and UVs readable as they stand: looks and quantisation.
@@ -56,12 +58,12 @@ pub(super) fn read(bytes: &[u8], folder: Option<&Path>) -> Result<Mesh, MeshErro
     let data = GltfData::load(root, gltf.blob.as_deref(), folder)?;
     let mut merged = Merged::default();
     let instances = instances(root)?;
-    check_size(root, &instances)?;
+    check_size(root, &instances, data.byte_count() as u64)?;
     for Instance { mesh, object_from_mesh, name } in instances {
         let mesh = root.meshes.get(mesh).ok_or_else(|| malformed(format!("there is no mesh {mesh}")))?;
         for primitive in &mesh.primitives {
             if let Some(part) = read_primitive(&data, primitive)? {
-                let name = name.or(mesh.name.as_deref()).unwrap_or_default().to_owned();
+                let name = short_name(name.or(mesh.name.as_deref()).unwrap_or_default()).to_owned();
                 let about = MeshPart { name, material: material(root, primitive), faces: 0..0 };
                 merged.push(part, about, VertexKey::new(primitive, object_from_mesh), object_from_mesh)?;
             }
@@ -71,16 +73,24 @@ pub(super) fn read(bytes: &[u8], folder: Option<&Path>) -> Result<Mesh, MeshErro
 }
 
 /// Whether what the scene shows can be held, going by the counts that the file claims.
-fn check_size(root: &Root, instances: &[Instance<'_>]) -> Result<(), MeshError> {
+fn check_size(root: &Root, instances: &[Instance<'_>], byte_count: u64) -> Result<(), MeshError> {
     let shown = instances.iter().filter_map(|instance| root.meshes.get(instance.mesh));
     let accessors = shown.flat_map(|mesh| &mesh.primitives).flat_map(|primitive| {
         let positions = primitive.attributes.get(&Checked::Valid(Semantic::Positions));
         [positions.copied(), primitive.indices]
     });
     let counts = accessors.flatten().filter_map(|index| root.get(index)).map(|accessor| accessor.count.0);
-    // One mesh alone cannot claim more than the file holds, which is seen to when it is read.
-    if counts.filter(|&count| count <= COUNT_MAX).fold(0, u64::saturating_add) > COUNT_MAX {
-        return Err(unsupported(format!("a scene that comes to more than {COUNT_MAX} vertices and corners")));
+    // What is shown once has its own bytes for every vertex and corner.
+    let limit = COUNT_MAX.max(byte_count);
+    let mut sum = 0_u64;
+    for count in counts {
+        if count > limit {
+            return Err(malformed(format!("an accessor claims {count} elements")));
+        }
+        sum = sum.saturating_add(count);
+    }
+    if sum > limit {
+        return Err(unsupported(format!("a scene that comes to more than {limit} vertices and corners")));
     }
     Ok(())
 }
@@ -153,20 +163,21 @@ fn read_primitive(data: &GltfData<'_>, primitive: &Primitive) -> Result<Option<M
         Some(indices) => data.indices(indices)?,
         None => (0..vertex_count).collect(),
     };
+    let faces = triangles(mode, &sequence)?;
+    if faces.is_empty() {
+        // It has no say in which attributes the merged mesh has.
+        return Ok(None);
+    }
     let uvs = attribute(Semantic::TexCoords(0)).map(|uvs| data.vectors(uvs)).transpose()?;
     let normals = attribute(Semantic::Normals).map(|normals| data.vectors(normals)).transpose()?;
     let mesh = Mesh {
         positions,
-        faces: triangles(mode, &sequence)?,
+        faces,
         // glTF's v points down.
         uvs: uvs.map(|uvs| uvs.into_iter().map(|[u, v]| Vec2::new(u, 1.0 - v)).collect()),
         normals: normals.map(|normals| normals.into_iter().map(Vec3::from_array).collect()),
         parts: Vec::new(),
     };
-    if mesh.faces.is_empty() {
-        // It has no say in which attributes the merged mesh has.
-        return Ok(None);
-    }
     mesh.validate_structure()?;
     Ok(Some(mesh))
 }
@@ -291,6 +302,22 @@ mod tests {
         assert_eq!(triangles(Mode::TriangleFan, &[5, 6, 7, 8])?, [[6, 7, 5], [7, 8, 5]]);
         assert_eq!(triangles(Mode::TriangleFan, &[])?, [[0; 3]; 0]);
         assert!(triangles(Mode::Triangles, &[1, 2, 3, 4]).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn a_mesh_that_is_large_counts_every_time() -> Result<(), Box<dyn std::error::Error>> {
+        let count = COUNT_MAX + 1;
+        let root: Root = serde_json::from_value(serde_json::json!({
+            "asset": { "version": "2.0" },
+            "nodes": [{ "mesh": 0 }, { "mesh": 0 }],
+            "meshes": [{ "primitives": [{ "attributes": { "POSITION": 0 } }] }],
+            "accessors": [{ "componentType": 5126, "type": "VEC3", "count": count }],
+        }))?;
+        let instances = instances(&root)?;
+        assert!(check_size(&root, &instances[..1], count).is_ok());
+        assert!(matches!(check_size(&root, &instances, count), Err(MeshError::Unsupported { .. })));
+        assert!(matches!(check_size(&root, &instances, count - 1), Err(MeshError::Malformed { .. })));
         Ok(())
     }
 

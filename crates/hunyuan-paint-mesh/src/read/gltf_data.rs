@@ -51,6 +51,11 @@ impl<'a> GltfData<'a> {
         Ok(Self { root, buffers })
     }
 
+    /// The bytes in all buffers.
+    pub(super) fn byte_count(&self) -> usize {
+        self.buffers.iter().flatten().map(|bytes| bytes.len()).sum()
+    }
+
     /// Vectors of `N` numbers; integers are converted, and divided by their range where so marked.
     pub(super) fn vectors<const N: usize>(&self, index: Index<Accessor>) -> Result<Vec<[f32; N]>, MeshError> {
         let (accessor, component) = self.accessor(index, N)?;
@@ -113,8 +118,7 @@ impl<'a> GltfData<'a> {
     /// The zeros that a sparse accessor without a view starts from. Nothing in the file vouches for their
     /// number, so there may be no more of them than there are bytes in the buffers.
     fn zeros(&self, count: usize, element_size: usize) -> Result<Vec<u8>, MeshError> {
-        let available: usize = self.buffers.iter().flatten().map(|bytes| bytes.len()).sum();
-        if count > available {
+        if count > self.byte_count() {
             return Err(malformed(format!("a sparse accessor claims {count} elements")));
         }
         Ok(vec![0; count * element_size])

@@ -7,6 +7,7 @@ use gltf::json::{
     validation::Checked,
 };
 
+use super::short_name;
 use crate::{AlphaMode, Material};
 
 /// The material of a primitive; the default one if it has none, or one that does not exist.
@@ -24,7 +25,7 @@ fn from_json(material: &JsonMaterial) -> Material {
         if says_nothing || value.is_nan() { default } else { value.clamp(0.0, 1.0) }
     };
     Material {
-        name: material.name.clone().unwrap_or_default(),
+        name: short_name(material.name.as_deref().unwrap_or_default()).to_owned(),
         metallic: factor(metallic, dull.metallic),
         roughness: factor(roughness, dull.roughness),
         double_sided: material.double_sided,

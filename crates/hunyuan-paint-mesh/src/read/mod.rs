@@ -66,7 +66,7 @@ impl fmt::Display for MeshFormat {
 /// Reads a mesh file. Its extension names the format; where that says nothing, its first bytes do.
 ///
 /// All parts of a scene are merged into one mesh, in the scene's coordinates; [`Mesh::parts`] says what they were
-/// called and what of their materials survives painting. Textures, colours, animations, skins and morph targets
+/// called (by their first 256 bytes) and what of their materials survives painting. Textures, colours, animations, skins and morph targets
 /// are left behind. UVs and normals are kept if every part has them.
 /// Polygons are triangulated; vertices that no triangle uses are dropped, the others keep their order.
 ///
@@ -89,6 +89,14 @@ pub fn read_mesh(path: &Path) -> Result<Mesh, MeshError> {
 /// As [`read_mesh`], but without the path.
 pub fn read_mesh_from_bytes(bytes: &[u8], format: MeshFormat) -> Result<Mesh, MeshError> {
     read_bytes(bytes, format, None)
+}
+
+/// Every part has a copy of its names: without a limit, a small file could fill the memory with one long name.
+const NAME_LENGTH_MAX: usize = 256;
+
+/// The name of a part or a material; only the start of one that is too long.
+fn short_name(name: &str) -> &str {
+    &name[..name.floor_char_boundary(NAME_LENGTH_MAX)]
 }
 
 /// `folder` is where the other files of a `.gltf` are looked for.

@@ -5,6 +5,7 @@ use glam::{Vec2, Vec3};
 
 use super::{
     corners::{Attributes, Corner, unify},
+    short_name,
     triangulate::triangulate,
 };
 use crate::{Material, Mesh, MeshError, MeshFormat, MeshPart};
@@ -84,13 +85,13 @@ impl Parts {
     /// The name of an object, or of a group, which counts only where there are no objects.
     fn name(&mut self, name: &str, is_object: bool) {
         if is_object || !self.has_objects {
-            name.clone_into(&mut self.current.0);
+            short_name(name).clone_into(&mut self.current.0);
         }
         self.has_objects |= is_object;
     }
 
     fn material(&mut self, name: &str) {
-        name.clone_into(&mut self.current.1);
+        short_name(name).clone_into(&mut self.current.1);
     }
 
     fn begin_face(&mut self, face: usize) {
@@ -194,6 +195,16 @@ mod tests {
             .map(|part| (part.name.as_str(), part.material.name.as_str(), part.faces.clone()))
             .collect();
         assert_eq!(found, [("", "", 0..2), ("a group", "dark  oak", 2..4), ("one", "dark  oak", 4..6)]);
+        Ok(())
+    }
+
+    #[test]
+    fn long_names_are_cut() -> Result<(), MeshError> {
+        let mesh = read(
+            format!("v 0 0 0\nv 1 0 0\nv 0 1 0\no {0}\nusemtl {0}\nf 1 2 3\n", "é".repeat(1000)).as_bytes(),
+        )?;
+        assert_eq!(mesh.parts[0].name, "é".repeat(128));
+        assert_eq!(mesh.parts[0].material.name, mesh.parts[0].name);
         Ok(())
     }
 

@@ -84,6 +84,10 @@ impl Wedges {
 }
 
 fn read_vertices(body: &mut Body<'_>, element: &Element, mesh: &mut Mesh) -> Result<(), MeshError> {
+    if !mesh.positions.is_empty() {
+        // Only one of the two may have normals or UVs.
+        return Err(malformed("two elements with vertices"));
+    }
     let names = [["x"], ["y"], ["z"]];
     let [Some(x), Some(y), Some(z)] = names.map(|names| element.find(&names)) else {
         return Err(malformed("vertices without x, y and z"));
@@ -280,6 +284,15 @@ mod tests {
         let mesh = read(format!("{header}3 0 1 2 6 0 0 1 0 1 1\n3 0 2 3 0\n").as_bytes())?;
         assert_eq!((mesh.faces, mesh.uvs), (vec![[0, 1, 2], [0, 2, 3]], None));
         Ok(())
+    }
+
+    #[test]
+    fn vertices_come_once() {
+        let text = "ply\nformat ascii 1.0\nelement vertex 3\nproperty float x\nproperty float y\nproperty float z\n\
+            element vertex 1\nproperty float x\nproperty float y\nproperty float z\nproperty float nx\n\
+            property float ny\nproperty float nz\nelement face 1\nproperty list uchar int vertex_indices\n\
+            property list uchar float texcoord\nend_header\n0 0 0\n1 0 0\n0 1 0\n1 1 0 0 0 1\n3 0 1 2 6 0 0 1 0 1 1\n";
+        assert!(matches!(read(text.as_bytes()), Err(MeshError::Malformed { .. })));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     ModelError,
-    config::{PerBlock, check_levels, read_json, require, unsupported},
+    config::{LAYERS_MAX, PerBlock, check_levels, read_json, require, unsupported},
 };
 
 /// A down block of the UNet.
@@ -186,14 +186,14 @@ impl UNet2DConditionConfig {
                 return Err(unsupported(path, field, "1 to 65536", value));
             }
         }
-        for (field, value) in [
-            ("layers_per_block", &self.layers_per_block),
-            ("transformer_layers_per_block", &self.transformer_layers_per_block),
-            ("attention_head_dim", self.heads()),
+        for (field, value, max) in [
+            ("layers_per_block", &self.layers_per_block, LAYERS_MAX),
+            ("transformer_layers_per_block", &self.transformer_layers_per_block, LAYERS_MAX),
+            ("attention_head_dim", self.heads(), 1 << 12),
         ] {
             let values = value.expand(levels).unwrap_or_default();
-            if values.is_empty() || values.iter().any(|&v| v == 0 || v > 1 << 12) {
-                let expected = format!("one positive number, or {levels} of them");
+            if values.is_empty() || values.iter().any(|v| !(1..=max).contains(v)) {
+                let expected = format!("one number of 1 to {max}, or {levels} of them");
                 return Err(unsupported(path, field, expected, format!("{value:?}")));
             }
         }

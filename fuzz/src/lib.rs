@@ -1,0 +1,26 @@
+//! What the targets make from a fuzzer's bytes: numbers of all sizes, meshes good and bad, images, cameras.
+
+mod meshes;
+mod values;
+
+pub use meshes::{mesh, paint_mesh};
+pub use values::{camera, choice, image, number, ordinary, texture_size};
+
+use hunyuan_paint_mesh::{MeshFormat, glb_bytes, read_mesh_from_bytes};
+
+/// Reads a mesh file. What can be read must be valid; what has UVs must be the same mesh when it is written and read
+/// again.
+///
+/// # Panics
+/// If not.
+pub fn read(bytes: &[u8], format: MeshFormat) {
+    let Ok(mesh) = read_mesh_from_bytes(bytes, format) else { return };
+    mesh.validate().expect("what was read is valid");
+    if mesh.uvs.is_none() {
+        return;
+    }
+    let texture = image::RgbImage::new(1, 1);
+    let glb = glb_bytes(&mesh, &texture).expect("a valid mesh with UVs can be written");
+    let again = read_mesh_from_bytes(&glb, MeshFormat::Gltf).expect("what was written can be read");
+    assert!(again.positions == mesh.positions && again.faces == mesh.faces, "{again:?} is not {mesh:?}");
+}
