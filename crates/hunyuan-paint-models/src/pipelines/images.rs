@@ -65,8 +65,13 @@ fn from_tensor(images: Tensor<4>) -> Result<Option<Vec<RgbImage>>, ModelError> {
     if channels != 3 {
         return Err(wrong());
     }
-    let data = images.try_into_data().map_err(|error| ModelError::Device { reason: error.to_string() })?;
-    let values: Vec<f32> = data.convert::<f32>().try_into_vec().map_err(|_| wrong())?;
+    let lost = |reason: String| ModelError::Device { reason };
+    let data = images.try_into_data().map_err(|error| lost(error.to_string()))?;
+    // A device that was lost may hand nothing over, and call it a success.
+    let values: Vec<f32> = data.convert::<f32>().try_into_vec().map_err(|error| lost(error.to_string()))?;
+    if values.len() != dims.iter().product::<usize>() {
+        return Err(lost(format!("{} numbers in place of {dims:?}", values.len())));
+    }
     if !values.iter().all(|value| value.is_finite()) {
         return Ok(None);
     }
