@@ -33,7 +33,9 @@ pub struct LoadProgress<'a> {
 /// A function that is told how far loading has come, and can stop it. It may be called from any thread, and must not ask the
 /// pipeline that is being loaded for a network.
 #[derive(Clone)]
-pub struct LoadCallback(Arc<dyn Fn(&LoadProgress<'_>) -> ControlFlow<()> + Send + Sync>);
+pub struct LoadCallback(Arc<Report>);
+
+type Report = dyn Fn(&LoadProgress<'_>) -> ControlFlow<()> + Send + Sync;
 
 impl LoadCallback {
     /// Calls `report` for every tensor; breaking ends the loading with [`ModelError::Cancelled`].

@@ -110,6 +110,12 @@ pub enum ServerError {
         /// What the painter says.
         reason: String,
     },
+    /// The painter's device is lost, and with it the painter. Where others are left, the next job is not affected.
+    #[error("painting failed, and this painter paints no more: {reason}")]
+    DeviceLost {
+        /// What the painter says.
+        reason: String,
+    },
     /// The painter panicked. The next job is not affected.
     #[error("painting failed unexpectedly; the server's log says more")]
     Panicked,
@@ -154,6 +160,7 @@ impl ServerError {
             Self::Cancelled => (StatusCode::GONE, "cancelled"),
             Self::TimeLimit { .. } => (StatusCode::GATEWAY_TIMEOUT, "time_limit"),
             Self::Painting { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "painting"),
+            Self::DeviceLost { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "device_lost"),
             Self::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, "panicked"),
             Self::Option { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "option"),
         }

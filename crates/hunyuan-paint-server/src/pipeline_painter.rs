@@ -4,6 +4,7 @@ use hunyuan_paint::{
     PaintError, PaintOptions, PaintPipeline, ignore_progress,
     image::{DEFAULT_BORDER_RATIO, ReferenceImage},
     mesh::{Mesh, MeshFormat, read_mesh_from_bytes},
+    models::ModelError,
 };
 use image::{DynamicImage, ImageReader, Limits};
 
@@ -136,6 +137,7 @@ impl From<PaintError> for ServerError {
             PaintError::Cancelled => Self::Cancelled,
             PaintError::Mesh(_) => Self::Unusable { input: "mesh", reason },
             PaintError::Image(_) => Self::Unusable { input: "image", reason },
+            PaintError::Model(ModelError::Device { .. }) => Self::DeviceLost { reason },
             _ => Self::Painting { reason },
         }
     }

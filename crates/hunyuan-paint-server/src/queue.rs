@@ -16,6 +16,7 @@ pub(crate) struct Queue {
     /// Something to do has come, or the end.
     news: Condvar,
     running_count: watch::Sender<usize>,
+    painter_count: watch::Sender<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -34,12 +35,13 @@ impl State {
 }
 
 impl Queue {
-    pub(crate) fn new(length_max: usize) -> Self {
+    pub(crate) fn new(length_max: usize, painter_count: usize) -> Self {
         Self {
             length_max,
             state: Mutex::default(),
             news: Condvar::new(),
             running_count: watch::Sender::new(0),
+            painter_count: watch::Sender::new(painter_count),
         }
     }
 
@@ -104,6 +106,25 @@ impl Queue {
         let mut state = self.state();
         state.running.retain(|running| !Arc::ptr_eq(running, job));
         self.running_count.send_replace(state.running.len());
+    }
+
+    /// A painter is gone. After the last one there is nobody to wait for.
+    pub(crate) fn retire_painter(&self) {
+        self.painter_count.send_modify(|count| *count = count.saturating_sub(1));
+        if self.is_deserted() {
+            self.stop();
+        }
+    }
+
+    pub(crate) fn is_deserted(&self) -> bool {
+        *self.painter_count.borrow() == 0
+    }
+
+    /// Waits until no painter is left.
+    pub(crate) async fn deserted(&self) {
+        let mut painter_count = self.painter_count.subscribe();
+        // The sender lives as long as this.
+        let _ = painter_count.wait_for(|count| *count == 0).await;
     }
 
     /// Lets nobody in any more and sends away those who wait. Those that are being painted go on.

@@ -46,7 +46,7 @@ impl PaintServer {
         options.validate()?;
         let no_painter = ServerError::Option { option: "painters", expected: "at least one" };
         let painter = painters.first().ok_or(no_painter)?.clone();
-        let queue = Arc::new(Queue::new(options.queue_length_max));
+        let queue = Arc::new(Queue::new(options.queue_length_max, painters.len()));
         let shared = Shared {
             queue: queue.clone(),
             archive: Archive::new(options.results_max, options.results_age_max),
@@ -69,7 +69,7 @@ impl PaintServer {
     /// Serves until `stop` is ready, and then [stops](Self::stop).
     ///
     /// # Errors
-    /// If the listener fails.
+    /// If the listener fails, or all painters have lost their devices: whoever started the server may start it anew.
     pub async fn serve(
         self,
         listener: TcpListener,
@@ -79,7 +79,10 @@ impl PaintServer {
         let stopping = self.clone();
         let (stopped, is_stopped) = oneshot::channel::<()>();
         let stop_all = async move {
-            stop.await;
+            tokio::select! {
+                () = stop => {}
+                () = stopping.shared.queue.deserted() => {}
+            }
             stopping.stop().await;
             drop(stopped);
         };
@@ -97,10 +100,14 @@ impl PaintServer {
         // Requests that are under way see their end: every job has one by the time that the listener closes.
         let serve = axum::serve(listener, router).with_graceful_shutdown(stop_all).into_future();
         tokio::select! {
-            result = serve => result,
-            () = late => Ok(()),
-            () = purge => Ok(()),
+            result = serve => result?,
+            () = late => {}
+            () = purge => {}
         }
+        if self.shared.queue.is_deserted() {
+            return Err(io::Error::other("all painters have lost their devices"));
+        }
+        Ok(())
     }
 
     /// Stops: new jobs are refused and waiting ones are sent away at once; running ones may go on for

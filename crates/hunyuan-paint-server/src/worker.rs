@@ -9,7 +9,7 @@ use std::{
 
 use crate::{Painter, ServerError, job::Job, previews::PreviewPace, queue::Queue};
 
-/// Starts a painter's thread, which ends with the queue.
+/// Starts a painter's thread, which ends with the queue, or with the painter's device: no process opens that again.
 pub(crate) fn start(
     painter: Arc<dyn Painter>,
     queue: Arc<Queue>,
@@ -17,21 +17,29 @@ pub(crate) fn start(
 ) -> std::io::Result<()> {
     let work = move || {
         while let Some(job) = queue.wait_for_job() {
-            run(&job, painter.as_ref(), time_limit);
+            let is_lost = run(&job, painter.as_ref(), time_limit);
             queue.done(&job);
+            if is_lost {
+                tracing::error!("a painter's device is lost; it paints no more");
+                queue.retire_painter();
+                break;
+            }
         }
     };
     thread::Builder::new().name("painter".into()).spawn(work).map(|_| ())
 }
 
-/// Paints one job, whatever happens.
-fn run(job: &Arc<Job>, painter: &dyn Painter, time_limit: Option<Duration>) {
-    let Some(request) = job.start() else { return };
+/// Paints one job, whatever happens. Whether the painter's device was lost over it.
+fn run(job: &Arc<Job>, painter: &dyn Painter, time_limit: Option<Duration>) -> bool {
+    let Some(request) = job.start() else { return false };
     tracing::info!(uid = %job.uid, seed = request.seed, "painting");
     let mut pace = PreviewPace::default();
     let paint = || painter.paint(&request, &mut |progress| job.report(progress, &mut pace));
     let result = within(time_limit, job, || catch_unwind(AssertUnwindSafe(paint)));
-    job.finish(result.unwrap_or(Err(ServerError::Panicked)));
+    let result = result.unwrap_or(Err(ServerError::Panicked));
+    let is_lost = matches!(result, Err(ServerError::DeviceLost { .. }));
+    job.finish(result);
+    is_lost
 }
 
 /// Does some work, and ends the job when the time is over. The work itself stops at its next progress; those

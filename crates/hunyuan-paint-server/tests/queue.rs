@@ -242,3 +242,16 @@ fn a_stopping_server_cancels_what_takes_too_long() -> TestResult {
     assert_eq!(painter.running.load(Ordering::SeqCst), 0);
     Ok(())
 }
+
+#[test]
+fn a_lost_device_takes_its_painter_along_and_the_last_one_the_server() -> TestResult {
+    let painters = (0..2).map(|_| Arc::new(FakePainter::default()) as Arc<_>).collect();
+    let server = TestServer::new(painters, ServerOptions::default())?;
+    assert_eq!(refusal(server.post("/generate", &order("lost"))?)?, (500, "device_lost".into()));
+    assert_eq!(bytes_of(server.post("/generate", &order("quick"))?)?, PAINTED);
+    // The answer still comes, and then nobody is there any more.
+    assert_eq!(refusal(server.post("/generate", &order("lost"))?)?, (500, "device_lost".into()));
+    let ended = server.ended().map_err(|error| error.to_string());
+    assert!(ended.is_err_and(|error| error.contains("lost their devices")));
+    Ok(())
+}

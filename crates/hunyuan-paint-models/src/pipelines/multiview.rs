@@ -149,7 +149,7 @@ impl MultiviewPipeline {
             ..random_scheduler_config()
         };
         let weights = (WeightsSource::Random(seed), WeightsSource::Random(seed));
-        Self::new(config, AutoencoderKlConfig::sd21(), weights, scheduler_config, options.into())
+        Self::new(config, AutoencoderKlConfig::sd21(), weights, scheduler_config, options)
     }
 
     fn new(

@@ -155,9 +155,8 @@ mod tests {
         (0..count).map(tensor).collect()
     }
 
-    fn first_value(tensor: &StoredTensor) -> f32 {
-        let data = bridge::to_data(tensor).expect("in memory");
-        data.as_slice::<f32>().expect("single precision")[0]
+    fn first_value(tensor: &StoredTensor) -> Option<f32> {
+        bridge::to_data(tensor).ok()?.as_slice::<f32>().ok()?.first().copied()
     }
 
     #[test]
@@ -167,8 +166,8 @@ mod tests {
         let order: Vec<usize> = (0..100).map(|i| i * 37 % 100).collect();
         // With readers, and again without: nothing is lost that was drawn once.
         let drawn = ahead.run(|| order.iter().map(|i| first_value(&stored[*i])).collect::<Vec<_>>());
-        let again: Vec<f32> = order.iter().map(|i| first_value(&stored[*i])).collect();
-        let expected: Vec<f32> = order.iter().map(|i| *i as f32).collect();
+        let again: Vec<_> = order.iter().map(|i| first_value(&stored[*i])).collect();
+        let expected: Vec<_> = order.iter().map(|i| Some(*i as f32)).collect();
         assert_eq!(drawn, expected);
         assert_eq!(again, expected);
         assert_eq!(ahead.0.lock().bytes, 0);
@@ -182,9 +181,9 @@ mod tests {
         let ahead = ReadAhead::new(stored);
         let stored = ahead.tensors();
         ahead.run(|| {
-            assert_eq!(first_value(&stored[0]), 0.0);
-            assert!(bridge::to_data(&stored[1]).is_err());
-            assert_eq!(first_value(&stored[2]), 2.0);
+            assert_eq!(first_value(&stored[0]), Some(0.0));
+            assert_eq!(first_value(&stored[1]), None);
+            assert_eq!(first_value(&stored[2]), Some(2.0));
         });
     }
 }

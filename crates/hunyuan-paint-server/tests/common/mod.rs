@@ -55,6 +55,7 @@ impl FakePainter {
             };
         match order {
             b"broken" => return Err(ServerError::Painting { reason: "no paint left".into() }),
+            b"lost" => return Err(ServerError::DeviceLost { reason: "no more".into() }),
             b"panic" => panic!("a panic that the test asks for"),
             b"deaf" => thread::sleep(Duration::from_secs(4)),
             // Half a second, three, or ten.
@@ -231,8 +232,13 @@ impl TestServer {
     }
 
     /// Stops the server and waits until it has.
-    pub(crate) fn stop(mut self) -> TestResult {
+    pub(crate) fn stop(self) -> TestResult {
         self.ask_to_stop();
+        self.ended()
+    }
+
+    /// Waits until the server has ended.
+    pub(crate) fn ended(mut self) -> TestResult {
         let thread = self.thread.take().ok_or("stopped twice")?;
         Ok(thread.join().map_err(|_| "the server panicked")??)
     }
