@@ -97,19 +97,19 @@ fn main() -> Result<(), SchedulerError> {
 fn the_rasteriser_stands_alone() -> TestResult {
     let main = r#"
 use glam::Vec4;
-use hunyuan_paint_raster::{NO_FACE, RasterError, RasterOptions, Size, View, rasterize};
+use hunyuan_paint_raster::{Coverage, NO_FACE, RasterError, RasterOptions, Size, View, rasterize};
 
 fn main() -> Result<(), RasterError> {
-    // The lower left half of the picture.
-    let corners = [Vec4::new(-1.0, -1.0, 0.0, 1.0), Vec4::new(1.0, -1.0, 0.0, 1.0), Vec4::new(-1.0, 1.0, 0.0, 1.0)];
-    let visibility = rasterize(&View::new(&corners, Size::square(100)), &[[0, 1, 2]], RasterOptions::default())?;
+    // Two triangles, and more than the picture.
+    let corners = [(-2.0, -2.0), (2.0, -2.0), (2.0, 2.0), (-2.0, 2.0)].map(|(x, y)| Vec4::new(x, y, 0.0, 1.0));
+    let options = RasterOptions { coverage: Coverage::FixedPoint, ..RasterOptions::default() };
+    let visibility = rasterize(&View::new(&corners, Size::square(100)), &[[0, 1, 2], [0, 2, 3]], options)?;
     println!("{}", visibility.face_index.iter().filter(|face| **face != NO_FACE).count());
     Ok(())
 }
 "#;
     let project = project("hunyuan-paint-raster", "glam = \"0.34\"\n", main)?;
     let output = run(project.path())?;
-    // Half of 100² pixels, and the diagonal, whose pixels' centres lie on the edge.
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "5050");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "10000");
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! What the targets make from a fuzzer's bytes: numbers of all sizes, meshes good and bad, images, cameras.
 
 mod meshes;
+mod scenes;
 mod values;
 
 pub use meshes::{mesh, paint_mesh};
+pub use scenes::{Scene, check_visibility};
 pub use values::{camera, choice, image, number, ordinary, texture_size};
 
 use hunyuan_paint_mesh::{MeshFormat, glb_bytes, read_mesh_from_bytes};

@@ -115,7 +115,7 @@ pub enum ModelError {
         found: String,
     },
     /// The device gave no result: it was lost, or ran out of memory.
-    #[error("the device gave no result: {reason}; open it anew, or ask less of it")]
+    #[error("the device gave no result, as if it was lost or out of memory: open it anew, or ask less of it ({reason})")]
     Device {
         /// What its driver said.
         reason: String,
