@@ -11,9 +11,10 @@ use std::{
 
 use clap::Parser;
 use hunyuan_paint::{
-    ComputeDevice, GeometryDevice, LoadOptions, MemoryBudget, MemoryPlan, PaintError, PaintOptions,
-    PaintPipeline, Painting, PrecisionChoice, Variant,
+    ComputeDevice, GeometryDevice, LoadOptions, MemoryPlan, PaintError, PaintOptions, PaintPipeline,
+    Painting, PrecisionChoice, Variant,
     bake::{AutomaticViews, BakeOptions},
+    hub_repository,
     image::{DEFAULT_BORDER_RATIO, ReferenceImage, read_image},
     mesh::{UvMode, read_mesh},
     scheduler::{SchedulerKind, random::GeneratorKind},
@@ -155,7 +156,10 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let suited = arguments.device.load_options(arguments.precision)?;
     let load_options = LoadOptions {
         memory: arguments.memory,
-        budget: arguments.memory_limit.map_or(suited.budget, |mib| MemoryBudget::new(mib << 20)),
+        budget: match arguments.memory_limit {
+            Some(mib) => suited.budget.with_total(mib << 20),
+            None => suited.budget,
+        },
         on_load: Some(bars.on_load()),
         ..suited
     };
@@ -173,7 +177,7 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
         };
         let pipeline = match arguments.random_weights {
             Some(_) => PaintPipeline::random(arguments.variant, 0, load_options)?,
-            None => match download::repository(&model) {
+            None => match hub_repository(&model) {
                 Some(repository) => {
                     let hub = download::hub_options(arguments.accept_licence)?;
                     PaintPipeline::from_hub(&repository, variant, load_options, &hub)?

@@ -4,19 +4,13 @@
 
 use std::{
     ops::ControlFlow,
-    path::Path,
     sync::{Mutex, PoisonError},
 };
 
 use hunyuan_paint::hub::{
-    DownloadCallback, DownloadProgress, HubError, HubOptions, Licence, LicenceCallback, RepoId,
+    DownloadCallback, DownloadProgress, HubError, HubOptions, Licence, LicenceCallback,
 };
 use indicatif::{ProgressBar, ProgressStyle};
-
-/// The repository that an argument names, unless it is a folder.
-pub fn repository(model: &Path) -> Option<RepoId> {
-    if model.exists() { None } else { model.to_str()?.parse().ok() }
-}
 
 /// What the environment says, with a progress bar, for those who have read the licence; the others are told of it.
 ///

@@ -44,6 +44,7 @@ impl ProgressBars {
         let (bars, current) = (self.bars.clone(), Mutex::new(None::<ProgressBar>));
         LoadCallback::new(move |progress| {
             let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
+            // A network that was not loaded to the end leaves its bar to the next one.
             let bar = current.get_or_insert_with(|| new_bar(&bars, "weights"));
             bar.set_position((progress.bytes as f64 / progress.total.max(1) as f64 * 1000.0) as u64);
             if progress.bytes >= progress.total {

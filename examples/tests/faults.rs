@@ -7,7 +7,8 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::Instant,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use hunyuan_paint::mesh::read_mesh;
@@ -16,6 +17,9 @@ use hunyuan_paint_examples::inputs::repository_file;
 use self::programs::{example, folder};
 
 type TestResult = Result<(), Box<dyn Error>>;
+
+/// One test at a time has the machine: what is timed here would take longer beside others.
+static MACHINE: Mutex<()> = Mutex::new(());
 
 const FILES: [&str; 3] = ["textured.glb", "texture.png", "preview.png"];
 
@@ -52,15 +56,20 @@ fn others(output: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
 
 #[test]
 fn a_run_that_is_killed_leaves_whole_files() -> TestResult {
+    let _machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = folder("killed")?;
     let program = example("paint_mesh")?;
-    let start = Instant::now();
-    let whole = small_painting(&program, &folder.join("whole")).output()?;
-    let duration = start.elapsed();
-    assert!(whole.status.success(), "{}", String::from_utf8_lossy(&whole.stderr));
+    // The second run is timed: the first one finds nothing in the system's memory.
+    let mut duration = Duration::ZERO;
+    for _ in 0..2 {
+        let start = Instant::now();
+        let whole = small_painting(&program, &folder.join("whole")).output()?;
+        duration = start.elapsed();
+        assert!(whole.status.success(), "{}", String::from_utf8_lossy(&whole.stderr));
+    }
     assert_eq!(whole_files(&folder.join("whole"))?, FILES);
 
-    // Some are killed in the last moments, while files are written.
+    // Most are killed in the last moments, when files are written.
     let (mut killed, output) = (0, folder.join("output"));
     for fraction in [0.1, 0.5, 0.8, 0.9, 0.92, 0.94, 0.96, 0.98, 1.0] {
         let mut child = small_painting(&program, &output).spawn()?;
@@ -77,6 +86,7 @@ fn a_run_that_is_killed_leaves_whole_files() -> TestResult {
 
 #[test]
 fn two_runs_may_write_to_one_folder() -> TestResult {
+    let _machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = folder("two-runs")?;
     let program = example("paint_mesh")?;
     let runs = [0, 1].map(|_| small_painting(&program, &folder).spawn());
@@ -93,6 +103,7 @@ fn two_runs_may_write_to_one_folder() -> TestResult {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_named_and_leaves_nothing() -> TestResult {
+    let _machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = folder("full")?;
     let program = example("paint_mesh")?;
     assert!(small_painting(&program, &folder).output()?.status.success());
@@ -121,6 +132,7 @@ fn a_full_disk_is_named_and_leaves_nothing() -> TestResult {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_folder_that_is_read_only_is_named() -> TestResult {
+    let _machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
     let output = small_painting(example("paint_mesh")?, Path::new("/proc/paint")).output()?;
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{message}");

@@ -115,7 +115,9 @@ pub enum ModelError {
         found: String,
     },
     /// The device gave no result: it was lost, or ran out of memory.
-    #[error("the device gave no result, as if it was lost or out of memory: open it anew, or ask less of it ({reason})")]
+    #[error(
+        "the device gave no result, as if it was lost or out of memory: open it anew, or ask less of it ({reason})"
+    )]
     Device {
         /// What its driver said.
         reason: String,
@@ -124,7 +126,7 @@ pub enum ModelError {
     #[error(
         "{stage}: needs {} ({} of weights, {} to compute with) beside {} of other networks, and the device has {}; \
         half precision, loading in turn or smaller views need less",
-        Size(.weights + .working), Size(*.weights), Size(*.working), Size(*.taken), Size(*.total)
+        Size(.weights.saturating_add(*.working)), Size(*.weights), Size(*.working), Size(*.taken), Size(*.total)
     )]
     OutOfMemory {
         /// The network or the pipeline's stage.

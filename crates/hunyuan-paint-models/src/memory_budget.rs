@@ -41,6 +41,12 @@ impl MemoryBudget {
         Self(Arc::new(Budget { total, largest_allocation: u64::MAX, taken: AtomicU64::new(0) }))
     }
 
+    /// The same device, of whose memory only so many bytes are to be used. Nothing is loaded there as yet.
+    #[must_use]
+    pub fn with_total(self, bytes: u64) -> Self {
+        Self::new(bytes).with_largest_allocation(self.0.largest_allocation)
+    }
+
     /// A device that is not known, or whose memory is not to be counted.
     pub fn unlimited() -> Self {
         Self::new(u64::MAX)
@@ -147,8 +153,11 @@ mod tests {
 
     #[test]
     fn one_tensor_may_be_too_large_by_itself() {
-        let refused = MemoryBudget::unlimited().with_largest_allocation(19).check(&NEED);
-        assert!(matches!(refused, Err(ModelError::AllocationTooLarge { size: 20, limit: 19, .. })));
+        let budget = MemoryBudget::unlimited().with_largest_allocation(19);
+        for budget in [budget.clone(), budget.with_total(1 << 40)] {
+            let refused = budget.check(&NEED);
+            assert!(matches!(refused, Err(ModelError::AllocationTooLarge { size: 20, limit: 19, .. })));
+        }
     }
 
     #[test]

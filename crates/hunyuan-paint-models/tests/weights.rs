@@ -240,6 +240,28 @@ fn truncated_files_are_named_wherever_they_are_cut() -> TestResult {
 }
 
 #[test]
+fn headers_and_files_of_a_wrong_length_are_refused() -> TestResult {
+    let clip = cases().join("clip_text");
+    let config = ClipTextConfig::read(&clip.join("config.json"))?;
+    let right = std::fs::read(clip.join("weights.safetensors"))?;
+    let mut long_header = right.clone();
+    long_header[..8].copy_from_slice(&100_000_001u64.to_le_bytes());
+    let longer = [&right[..], b"more"].concat();
+    for (name, bytes, reason) in [
+        ("long-header.safetensors", &long_header, "100000001"),
+        ("longer.safetensors", &longer, "4 bytes behind"),
+    ] {
+        let path = temporary(name);
+        std::fs::write(&path, bytes)?;
+        let result = config.load(&path, &Device::flex());
+        std::fs::remove_file(&path)?;
+        let message = result.map(drop).map_err(|error| error.to_string());
+        assert!(message.as_ref().is_err_and(|m| m.contains(name) && m.contains(reason)), "{message:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_configuration_that_is_not_supported_is_named() -> TestResult {
     let path = PathBuf::from("unet/config.json");
     for (json, field) in [

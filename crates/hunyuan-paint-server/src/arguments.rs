@@ -26,6 +26,9 @@ pub(crate) struct Arguments {
     /// How long networks stay in memory: keep (all, always) or in-turn (each for its part of a job).
     #[arg(long, default_value = "keep")]
     pub(crate) memory: MemoryPlan,
+    /// Refuses what needs more MiB of a device's memory than this; the device's own size if absent.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..1 << 40))]
+    pub(crate) memory_limit: Option<u64>,
     /// Where maps are rendered and views are baked: auto, cpu or gpu; the result is the same.
     #[arg(long, default_value = "auto")]
     pub(crate) geometry: GeometryDevice,

@@ -111,9 +111,9 @@ pub enum ServerError {
         reason: String,
     },
     /// The painter's device is lost, and with it the painter. Where others are left, the next job is not affected.
-    #[error("painting failed, and this painter paints no more: {reason}")]
+    #[error("the device was lost; send the job again, as another device may take it ({reason})")]
     DeviceLost {
-        /// What the painter says.
+        /// What the painting ended with.
         reason: String,
     },
     /// The painter panicked. The next job is not affected.

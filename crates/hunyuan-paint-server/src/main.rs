@@ -36,9 +36,16 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             arguments.host
         );
     }
+    // Weights are not downloaded behind the back of whoever mistyped a folder.
+    if !arguments.model.is_dir() {
+        return Err(format!("{}: expected a folder of weights", arguments.model.display()).into());
+    }
     let painters = arguments.device.iter().map(|device| {
         tracing::info!(model = %arguments.model.display(), %device, "loading");
-        let load = LoadOptions { memory: arguments.memory, ..device.load_options(arguments.precision)? };
+        let mut load = LoadOptions { memory: arguments.memory, ..device.load_options(arguments.precision)? };
+        if let Some(mib) = arguments.memory_limit {
+            load.budget = load.budget.with_total(mib << 20);
+        }
         let pipeline = PaintPipeline::from_pretrained(&arguments.model, arguments.variant, load)?
             .with_backend(arguments.geometry.init()?);
         let painter = PipelinePainter::new(pipeline, arguments.paint_options(), arguments.input_limits())?;

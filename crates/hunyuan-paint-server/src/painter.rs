@@ -44,6 +44,11 @@ pub trait Painter: Send + Sync {
         Ok(())
     }
 
+    /// Whether it can still paint; asked after a painting that failed unexpectedly. One that cannot is asked for nothing more.
+    fn works(&self) -> bool {
+        true
+    }
+
     /// Paints; the result is the content of a GLB file.
     ///
     /// # Errors

@@ -4,7 +4,6 @@ use hunyuan_paint::{
     PaintError, PaintOptions, PaintPipeline, ignore_progress,
     image::{DEFAULT_BORDER_RATIO, ReferenceImage},
     mesh::{Mesh, MeshFormat, read_mesh_from_bytes},
-    models::ModelError,
 };
 use image::{DynamicImage, ImageReader, Limits};
 
@@ -102,6 +101,10 @@ impl Painter for PipelinePainter {
         Ok(())
     }
 
+    fn works(&self) -> bool {
+        self.pipeline.device_works()
+    }
+
     fn paint(
         &self,
         request: &PaintRequest,
@@ -137,7 +140,6 @@ impl From<PaintError> for ServerError {
             PaintError::Cancelled => Self::Cancelled,
             PaintError::Mesh(_) => Self::Unusable { input: "mesh", reason },
             PaintError::Image(_) => Self::Unusable { input: "image", reason },
-            PaintError::Model(ModelError::Device { .. }) => Self::DeviceLost { reason },
             _ => Self::Painting { reason },
         }
     }

@@ -69,7 +69,7 @@ impl PaintServer {
     /// Serves until `stop` is ready, and then [stops](Self::stop).
     ///
     /// # Errors
-    /// If the listener fails, or all painters have lost their devices: whoever started the server may start it anew.
+    /// If the listener fails, or all painters have lost their devices; start the server anew: whoever started the server may start it anew.
     pub async fn serve(
         self,
         listener: TcpListener,

@@ -36,8 +36,13 @@ fn run(job: &Arc<Job>, painter: &dyn Painter, time_limit: Option<Duration>) -> b
     let mut pace = PreviewPace::default();
     let paint = || painter.paint(&request, &mut |progress| job.report(progress, &mut pace));
     let result = within(time_limit, job, || catch_unwind(AssertUnwindSafe(paint)));
-    let result = result.unwrap_or(Err(ServerError::Panicked));
-    let is_lost = matches!(result, Err(ServerError::DeviceLost { .. }));
+    let mut result = result.unwrap_or(Err(ServerError::Panicked));
+    // Short of memory, as another program may make it, a device can still do the next job.
+    let is_unexpected = matches!(result, Err(ServerError::Painting { .. } | ServerError::Panicked));
+    let is_lost = is_unexpected && !painter.works();
+    if is_lost && let Err(error) = result {
+        result = Err(ServerError::DeviceLost { reason: error.to_string() });
+    }
     job.finish(result);
     is_lost
 }

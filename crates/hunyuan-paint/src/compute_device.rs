@@ -1,4 +1,4 @@
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::OnceLock};
 
 use burn::tensor::Device;
 use hunyuan_paint_models::{LoadOptions, MemoryBudget, MemoryPlan};
@@ -28,7 +28,8 @@ pub struct DeviceInfo {
     pub name: String,
     /// Whether it is a GPU in software, as Mesa's llvmpipe is: right, but slow.
     pub is_software: bool,
-    /// Bytes of memory that it has: known of Vulkan's devices, and on Linux of the CPU.
+    /// Bytes of memory that it has (a GPU that shares the host's, all that it may use of that): known of Vulkan's devices, and on
+    /// Linux of the CPU. Some drivers move to the host what does not fit; that is not counted on.
     pub memory: Option<u64>,
     /// Bytes of the largest tensor that it takes, if there is a limit.
     pub largest_allocation: Option<u64>,
@@ -40,6 +41,14 @@ impl DeviceInfo {
         let budget = self.memory.map_or_else(MemoryBudget::unlimited, MemoryBudget::new);
         self.largest_allocation.map_or(budget.clone(), |bytes| budget.with_largest_allocation(bytes))
     }
+}
+
+/// A device, what it is, and what is loaded there.
+#[derive(Clone)]
+struct Opened {
+    device: Device,
+    info: DeviceInfo,
+    budget: MemoryBudget,
 }
 
 impl ComputeDevice {
@@ -82,7 +91,7 @@ impl ComputeDevice {
     /// # Errors
     /// If the device's feature was not compiled in, or there is no such device.
     pub fn init(self) -> Result<Device, PaintError> {
-        Ok(self.open()?.0)
+        Ok(self.open()?.device)
     }
 
     /// Opens the device, and says what it is.
@@ -90,32 +99,30 @@ impl ComputeDevice {
     /// # Errors
     /// As [`init`](Self::init).
     pub fn info(self) -> Result<DeviceInfo, PaintError> {
-        Ok(self.open()?.1)
+        Ok(self.open()?.info)
     }
 
-    /// How to load networks to run there: in the device's memory, the memory plan as it is by default, telling nobody.
+    /// How to load networks to run there: with the memory plan as it is by default, telling nobody. All that is loaded with what
+    /// this returns for one device shares one budget, its memory.
     ///
     /// # Errors
     /// As [`init`](Self::init).
     pub fn load_options(self, precision: PrecisionChoice) -> Result<LoadOptions, PaintError> {
-        let (device, info) = self.open()?;
-        Ok(LoadOptions {
-            device,
-            precision: precision.resolve(self),
-            memory: MemoryPlan::default(),
-            budget: info.memory_budget(),
-            on_load: None,
-        })
+        let Opened { device, budget, .. } = self.open()?;
+        let precision = precision.resolve(self);
+        Ok(LoadOptions { device, precision, memory: MemoryPlan::default(), budget, on_load: None })
     }
 
-    fn open(self) -> Result<(Device, DeviceInfo), PaintError> {
+    fn open(self) -> Result<Opened, PaintError> {
         match self.resolve() {
             #[cfg(feature = "cpu")]
             Self::Cpu => {
                 let memory = crate::device_memory::of_host();
                 let name = "CPU".to_owned();
                 let info = DeviceInfo { name, is_software: false, memory, largest_allocation: None };
-                Ok((Device::flex(), info))
+                static BUDGET: OnceLock<MemoryBudget> = OnceLock::new();
+                let budget = BUDGET.get_or_init(|| info.memory_budget()).clone();
+                Ok(Opened { device: Device::flex(), info, budget })
             }
             #[cfg(feature = "wgpu")]
             device @ (Self::Wgpu | Self::Vulkan | Self::Metal) => gpu::open(device),
@@ -135,13 +142,13 @@ mod gpu {
         wgpu::{WgpuBackend, WgpuInitError, wgpu},
     };
 
-    use super::{ComputeDevice, DeviceInfo};
+    use super::{ComputeDevice, DeviceInfo, Opened};
     use crate::{PaintError, device_memory};
 
     /// burn opens each device once in a process, and so do we.
-    static OPENED: Mutex<Vec<(ComputeDevice, Device, DeviceInfo)>> = Mutex::new(Vec::new());
+    static OPENED: Mutex<Vec<(ComputeDevice, Opened)>> = Mutex::new(Vec::new());
 
-    pub(super) fn open(device: ComputeDevice) -> Result<(Device, DeviceInfo), PaintError> {
+    pub(super) fn open(device: ComputeDevice) -> Result<Opened, PaintError> {
         let (api, by_default): (_, fn() -> Device) = match device {
             #[cfg(feature = "vulkan")]
             ComputeDevice::Vulkan => (WgpuBackend::Vulkan, || Device::vulkan(DeviceKind::DefaultDevice)),
@@ -151,8 +158,8 @@ mod gpu {
             device => return Err(PaintError::DeviceMissing { device }),
         };
         let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, burn_device, info)) = opened.iter().find(|(known, ..)| *known == device) {
-            return Ok((burn_device.clone(), info.clone()));
+        if let Some((_, opened)) = opened.iter().find(|(known, _)| *known == device) {
+            return Ok(opened.clone());
         }
         let (burn_device, info) = match Device::wgpu_options().graphics_api(api).init_with_setup() {
             Ok((burn_device, setup)) => {
@@ -176,8 +183,10 @@ mod gpu {
             }
             Err(error) => return Err(PaintError::NoDevice { device, reason: error.to_string() }),
         };
-        opened.push((device, burn_device.clone(), info.clone()));
-        Ok((burn_device, info))
+        let budget = info.memory_budget();
+        let new = Opened { device: burn_device, info, budget };
+        opened.push((device, new.clone()));
+        Ok(new)
     }
 }
 

@@ -11,10 +11,11 @@
 #[cfg(feature = "wgpu")]
 use burn::tensor::wgpu::wgpu::Adapter;
 
-/// Bytes of the largest heap of the GPU's own memory; `None` of GPUs that are not opened through Vulkan.
+/// Bytes of the largest heap of the GPU's own memory, or of all heaps where it shares the host's; `None` of GPUs that are not
+/// opened through Vulkan.
 #[cfg(all(feature = "wgpu", not(any(target_vendor = "apple", target_family = "wasm"))))]
 pub(crate) fn of_adapter(adapter: &Adapter) -> Option<u64> {
-    use burn::tensor::wgpu::wgpu::hal::api::Vulkan;
+    use burn::tensor::wgpu::wgpu::{DeviceType, hal::api::Vulkan};
 
     /// `VK_MEMORY_HEAP_DEVICE_LOCAL_BIT`.
     const DEVICE_LOCAL: u32 = 1;
@@ -24,6 +25,9 @@ pub(crate) fn of_adapter(adapter: &Adapter) -> Option<u64> {
     // SAFETY: the physical device is of this instance, which lives.
     let memory = unsafe { instance.get_physical_device_memory_properties(vulkan.raw_physical_device()) };
     let heaps = memory.memory_heaps.iter().take(memory.memory_heap_count as usize);
+    if adapter.get_info().device_type == DeviceType::IntegratedGpu {
+        return Some(heaps.map(|heap| heap.size).fold(0, u64::saturating_add));
+    }
     heaps.filter(|heap| heap.flags.as_raw() & DEVICE_LOCAL != 0).map(|heap| heap.size).max()
 }
 

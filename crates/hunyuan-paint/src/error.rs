@@ -24,6 +24,18 @@ pub enum PaintError {
     #[cfg(feature = "hub")]
     #[error(transparent)]
     Hub(hunyuan_paint_hub::HubError),
+    /// Neither a folder nor a repository that can be downloaded (feature `hub`).
+    #[cfg(feature = "hub")]
+    #[error(
+        "{path}: there is no such folder, and the hub's repository of that name could not be had: {source}"
+    )]
+    NoSuchModel {
+        /// What was asked for.
+        path: PathBuf,
+        /// Why the hub was of no help.
+        #[source]
+        source: hunyuan_paint_hub::HubError,
+    },
     /// Condition maps or the texture.
     #[error(transparent)]
     Bake(BakeError),
@@ -53,7 +65,7 @@ pub enum PaintError {
         device: ComputeDevice,
     },
     /// The device was compiled in, but this machine has none, or it cannot be opened.
-    #[error("device '{device}' cannot be opened: {reason}")]
+    #[error("device '{device}' cannot be opened: {reason}; install its driver, or choose another device")]
     NoDevice {
         /// Which.
         device: ComputeDevice,

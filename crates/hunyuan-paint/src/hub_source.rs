@@ -29,8 +29,8 @@ impl PaintPipeline {
     }
 }
 
-/// The repository that a path names, unless there is something of that name on disk.
-pub(crate) fn repository(path: &Path) -> Option<RepoId> {
+/// The repository that a path names, as `owner/name`, unless there is something of that name on disk.
+pub fn hub_repository(path: &Path) -> Option<RepoId> {
     if path.exists() {
         return None;
     }
@@ -43,9 +43,9 @@ mod tests {
 
     #[test]
     fn only_a_name_that_is_no_path_is_a_repository() {
-        assert!(repository("tencent/Hunyuan3D-2".as_ref()).is_some());
+        assert!(hub_repository("tencent/Hunyuan3D-2".as_ref()).is_some());
         for path in ["src/lib.rs", "no_such_folder", "/a/b", "./a/b", "a/b/c", "../a", ""] {
-            assert!(repository(path.as_ref()).is_none(), "{path}");
+            assert!(hub_repository(path.as_ref()).is_none(), "{path}");
         }
     }
 }

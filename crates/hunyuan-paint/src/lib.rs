@@ -26,6 +26,8 @@ pub use self::{
     progress::{Progress, ProgressCallback, Stage, ignore_progress},
 };
 pub use burn::tensor::Device;
+#[cfg(feature = "hub")]
+pub use hub_source::hub_repository;
 pub use hunyuan_paint_bake as bake;
 #[cfg(feature = "hub")]
 pub use hunyuan_paint_hub as hub;

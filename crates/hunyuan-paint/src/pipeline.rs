@@ -1,5 +1,6 @@
 use std::{
     ops::ControlFlow,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -12,6 +13,7 @@ use hunyuan_paint_models::{
     LoadOptions, ModelError,
     pipelines::{
         InstructPix2PixPipeline, MultiviewInputs, MultiviewOptions, MultiviewPipeline, StepProgress,
+        device_works,
     },
 };
 use hunyuan_paint_scheduler::random::GeneratorKind;
@@ -60,9 +62,12 @@ impl PaintPipeline {
     ) -> Result<Self, PaintError> {
         let (folder, options) = (folder.as_ref(), options.into());
         #[cfg(feature = "hub")]
-        if let Some(repository) = crate::hub_source::repository(folder) {
+        if let Some(repository) = crate::hub_repository(folder) {
             let from_env = hunyuan_paint_hub::HubOptions::from_env()?;
-            return Self::from_hub(&repository, variant, options, &from_env);
+            return Self::from_hub(&repository, variant, options, &from_env).map_err(|error| match error {
+                PaintError::Hub(source) => PaintError::NoSuchModel { path: folder.to_owned(), source },
+                other => other,
+            });
         }
         Self::from_folder(folder, variant, options)
     }
@@ -116,6 +121,14 @@ impl PaintPipeline {
     fn backend(&self) -> MutexGuard<'_, Box<dyn Backend>> {
         // Whatever a painting left behind when it panicked, the next one starts anew.
         self.backend.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the networks' device still computes. After an error it may have been lost: then no painting will succeed, and
+    /// this process cannot open it again.
+    pub fn device_works(&self) -> bool {
+        // burn may panic over a device that is gone.
+        let probe = AssertUnwindSafe(|| device_works(self.multiview.device()));
+        catch_unwind(probe).unwrap_or(false)
     }
 
     /// The paint model that was loaded.

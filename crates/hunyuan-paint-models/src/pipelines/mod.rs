@@ -9,6 +9,7 @@ mod working_memory;
 
 use std::path::PathBuf;
 
+use burn::tensor::{Device, Tensor, TensorData};
 use hunyuan_paint_scheduler::{BetaSchedule, PredictionType, SchedulerConfig};
 
 pub use self::{
@@ -27,6 +28,13 @@ enum WeightsSource {
     File(PathBuf),
     /// Random ones of this seed.
     Random(u64),
+}
+
+/// Whether a device still computes: a sum is done there and read back. A device that was lost, or refuses memory, does not.
+pub fn device_works(device: &Device) -> bool {
+    let numbers: Tensor<1> = Tensor::from_data(TensorData::new(vec![1.0f32, 2.0], [2]), device);
+    let sum = numbers.add_scalar(1.0).try_into_data().ok().map(TensorData::convert::<f32>);
+    sum.and_then(|data| data.try_into_vec::<f32>().ok()).is_some_and(|sum| sum == [2.0, 3.0])
 }
 
 /// How the noise of the published models grows; their timesteps are spaced differently.

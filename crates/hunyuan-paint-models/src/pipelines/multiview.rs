@@ -217,6 +217,11 @@ impl MultiviewPipeline {
         self.vae.lend()
     }
 
+    /// Where its networks run.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// Side of the square images that the model was made for.
     pub fn native_size(&self) -> u32 {
         self.native_size

@@ -44,13 +44,39 @@ impl WorkingMemory {
         weights: u64,
     ) -> MemoryNeed {
         let side = |pixels: u32| u64::from(pixels) / self.spatial_factor;
-        let map = batch as u64 * side(size.0) * side(size.1) * self.unet_channels * self.bytes_per_number;
-        MemoryNeed { stage, weights, working: UNET_MAPS * map, largest_allocation: FEED_FORWARD * map }
+        let map =
+            product([batch as u64, side(size.0), side(size.1), self.unet_channels, self.bytes_per_number]);
+        let [working, largest_allocation] = [UNET_MAPS, FEED_FORWARD].map(|maps| maps.saturating_mul(map));
+        MemoryNeed { stage, weights, working, largest_allocation }
     }
 
     /// The autoencoder, which takes one image after the other: a map, its norm, and the next one.
     pub(super) fn vae(&self, stage: &'static str, size: (u32, u32), weights: u64) -> MemoryNeed {
-        let map = u64::from(size.0) * u64::from(size.1) * self.vae_channels * self.bytes_per_number;
-        MemoryNeed { stage, weights, working: 2 * map + map / 2, largest_allocation: map }
+        let map = product([size.0.into(), size.1.into(), self.vae_channels, self.bytes_per_number]);
+        let working = map.saturating_mul(2).saturating_add(map / 2);
+        MemoryNeed { stage, weights, working, largest_allocation: map }
+    }
+}
+
+/// As large as a number can be, where it would be larger.
+fn product<const N: usize>(factors: [u64; N]) -> u64 {
+    factors.into_iter().fold(1, u64::saturating_mul)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    #[test]
+    fn no_size_is_too_large_to_be_counted() {
+        let (unet, vae) = (UNet2DConditionConfig::sd21(), AutoencoderKlConfig::sd21());
+        let memory = WorkingMemory::new(&unet, &vae, &LoadOptions::from(&Device::flex()));
+        let size = (u32::MAX, u32::MAX);
+        assert_eq!(memory.unet("", usize::MAX, size, 0).working, u64::MAX);
+        assert_eq!(memory.vae("", size, 0).working, u64::MAX);
+        // Six views of 512² with guidance: 12 × 64² × 320 numbers of four bytes a map.
+        assert_eq!(memory.unet("", 12, (512, 512), 0).largest_allocation, 4 * 12 * 64 * 64 * 320 * 4);
     }
 }

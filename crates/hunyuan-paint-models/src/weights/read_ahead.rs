@@ -3,6 +3,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
@@ -70,7 +71,8 @@ impl ReadAhead {
             // However `consume` ends, the readers are told.
             let _over = Over(&self.0);
             for _ in 0..READERS.min(self.0.tensors.len()) {
-                scope.spawn(|| self.0.read_all());
+                // Whatever the readers do not read is read when it is wanted.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, || self.0.read_all());
             }
             consume()
         })
@@ -93,7 +95,10 @@ impl Shared {
             state.bytes += size;
             state.reads.insert(index, Read::Begun);
             drop(state);
-            let data = bridge::to_data(&self.tensors[index]);
+            // Nobody may wait for ever for a reader that has panicked.
+            let read = AssertUnwindSafe(|| bridge::to_data(&self.tensors[index]));
+            let data = catch_unwind(read)
+                .unwrap_or_else(|_| Err(PackError::ValidationError("reading it panicked".to_owned())));
             state = self.lock();
             state.reads.insert(index, Read::Done(data));
             self.changed.notify_all();

@@ -24,6 +24,9 @@ use crate::ModelError;
 /// Bytes before the header: its length.
 const LENGTH: u64 = 8;
 
+/// Bytes of the longest header, as the format has it.
+const HEADER_MAX: u64 = 100_000_000;
+
 /// All tensors of a file, whose bytes are read when they are asked for.
 pub(super) fn tensors(path: &Path) -> Result<Vec<(String, StoredTensor)>, ModelError> {
     let io = |source| ModelError::Io { path: path.to_owned(), source };
@@ -33,6 +36,11 @@ pub(super) fn tensors(path: &Path) -> Result<Vec<(String, StoredTensor)>, ModelE
     let mut length = [0; LENGTH as usize];
     file.read_exact(&mut length).map_err(|_| unreadable("the file has no header".to_owned()))?;
     let header_length = u64::from_le_bytes(length);
+    if header_length > HEADER_MAX {
+        return Err(unreadable(format!(
+            "expected a header of at most {HEADER_MAX} bytes, found {header_length}"
+        )));
+    }
     let data_start = LENGTH.checked_add(header_length).filter(|start| *start <= file_length);
     let data_start =
         data_start.ok_or_else(|| unreadable("the file ends before its header does".to_owned()))?;
@@ -66,7 +74,12 @@ pub(super) fn tensors(path: &Path) -> Result<Vec<(String, StoredTensor)>, ModelE
         let stored = bridge::deferred(key.clone(), dtype, info.shape.clone().into(), None, read);
         Ok((key, stored))
     };
-    infos.into_iter().map(tensor).collect()
+    let data_end = infos.last().map_or(0, |(_, info)| info.data_offsets.1 as u64);
+    let tensors = infos.into_iter().map(tensor).collect::<Result<Vec<_>, _>>()?;
+    if data_end < data_length {
+        return Err(unreadable(format!("{} bytes behind the last tensor", data_length - data_end)));
+    }
+    Ok(tensors)
 }
 
 fn burn_dtype(dtype: Dtype) -> Option<DType> {

@@ -9,7 +9,7 @@ use std::{
     ops::ControlFlow,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
     thread::{self, JoinHandle},
@@ -39,6 +39,7 @@ pub(crate) struct FakePainter {
     pub(crate) most_running: AtomicUsize,
     pub(crate) paintings: AtomicUsize,
     pub(crate) stopped_early: AtomicUsize,
+    is_lost: AtomicBool,
 }
 
 impl FakePainter {
@@ -55,7 +56,10 @@ impl FakePainter {
             };
         match order {
             b"broken" => return Err(ServerError::Painting { reason: "no paint left".into() }),
-            b"lost" => return Err(ServerError::DeviceLost { reason: "no more".into() }),
+            b"lost" => {
+                self.is_lost.store(true, Ordering::SeqCst);
+                return Err(ServerError::Painting { reason: "no more".into() });
+            }
             b"panic" => panic!("a panic that the test asks for"),
             b"deaf" => thread::sleep(Duration::from_secs(4)),
             // Half a second, three, or ten.
@@ -91,6 +95,10 @@ impl Painter for FakePainter {
             b"bad" => Err(ServerError::Unusable { input: "mesh", reason: "bad".into() }),
             _ => Ok(()),
         }
+    }
+
+    fn works(&self) -> bool {
+        !self.is_lost.load(Ordering::SeqCst)
     }
 
     fn paint(
