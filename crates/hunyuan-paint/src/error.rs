@@ -34,7 +34,7 @@ pub enum PaintError {
         path: PathBuf,
         /// Why the hub was of no help.
         #[source]
-        source: hunyuan_paint_hub::HubError,
+        source: Box<hunyuan_paint_hub::HubError>,
     },
     /// Condition maps or the texture.
     #[error(transparent)]

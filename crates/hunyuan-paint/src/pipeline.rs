@@ -65,7 +65,9 @@ impl PaintPipeline {
         if let Some(repository) = crate::hub_repository(folder) {
             let from_env = hunyuan_paint_hub::HubOptions::from_env()?;
             return Self::from_hub(&repository, variant, options, &from_env).map_err(|error| match error {
-                PaintError::Hub(source) => PaintError::NoSuchModel { path: folder.to_owned(), source },
+                PaintError::Hub(error) => {
+                    PaintError::NoSuchModel { path: folder.to_owned(), source: Box::new(error) }
+                }
                 other => other,
             });
         }
