@@ -1,4 +1,4 @@
-use std::{fmt, str::FromStr, sync::OnceLock};
+use std::{fmt, str::FromStr};
 
 use burn::tensor::Device;
 use hunyuan_paint_models::{LoadOptions, MemoryBudget, MemoryPlan};
@@ -120,7 +120,7 @@ impl ComputeDevice {
                 let memory = crate::device_memory::of_host();
                 let name = "CPU".to_owned();
                 let info = DeviceInfo { name, is_software: false, memory, largest_allocation: None };
-                static BUDGET: OnceLock<MemoryBudget> = OnceLock::new();
+                static BUDGET: std::sync::OnceLock<MemoryBudget> = std::sync::OnceLock::new();
                 let budget = BUDGET.get_or_init(|| info.memory_budget()).clone();
                 Ok(Opened { device: Device::flex(), info, budget })
             }
