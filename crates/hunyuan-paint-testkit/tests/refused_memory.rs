@@ -1,0 +1,77 @@
+//! Memory that a GPU refuses in the middle of a run is an error of that run. (A process of its own: the GPU is opened with
+//! less than it has.)
+
+#![expect(clippy::print_stderr, reason = "a test that could not run has to say so")]
+
+use std::{error::Error, ops::ControlFlow, path::Path};
+
+use burn::tensor::{
+    Device,
+    wgpu::{WgpuSetup, wgpu},
+};
+use hunyuan_paint::{
+    LoadOptions,
+    models::{
+        ModelError,
+        pipelines::{MultiviewInputs, MultiviewOptions, MultiviewPipeline, StepProgress, device_works},
+    },
+};
+use hunyuan_paint_scheduler::random::Philox;
+use image::RgbImage;
+use pollster::block_on;
+
+/// Bytes that the device takes in one piece: enough for the networks and small pictures.
+const LIMIT: u64 = 16 << 20;
+
+/// A GPU that refuses larger buffers; `None` if there is none and there need not be one.
+fn small_gpu() -> Result<Option<Device>, Box<dyn Error>> {
+    let instance = wgpu::Instance::default();
+    let adapter = match block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default())) {
+        Ok(adapter) => adapter,
+        Err(error) if std::env::var_os("HUNYUAN_PAINT_REQUIRE_GPU").is_none_or(|value| value != "1") => {
+            eprintln!("SKIPPED: {error}");
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let descriptor = wgpu::DeviceDescriptor {
+        required_features: adapter.features().difference(wgpu::Features::all_experimental_mask()),
+        required_limits: wgpu::Limits {
+            max_buffer_size: LIMIT,
+            max_storage_buffer_binding_size: LIMIT,
+            ..adapter.limits()
+        },
+        ..Default::default()
+    };
+    let (device, queue) = block_on(adapter.request_device(&descriptor))?;
+    let backend = adapter.get_info().backend;
+    let setup = WgpuSetup { instance, adapter, device, queue, backend };
+    Ok(Some(Device::wgpu_options().setup(setup).init()?))
+}
+
+#[test]
+fn memory_that_is_refused_is_an_error() -> Result<(), Box<dyn Error>> {
+    let Some(device) = small_gpu()? else { return Ok(()) };
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/model_tiny/hunyuan3d-paint-v2-0");
+    let pipeline = MultiviewPipeline::from_pretrained(&model, LoadOptions::from(&device))?;
+    let mut options = MultiviewOptions::standard();
+    options.denoise.num_inference_steps = 1;
+    let run = |side| {
+        let maps = [RgbImage::new(side, side)];
+        let inputs = MultiviewInputs {
+            references: &maps,
+            normal_maps: &maps,
+            position_maps: &maps,
+            view_indices: &[0],
+        };
+        let mut go_on = |_: &StepProgress<'_>| ControlFlow::Continue(());
+        pipeline.run(&inputs, &options, &mut Philox::new(0), &mut Philox::new(1), &mut go_on)
+    };
+    assert_eq!(run(64)?.len(), 1);
+    let refused = run(512).map(|images| images.len());
+    assert!(matches!(refused, Err(ModelError::Device { .. })), "{refused:?}");
+    // What is smaller goes on.
+    assert!(device_works(&device));
+    assert_eq!(run(64)?.len(), 1);
+    Ok(())
+}
