@@ -17,6 +17,7 @@ use hunyuan_paint_scheduler::SchedulerKind;
 use hunyuan_paint_testkit::{
     case::CaseError,
     devices::{PipelineKind, Randomness, Run, Scene, Workbench, components},
+    gpu_is_required,
     runner::{RunnerDevice, run_case},
 };
 use image::RgbImage;
@@ -49,9 +50,7 @@ fn with_gpu(test: impl FnOnce() -> TestResult) -> TestResult {
     let _gpu = GPU.lock().unwrap_or_else(PoisonError::into_inner);
     match ComputeDevice::Wgpu.init() {
         Ok(_) => test(),
-        Err(error @ PaintError::NoDevice { .. })
-            if std::env::var_os("HUNYUAN_PAINT_REQUIRE_GPU").is_none_or(|value| value != "1") =>
-        {
+        Err(error @ PaintError::NoDevice { .. }) if !gpu_is_required() => {
             eprintln!("SKIPPED: {error}");
             Ok(())
         }

@@ -9,6 +9,7 @@ use burn::{
 use hunyuan_paint::{ComputeDevice, PaintError};
 use hunyuan_paint_kernels::{Attention, Conv3x3, GroupNorm, LayerNorm, Linear, Operation, Padding};
 use hunyuan_paint_scheduler::random::{NormalGenerator, Philox};
+use hunyuan_paint_testkit::gpu_is_required;
 
 type TestResult = Result<(), PaintError>;
 
@@ -80,9 +81,7 @@ fn on_devices(test: impl Fn(&mut Pair)) -> TestResult {
     let device = devices.into_iter().find(|device| device.info().is_ok()).unwrap_or(ComputeDevice::Wgpu);
     let gpu = match device.init() {
         Ok(gpu) => gpu,
-        Err(error @ PaintError::NoDevice { .. })
-            if std::env::var_os("HUNYUAN_PAINT_REQUIRE_GPU").is_none_or(|value| value != "1") =>
-        {
+        Err(error @ PaintError::NoDevice { .. }) if !gpu_is_required() => {
             eprintln!("SKIPPED: {error}");
             return Ok(());
         }

@@ -12,13 +12,14 @@ use hunyuan_paint::{
     },
 };
 use hunyuan_paint_scheduler::random::Philox;
+use hunyuan_paint_testkit::gpu_is_required;
 use image::RgbImage;
 
 #[test]
 fn a_lost_gpu_is_an_error() -> Result<(), Box<dyn Error>> {
     let (device, setup) = match Device::wgpu_options().init_with_setup() {
         Ok(opened) => opened,
-        Err(error) if std::env::var_os("HUNYUAN_PAINT_REQUIRE_GPU").is_none_or(|value| value != "1") => {
+        Err(error) if !gpu_is_required() => {
             eprintln!("SKIPPED: {error}");
             return Ok(());
         }

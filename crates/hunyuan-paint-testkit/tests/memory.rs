@@ -9,6 +9,7 @@ use hunyuan_paint::{
     models::pipelines::{MultiviewInputs, MultiviewOptions, MultiviewPipeline, StepProgress},
 };
 use hunyuan_paint_scheduler::random::Philox;
+use hunyuan_paint_testkit::gpu_is_required;
 use image::RgbImage;
 
 const VIEWS: usize = 4;
@@ -19,9 +20,7 @@ fn painting_takes_what_it_is_said_to_need() -> Result<(), Box<dyn Error>> {
     let device = ComputeDevice::Wgpu;
     match device.init() {
         Ok(_) => {}
-        Err(error @ PaintError::NoDevice { .. })
-            if std::env::var_os("HUNYUAN_PAINT_REQUIRE_GPU").is_none_or(|value| value != "1") =>
-        {
+        Err(error @ PaintError::NoDevice { .. }) if !gpu_is_required() => {
             eprintln!("SKIPPED: {error}");
             return Ok(());
         }

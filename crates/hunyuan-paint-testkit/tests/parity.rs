@@ -7,6 +7,7 @@ use std::{collections::BTreeSet, path::Path};
 use hunyuan_paint::ComputeDevice;
 use hunyuan_paint_testkit::{
     case::CaseError,
+    gpu_is_required,
     runner::{RunnerDevice, run_case},
 };
 
@@ -71,7 +72,7 @@ parity_cases! {
 fn rasterize_cases_on_the_gpu() -> Result<(), CaseError> {
     let device = match RunnerDevice::new(ComputeDevice::Wgpu) {
         Ok(device) => device,
-        Err(error) if std::env::var_os("HUNYUAN_PAINT_REQUIRE_GPU").is_none_or(|value| value != "1") => {
+        Err(error) if !gpu_is_required() => {
             eprintln!("SKIPPED: {error}");
             return Ok(());
         }

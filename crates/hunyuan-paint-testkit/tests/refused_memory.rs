@@ -17,6 +17,7 @@ use hunyuan_paint::{
     },
 };
 use hunyuan_paint_scheduler::random::Philox;
+use hunyuan_paint_testkit::gpu_is_required;
 use image::RgbImage;
 use pollster::block_on;
 
@@ -28,7 +29,7 @@ fn small_gpu() -> Result<Option<Device>, Box<dyn Error>> {
     let instance = wgpu::Instance::default();
     let adapter = match block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default())) {
         Ok(adapter) => adapter,
-        Err(error) if std::env::var_os("HUNYUAN_PAINT_REQUIRE_GPU").is_none_or(|value| value != "1") => {
+        Err(error) if !gpu_is_required() => {
             eprintln!("SKIPPED: {error}");
             return Ok(None);
         }

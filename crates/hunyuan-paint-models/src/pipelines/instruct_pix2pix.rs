@@ -8,7 +8,7 @@ use hunyuan_paint_scheduler::{SchedulerConfig, SchedulerKind, TimestepSpacing, r
 use image::RgbImage;
 
 use super::{
-    AUTOENCODER, WeightsSource,
+    WeightsSource, autoencoder,
     denoise::{DenoiseOptions, StepProgress, denoise, timesteps},
     images, random_scheduler_config,
     slot::{Lent, Slot},
@@ -129,11 +129,7 @@ impl InstructPix2PixPipeline {
         let working_memory = WorkingMemory::new(&unet_config, &vae_config, &options);
         let LoadOptions { device, budget, .. } = options.clone();
 
-        let (load, blank) = (options.clone(), vae_config.init(&device)?);
-        let vae = Slot::new(AUTOENCODER, &blank, &options, move || match &vae_weights {
-            WeightsSource::File(file) => vae_config.load(file, load.clone()),
-            WeightsSource::Random(seed) => vae_config.random(*seed, load.clone()),
-        })?;
+        let vae = autoencoder(vae_config, vae_weights, &options)?;
         let (load, blank) = (options.clone(), text_config.init(&device)?);
         let text_encoder = Slot::new("text encoder", &blank, &options, move || match &text_weights {
             WeightsSource::File(file) => text_config.load(file, load.clone()),

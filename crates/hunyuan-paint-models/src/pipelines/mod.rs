@@ -12,15 +12,14 @@ use std::path::PathBuf;
 use burn::tensor::{Device, Tensor, TensorData};
 use hunyuan_paint_scheduler::{BetaSchedule, PredictionType, SchedulerConfig};
 
+use self::slot::Slot;
 pub use self::{
     denoise::{DenoiseOptions, StepProgress},
     instruct_pix2pix::{InstructPix2PixOptions, InstructPix2PixPipeline},
     multiview::{MultiviewInputs, MultiviewOptions, MultiviewPipeline, TURBO_STEPS, turbo_timesteps},
     slot::Lent,
 };
-
-/// The autoencoder's name in messages.
-const AUTOENCODER: &str = "autoencoder";
+use crate::{AutoencoderKl, AutoencoderKlConfig, LoadOptions, ModelError};
 
 /// Where a network's weights come from.
 #[derive(Clone, Debug)]
@@ -28,6 +27,19 @@ enum WeightsSource {
     File(PathBuf),
     /// Random ones of this seed.
     Random(u64),
+}
+
+/// The autoencoder, which every pipeline has.
+fn autoencoder(
+    config: AutoencoderKlConfig,
+    weights: WeightsSource,
+    options: &LoadOptions,
+) -> Result<Slot<AutoencoderKl>, ModelError> {
+    let (load, blank) = (options.clone(), config.init(&options.device)?);
+    Slot::new("autoencoder", &blank, options, move || match &weights {
+        WeightsSource::File(file) => config.load(file, load.clone()),
+        WeightsSource::Random(seed) => config.random(*seed, load.clone()),
+    })
 }
 
 /// Whether a device still computes: a sum is done there and read back. A device that was lost, or refuses memory, does not.

@@ -8,7 +8,7 @@ use hunyuan_paint_scheduler::{SchedulerConfig, SchedulerKind, TimestepSpacing, r
 use image::RgbImage;
 
 use super::{
-    AUTOENCODER, WeightsSource,
+    WeightsSource, autoencoder,
     denoise::{DenoiseOptions, StepProgress, denoise, randn, timesteps},
     images, random_scheduler_config,
     slot::{Lent, Slot},
@@ -56,9 +56,7 @@ impl MultiviewOptions {
         };
         Self { denoise, turbo_timesteps: true }
     }
-}
 
-impl MultiviewOptions {
     /// What is predicted for each view: with guidance also what it would be without references.
     fn branches(&self) -> &'static [Branch] {
         if self.denoise.guidance_scale > 1.0 {
@@ -164,11 +162,7 @@ impl MultiviewPipeline {
         let working_memory = WorkingMemory::new(&unet_config.unet, &vae_config, &options);
         let LoadOptions { device, budget, .. } = options.clone();
 
-        let (load, blank) = (options.clone(), vae_config.init(&device)?);
-        let vae = Slot::new(AUTOENCODER, &blank, &options, move || match &vae_weights {
-            WeightsSource::File(file) => vae_config.load(file, load.clone()),
-            WeightsSource::Random(seed) => vae_config.random(*seed, load.clone()),
-        })?;
+        let vae = autoencoder(vae_config, vae_weights, &options)?;
         let (load, blank) = (options.clone(), unet_config.init_multiview(&device)?);
         let (config, weights) = (unet_config.clone(), unet_weights.clone());
         let unet = Slot::new("multiview UNet", &blank, &options, move || match &weights {
