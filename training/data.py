@@ -48,7 +48,7 @@ def imperfect(unlit, lit):
 
 
 def image_pool(tracer, seeds, per_seed, size=config.VIEW_SIZE):
-    """Images of all kinds, bytes [n, size, size, 3]: fewer maps than colours."""
+    """Images of all kinds, bytes [n, size, size, 3]: fewer maps than colors."""
     pools = []
     for seed in seeds:
         images = render(tracer, seed, per_seed, size)

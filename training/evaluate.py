@@ -15,7 +15,7 @@ def psnr(a, b, mask):
 
 
 def recorrect(x, source, mask):
-    """The pipeline's colour correction: the source's mean and deviation, kept if no farther from it."""
+    """The pipeline's color correction: the source's mean and deviation, kept if no farther from it."""
     count = mask.sum((2, 3), keepdim=True)
     mean = lambda y: (y * mask).sum((2, 3), keepdim=True) / count
     std = lambda y: (((y - mean(y)) ** 2 * mask).sum((2, 3), keepdim=True) / (count - 1)).sqrt()

@@ -26,7 +26,7 @@ def to_map(x, height, width):
 
 
 class Attention(nn.Module):
-    """Multi-head attention; with `groups`, over the pixels of a map, normalised and with a residual."""
+    """Multi-head attention; with `groups`, over the pixels of a map, normalized and with a residual."""
 
     def __init__(self, channels, context_channels, heads, bias=False, groups=None):
         super().__init__()
@@ -134,7 +134,7 @@ class TransformerBlock(nn.Module):
 
 
 class WrappedBlock(nn.Module):
-    """The 2.5-D UNet's block: stores its normalised input, or attends to the references' and to all views'."""
+    """The 2.5-D UNet's block: stores its normalized input, or attends to the references' and to all views'."""
 
     def __init__(self, channels, heads, text_channels, attends):
         super().__init__()

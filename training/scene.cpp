@@ -1,7 +1,7 @@
 // Sphere tracing of procedural objects: one source for CUDA (nvcc) and for CPUs (any C++ compiler with OpenMP).
 //
 // An object is a record of floats (layout in scene.py): parts, joined smoothly, with materials defined in 3-D, and
-// painted spots. Object space: x right, y up, z to the front; scaled and centred as the pipeline's paint space is.
+// painted spots. Object space: x right, y up, z to the front; scaled and centered as the pipeline's paint space is.
 
 #include <cmath>
 #include <cstdint>
@@ -106,7 +106,7 @@ HD float part_distance(const float* part, V p) {
     }
 }
 
-// Header: 0 parts, 1 mirrored in x, 2 blend, 3-5 centre, 6 scale, 7 spots, 8-10 light, 11 key, 12-14 its colour,
+// Header: 0 parts, 1 mirrored in x, 2 blend, 3-5 center, 6 scale, 7 spots, 8-10 light, 11 key, 12-14 its color,
 // 15 ambient, 16-18 fill light, 19 fill, 20 specular, 21 exponent, 22 exposure, 23 material of all or -1.
 HD V raw_point(const float* scene, V p) {
     V q = p * (1.0f / scene[6]) + load(scene + 3);
@@ -156,7 +156,7 @@ HD float wave(float x, float softness) {
     return smooth(0.5f - softness, 0.5f + softness, t);
 }
 
-// 0 pattern, 1 frequency, 2 phase, 3 softness, 4-6 direction, 7-9 second direction, 10-18 three colours, 19 seed.
+// 0 pattern, 1 frequency, 2 phase, 3 softness, 4-6 direction, 7-9 second direction, 10-18 three colors, 19 seed.
 HD V material_color(const float* m, V p) {
     float frequency = m[1], phase = m[2], softness = m[3];
     V u = load(m + 4), w = load(m + 7), a = load(m + 10), b = load(m + 13), c = load(m + 16);
@@ -216,7 +216,7 @@ HD V albedo_at(const float* scene, V p) {
     V color = material_color(scene + HEADER + PARTS * PART_SIZE + material * MATERIAL_SIZE, q);
     const float* spots = scene + HEADER + PARTS * (PART_SIZE + MATERIAL_SIZE);
     for (int i = 0; i < (int)scene[7]; i++) {
-        const float* spot = spots + i * SPOT_SIZE;  // 0-2 centre, 3 radius, 4-6 colour, 7 pupil's share
+        const float* spot = spots + i * SPOT_SIZE;  // 0-2 center, 3 radius, 4-6 color, 7 pupil's share
         float d = length(q - load(spot));
         if (d < spot[3]) color = d < spot[3] * spot[7] ? V{0.05f, 0.05f, 0.06f} : load(spot + 4);
     }
@@ -253,7 +253,7 @@ HD V lit_color(const float* scene, V p, V n, V albedo, V toward_camera) {
 
 struct Job {
     const float* scenes;   // [objects, SCENE_SIZE]
-    const float* cameras;  // [objects, images, CAMERA_SIZE]: right, down, forward, centre u, centre v, half extent
+    const float* cameras;  // [objects, images, CAMERA_SIZE]: right, down, forward, center u, center v, half extent
     int images, size, samples;
     float* points;         // [objects, images, size, size, 4], or null: position and 1 where hit
     uint8_t *albedo, *normal, *position, *lit;  // [objects, images, size, size, 3]; lit is white but for the last image
@@ -271,7 +271,7 @@ HD void pixel(const Job& job, long index) {
     bool shaded = image % job.images == job.images - 1;
     V sums[4] = {};
     for (int i = 0; i < job.samples * job.samples; i++) {
-        // Pixels of a 2048 render, scaled down: the rasteriser puts the outermost pixel centres at the borders.
+        // Pixels of a 2048 render, scaled down: the rasteriser puts the outermost pixel centers at the borders.
         float fine = 2048.0f / job.size;
         float x = ((column + (i % job.samples + 0.5f) / job.samples) * fine - 0.5f) * 2.0f / 2047.0f - 1.0f;
         float y = ((row + (i / job.samples + 0.5f) / job.samples) * fine - 0.5f) * 2.0f / 2047.0f - 1.0f;

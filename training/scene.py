@@ -51,7 +51,7 @@ def random_rotations(rng, shape, straight):
 
 
 def make_palette(rng, count, size=5):
-    """[count, size, 3]: saturated, pastel, grey, earthy; most colours of an object are of one kind."""
+    """[count, size, 3]: saturated, pastel, gray, earthy; most colors of an object are of one kind."""
     kind = np.where(rng.random((count, size)) < 0.65, rng.integers(0, 4, (count, 1)), rng.integers(0, 4, (count, size)))
     u, w = rng.random((count, size)), rng.random((count, size))
     s = np.choose(kind, [0.55 + 0.45 * u, 0.12 + 0.35 * u, 0.08 * u, 0.25 + 0.5 * u])
@@ -83,7 +83,7 @@ def make_parts(rng, scenes):
 
     straight = rng.random((count, PARTS)) < np.where(hard, 0.8, 0.4)[:, None]
     rotation = random_rotations(rng, (count, PARTS), straight)
-    centre = np.zeros((count, PARTS, 3))
+    center = np.zeros((count, PARTS, 3))
     direction = random_directions(rng, (count, PARTS), 0.4)
     reach = rng.uniform(0.6, 1.1, (count, PARTS))
     extent = s.max(-1) * 0.6 + s.min(-1) * 0.4
@@ -91,11 +91,11 @@ def make_parts(rng, scenes):
     rows = np.arange(count)
     for j in range(1, PARTS):
         parent = np.where(rng.random(count) < 0.5, 0, rng.integers(0, j, count))
-        centre[:, j] = centre[rows, parent] + direction[:, j] * (reach[:, j] * extent[rows, parent])[:, None]
-        centre[:, j, 0] = np.where(mirrored, np.abs(centre[:, j, 0]), centre[:, j, 0])
+        center[:, j] = center[rows, parent] + direction[:, j] * (reach[:, j] * extent[rows, parent])[:, None]
+        center[:, j, 0] = np.where(mirrored, np.abs(center[:, j, 0]), center[:, j, 0])
 
     part = scenes[:, HEADER:MATERIALS_AT].reshape(count, PARTS, PART_SIZE)
-    part[..., 0], part[..., 1:4], part[..., 4:13] = kind, centre, rotation.reshape(count, PARTS, 9)
+    part[..., 0], part[..., 1:4], part[..., 4:13] = kind, center, rotation.reshape(count, PARTS, 9)
     part[..., 13:16], part[..., 16] = s, rounding
 
 
@@ -152,11 +152,11 @@ def camera_axes(azimuth, elevation):
     return np.stack([[-v[0], -v[2], v[1]] for v in (right, up, -back)])
 
 
-def cameras(count, axes, centre=(0.0, 0.0), extent=EXTENT):
-    """[count, 1, 12] for one direction; centre and extent may be per object."""
+def cameras(count, axes, center=(0.0, 0.0), extent=EXTENT):
+    """[count, 1, 12] for one direction; center and extent may be per object."""
     out = np.zeros((count, 1, 12), np.float32)
     out[:, 0, :9] = np.asarray(axes).reshape(-1, 9)
-    out[:, 0, 9], out[:, 0, 10], out[:, 0, 11] = centre[0], centre[1], extent
+    out[:, 0, 9], out[:, 0, 10], out[:, 0, 11] = center[0], center[1], extent
     return out
 
 
@@ -215,7 +215,7 @@ def make_objects(tracer, seed, count):
     make_materials(rng, scenes, palette)
     make_lights(rng, scenes)
 
-    # 1. centre and scale, from what the six cameras see of the object as it is
+    # 1. center and scale, from what the six cameras see of the object as it is
     scenes[:, 6] = 1.0
     extent = 3.0
     views = np.concatenate([cameras(count, axes, extent=extent) for axes in VIEW_AXES], axis=1)
@@ -223,10 +223,10 @@ def make_objects(tracer, seed, count):
     seen = points[..., 3:] > 0.5
     low = torch.where(seen, points[..., :3], 1e9).amin(1)
     high = torch.where(seen, points[..., :3], -1e9).amax(1)
-    centre = (low + high) / 2
-    radius = torch.where(seen[..., 0], (points[..., :3] - centre[:, None]).norm(dim=-1), 0).amax(1)
+    center = (low + high) / 2
+    radius = torch.where(seen[..., 0], (points[..., :3] - center[:, None]).norm(dim=-1), 0).amax(1)
     radius = radius + extent / 112  # the grid misses the outermost points by up to its step, half of it on average
-    scenes[:, 3:6], scenes[:, 6] = centre.cpu(), RADIUS / radius.clamp(min=1e-3).cpu()
+    scenes[:, 3:6], scenes[:, 6] = center.cpu(), RADIUS / radius.clamp(min=1e-3).cpu()
 
     # 2. painted spots where a camera, mostly the front one, sees the surface
     views = np.concatenate([cameras(count, axes) for axes in VIEW_AXES], axis=1)
@@ -242,7 +242,7 @@ def make_objects(tracer, seed, count):
     spots[..., 4:7] = palette[np.arange(count)[:, None], rng.integers(0, 5, (count, SPOTS))]
     spots[..., 7] = np.where(rng.random((count, SPOTS)) < 0.3, 0.5, 0.0)
 
-    # 3. the reference: from the front or nearly so, cut out and centred with the pipeline's border
+    # 3. the reference: from the front or nearly so, cut out and centered with the pipeline's border
     turned = rng.random(count) < 0.25
     yaw, pitch = rng.normal(0, 8, count) * turned, rng.normal(0, 6, count) * turned
     axes = np.stack([camera_axes(a, e) for a, e in zip(yaw, pitch)])
@@ -250,11 +250,11 @@ def make_objects(tracer, seed, count):
     edges = lambda mask: (mask.argmax(1), mask.shape[1] - mask[:, ::-1].argmax(1))
     (left, right), (top, bottom) = edges(front.any(1)), edges(front.any(2))
     place = lambda pixel: (pixel / 64 - 1) * EXTENT
-    centre = place((left + right) / 2), place((top + bottom) / 2)
+    center = place((left + right) / 2), place((top + bottom) / 2)
     extent = np.maximum(right - left, bottom - top) / 128 * EXTENT * (1 + 2 * BORDER)
     loose = rng.random(count) < 0.2  # not every image is cut out exactly
     extent *= np.where(loose, rng.uniform(0.9, 1.1, count), 1)
-    centre = [c + np.where(loose, rng.normal(0, 0.02, count), 0) for c in centre]
-    views = np.concatenate([views, cameras(count, axes, centre, extent)], axis=1)
+    center = [c + np.where(loose, rng.normal(0, 0.02, count), 0) for c in center]
+    views = np.concatenate([views, cameras(count, axes, center, extent)], axis=1)
     good = (front.mean((1, 2)) > 0.04) & np.isfinite(views).all((1, 2)) & (radius.cpu().numpy() < 2.5)
     return scenes[good], views[good]

@@ -11,14 +11,14 @@ use std::{env, error::Error, hint::black_box, iter, ops::ControlFlow, path::Path
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use hunyuan_paint_bake::{
-    AutomaticViews, Backend, BakeOptions, BakeProgress, BakeView, BakedTexture, Cpu, PaintedTexture,
-    ReliableDepth, RenderedView, TrustMerge, ViewRenderer, back_project, bake_with, draw_charts, fill_gaps,
+    AutomaticViews, Backend, BakeOptions, BakeProgress, BakeView, BakedTexture, Cpu, PartialTexture,
+    ReliableDepth, RenderedView, WeightedMerge, ViewRenderer, back_project, bake_with, draw_charts, fill_gaps,
     fill_gutter, fill_surface, fill_vertices, gather, gpu::GpuBaker,
 };
 use hunyuan_paint_benches::bumpy_sphere;
 use hunyuan_paint_image::resize_bicubic_rgb;
 use hunyuan_paint_mesh::{
-    Camera, DEFAULT_VIEWS, Mesh, PaintMesh, UnwrapOptions, UvMode, prepare_uvs, read_mesh,
+    Camera, DEFAULT_VIEWS, Mesh, CanonicalMesh, UnwrapOptions, UvMode, prepare_uvs, read_mesh,
 };
 use hunyuan_paint_raster::gpu::GpuDevice;
 use image::{Rgb, RgbImage};
@@ -61,10 +61,10 @@ fn views<'a>(images: &'a [RgbImage], rendered: &'a [RenderedView]) -> Vec<BakeVi
         .collect()
 }
 
-/// The whole stage but for the unwrap: condition maps, then the views' colours in the filled texture.
+/// The whole stage but for the unwrap: condition maps, then the views' colors in the filled texture.
 fn without_unwrap(
     backend: &mut dyn Backend,
-    mesh: &PaintMesh,
+    mesh: &CanonicalMesh,
     images: &[RgbImage],
 ) -> BenchResult<BakedTexture> {
     let rendered =
@@ -77,10 +77,10 @@ fn without_unwrap(
 fn whole(backend: &mut dyn Backend, mesh: &Mesh, images: &[RgbImage]) -> BenchResult<BakedTexture> {
     let options = UnwrapOptions::new(SIZE);
     let prepared = prepare_uvs(mesh, UvMode::Unwrap, &options, |_| ControlFlow::Continue(()))?;
-    without_unwrap(backend, &PaintMesh::new(&prepared.mesh)?, images)
+    without_unwrap(backend, &CanonicalMesh::new(&prepared.mesh)?, images)
 }
 
-fn stages(criterion: &mut Criterion, mesh: &Mesh, paint: &PaintMesh, images: &[RgbImage]) -> BenchResult {
+fn stages(criterion: &mut Criterion, mesh: &Mesh, paint: &CanonicalMesh, images: &[RgbImage]) -> BenchResult {
     let mut group = criterion.benchmark_group("CPU, stages");
     group.sample_size(10);
     let unwrap =
@@ -136,11 +136,11 @@ fn stages(criterion: &mut Criterion, mesh: &Mesh, paint: &PaintMesh, images: &[R
     group.bench_function("reference: back-projection, one view", |b| {
         b.iter(|| black_box(back_project(paint, &camera, &large[0], SIZE, &options)));
     });
-    let mut merge = TrustMerge::new(SIZE, &options)?;
+    let mut merge = WeightedMerge::new(SIZE, &options)?;
     for (view, image) in DEFAULT_VIEWS.iter().zip(&large) {
         merge.add(&back_project(paint, &view.camera, image, SIZE, &options)?, view.weight)?;
     }
-    let merged: PaintedTexture = merge.finish();
+    let merged: PartialTexture = merge.finish();
     group.bench_function("reference: vertex fill", |b| {
         b.iter_batched(
             || merged.clone(),
@@ -157,7 +157,7 @@ fn together(
     criterion: &mut Criterion,
     name: &str,
     backend: &mut dyn Backend,
-    (mesh, paint, images): (&Mesh, &PaintMesh, &[RgbImage]),
+    (mesh, paint, images): (&Mesh, &CanonicalMesh, &[RgbImage]),
 ) -> BenchResult {
     // What is timed works.
     let baked = without_unwrap(backend, paint, images)?;
@@ -201,7 +201,7 @@ fn bake(criterion: &mut Criterion) -> BenchResult {
     };
     let prepared =
         prepare_uvs(&mesh, UvMode::Unwrap, &UnwrapOptions::new(SIZE), |_| ControlFlow::Continue(()))?;
-    let paint = PaintMesh::new(&prepared.mesh)?;
+    let paint = CanonicalMesh::new(&prepared.mesh)?;
     let images = painted_views(VIEW_SIZE);
     stages(criterion, &mesh, &paint, &images)?;
     let input = (&mesh, &paint, &images[..]);

@@ -1,10 +1,10 @@
-//! The rasteriser on the CPU and on a GPU: face index, barycentrics and depth range of one view.
+//! The rasterizer on the CPU and on a GPU: face index, barycentrics and depth range of one view.
 //!
 //! CPU times are wall-clock. GPU times are the device's own, from timestamp queries around all stages: no upload,
 //! no read-back. Without a GPU its benches are left out, and said to be.
 //!
 //! `RASTER_BENCH_MESH=file.obj` adds a mesh, seen from the front. `RASTER_BENCH_EXPORT=folder` writes what is
-//! drawn, for other rasterisers: `name.clip.bin` (four `f32` a vertex) and `name.faces.bin` (three `u32`).
+//! drawn, for other rasterizers: `name.clip.bin` (four `f32` a vertex) and `name.faces.bin` (three `u32`).
 
 #![expect(clippy::expect_used, reason = "a bench without its input cannot go on")]
 #![expect(clippy::print_stderr, reason = "what is left out has to be said")]

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p hunyuan-paint-benches --example bake_quality -- [--output folder] [--mesh file.obj]`
 //!
-//! Objects whose colour is known at every point are seen by the six default cameras, baked, and compared with the
+//! Objects whose color is known at every point are seen by the six default cameras, baked, and compared with the
 //! truth: at the texels that those cameras see and at the others, along the seams of the texture (all of them, and
 //! those in sight of the cameras), and in pictures from 20 other cameras. "Seam step" is how much the two sides of a
 //! seam differ, in steps of 255, on the texture and on three smaller copies of it. "Truth" is the best texture of that
@@ -21,7 +21,7 @@ use hunyuan_paint_benches::quality::{
     report::{Row, contact_sheet, table},
     shapes,
 };
-use hunyuan_paint_mesh::{Mesh, PaintMesh, UnwrapOptions, UvMode, prepare_uvs, read_mesh};
+use hunyuan_paint_mesh::{Mesh, CanonicalMesh, UnwrapOptions, UvMode, prepare_uvs, read_mesh};
 use image::RgbImage;
 
 /// How well baking gets back what is known.
@@ -101,8 +101,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn unwrapped(mesh: &Mesh, texture_size: u32) -> Result<PaintMesh, Box<dyn Error>> {
+fn unwrapped(mesh: &Mesh, texture_size: u32) -> Result<CanonicalMesh, Box<dyn Error>> {
     let options = UnwrapOptions::new(texture_size);
     let prepared = prepare_uvs(mesh, UvMode::Unwrap, &options, |_| ControlFlow::Continue(()))?;
-    Ok(PaintMesh::new(&prepared.mesh)?)
+    Ok(CanonicalMesh::new(&prepared.mesh)?)
 }

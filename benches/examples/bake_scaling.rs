@@ -22,7 +22,7 @@ use hunyuan_paint_benches::{
         render::{Frame, Picture, Place},
     },
 };
-use hunyuan_paint_mesh::{DEFAULT_VIEWS, Mesh, PaintMesh, UnwrapOptions, UvMode, prepare_uvs};
+use hunyuan_paint_mesh::{DEFAULT_VIEWS, Mesh, CanonicalMesh, UnwrapOptions, UvMode, prepare_uvs};
 
 /// Pixels a side of the views.
 const VIEW_SIZE: u32 = 2048;
@@ -114,7 +114,7 @@ fn bake_here(
 ) -> Result<(), Box<dyn Error>> {
     let go_on = |_| ControlFlow::Continue(());
     let prepared = prepare_uvs(&torus(faces), UvMode::Keep, &UnwrapOptions::new(texture_size), go_on)?;
-    let mesh = PaintMesh::new(&prepared.mesh)?;
+    let mesh = CanonicalMesh::new(&prepared.mesh)?;
     let frame = Frame::view(VIEW_SIZE, VIEW_SIZE, 1);
     let color_at = |place: Place| patchwork(place.position);
     let images = (DEFAULT_VIEWS.iter())

@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let device = arguments.device.init()?;
     let options = LoadOptions {
-        memory: MemoryPlan::InTurn,
+        memory: MemoryPlan::ReloadPerStage,
         on_load: Some(LoadCallback::new(|progress| {
             if progress.bytes == progress.total {
                 println!("{}: {} bytes", progress.file.display(), progress.total);

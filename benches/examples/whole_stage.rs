@@ -12,7 +12,7 @@ use std::{error::Error, ops::ControlFlow, path::PathBuf, time::Instant};
 use clap::Parser;
 use hunyuan_paint_bake::{Backend, BakeOptions, BakeView, Cpu, bake};
 use hunyuan_paint_benches::memory::peak_memory_mib;
-use hunyuan_paint_mesh::{DEFAULT_VIEWS, PaintMesh, UnwrapOptions, UvMode, prepare_uvs, read_mesh};
+use hunyuan_paint_mesh::{DEFAULT_VIEWS, CanonicalMesh, UnwrapOptions, UvMode, prepare_uvs, read_mesh};
 
 /// Pixels a side of the views as they are rendered, and as the network paints them.
 const RENDER_SIZE: u32 = 2048;
@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let prepared = prepare_uvs(&mesh, UvMode::Unwrap, &options, |_| ControlFlow::Continue(()))?;
         let unwrap = start.elapsed().as_secs_f64();
 
-        let paint = PaintMesh::new(&prepared.mesh)?;
+        let paint = CanonicalMesh::new(&prepared.mesh)?;
         let start = Instant::now();
         let cameras = DEFAULT_VIEWS.map(|view| view.camera);
         let go_on = &mut |_| ControlFlow::Continue(());

@@ -9,7 +9,7 @@ pub mod quality;
 use std::{error::Error, path::Path};
 
 use glam::{Mat3, Vec2, Vec3, Vec4};
-use hunyuan_paint_mesh::{Camera, Mesh, PaintMesh, read_mesh};
+use hunyuan_paint_mesh::{Camera, Mesh, CanonicalMesh, read_mesh};
 
 /// A sphere with bumps, of `2 · rings · segments` triangles but for the poles: smooth, with some occlusion.
 pub fn bumpy_sphere(rings: u32, segments: u32) -> Mesh {
@@ -66,7 +66,7 @@ pub struct View3d {
     pub faces: Vec<[u32; 3]>,
 }
 
-/// What the rasterisers are measured on: one triangle over the image, a turned cube, spheres from the side, a bumpy
+/// What the rasterizers are measured on: one triangle over the image, a turned cube, spheres from the side, a bumpy
 /// one of 70,000 faces, and the mesh in the file, from the front.
 ///
 /// # Errors
@@ -85,7 +85,7 @@ pub fn raster_views(file: Option<&Path>) -> Result<Vec<View3d>, Box<dyn Error>> 
     if let Some(file) = file {
         let mut mesh = read_mesh(file)?;
         mesh.uvs = Some(vec![Vec2::ZERO; mesh.positions.len()]);
-        let mesh = PaintMesh::new(&mesh)?;
+        let mesh = CanonicalMesh::new(&mesh)?;
         let camera = Camera::orthographic(0.0, 0.0);
         let clip_from_world = camera.clip_from_view() * camera.view_from_world();
         let clip_positions = mesh.positions.iter().map(|p| clip_from_world * p.extend(1.0)).collect();

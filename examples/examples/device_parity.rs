@@ -190,7 +190,7 @@ fn mean_statistics(images: &[RgbImage]) -> Result<String, Box<dyn Error>> {
         "{:.1} | {:.1} | {:.1} | {:.0}",
         mean(&|i| all[i].mean),
         mean(&|i| all[i].standard_deviation),
-        mean(&|i| all[i].edge_variance),
+        mean(&|i| all[i].edge_strength),
         mean(&|i| all[i].png_size as f64)
     ))
 }

@@ -40,9 +40,9 @@ struct Arguments {
     /// tencent/Hunyuan3D-2; if absent, the demo checkpoint with the settings that suit it (`PaintOptions::demo`).
     #[arg(long)]
     model: Option<PathBuf>,
-    /// The licence of a model that has to be downloaded is accepted; without this it is shown, and nothing is downloaded.
+    /// The license of a model that has to be downloaded is accepted; without this it is shown, and nothing is downloaded.
     #[arg(long)]
-    accept_licence: bool,
+    accept_license: bool,
     /// standard or turbo.
     #[arg(long, default_value = "standard")]
     variant: Variant,
@@ -64,8 +64,8 @@ struct Arguments {
     /// In which precision the networks compute: auto (half on a GPU that can), f32 or f16.
     #[arg(long, default_value = "auto")]
     precision: PrecisionChoice,
-    /// How long networks stay in memory: in-turn (each for its part) or keep (all, until the end).
-    #[arg(long, default_value = "in-turn")]
+    /// How long networks stay in memory: reload (each for its part) or keep (all, until the end).
+    #[arg(long, default_value = "reload")]
     memory: MemoryPlan,
     /// Refuses what needs more MiB of the device's memory than this; the device's own size if absent.
     #[arg(long, value_parser = clap::value_parser!(u64).range(..1 << 40))]
@@ -179,7 +179,7 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
             Some(_) => PaintPipeline::random(arguments.variant, 0, load_options)?,
             None => match hub_repository(&model) {
                 Some(repository) => {
-                    let hub = download::hub_options(arguments.accept_licence)?;
+                    let hub = download::hub_options(arguments.accept_license)?;
                     PaintPipeline::from_hub(&repository, variant, load_options, &hub)?
                 }
                 None => PaintPipeline::from_pretrained(model, variant, load_options)?,
@@ -206,8 +206,8 @@ fn write(images: &[ReferenceImage], painting: &Painting, output: &Path) -> Resul
 
 /// Images, references without light, and texture; normal maps; position maps; views; the result from four sides.
 fn preview(images: &[ReferenceImage], painting: &Painting) -> Result<RgbImage, Box<dyn Error>> {
-    let centred = |image: &ReferenceImage| Ok(image.clone().recenter(DEFAULT_BORDER_RATIO)?.on_white());
-    let originals = images.iter().map(centred).collect::<Result<Vec<_>, Box<dyn Error>>>()?;
+    let centered = |image: &ReferenceImage| Ok(image.clone().recenter(DEFAULT_BORDER_RATIO)?.on_white());
+    let originals = images.iter().map(centered).collect::<Result<Vec<_>, Box<dyn Error>>>()?;
     let sides = four_sides(&painting.textured, 512)?;
     let mut inputs: Vec<&RgbImage> = originals.iter().chain(&painting.references).collect();
     inputs.push(&painting.textured.texture);

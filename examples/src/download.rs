@@ -1,6 +1,6 @@
 //! Models that have to be downloaded first.
 
-#![expect(clippy::print_stderr, reason = "the licence is for the user to read")]
+#![expect(clippy::print_stderr, reason = "the license is for the user to read")]
 
 use std::{
     ops::ControlFlow,
@@ -8,21 +8,21 @@ use std::{
 };
 
 use hunyuan_paint::hub::{
-    DownloadCallback, DownloadProgress, HubError, HubOptions, Licence, LicenceCallback,
+    DownloadCallback, DownloadProgress, HubError, HubOptions, License, LicenseCallback,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// What the environment says, with a progress bar, for those who have read the licence; the others are told of it.
+/// What the environment says, with a progress bar, for those who have read the license; the others are told of it.
 ///
 /// # Errors
 /// If a variable of the environment cannot be used.
-pub fn hub_options(accept_licence: bool) -> Result<HubOptions, HubError> {
-    let on_licence = move |licence: &Licence| {
-        eprintln!("{licence}");
-        if accept_licence {
+pub fn hub_options(accept_license: bool) -> Result<HubOptions, HubError> {
+    let on_license = move |license: &License| {
+        eprintln!("{license}");
+        if accept_license {
             return ControlFlow::Continue(());
         }
-        eprintln!("Read it, and start again with --accept-licence if you accept it.");
+        eprintln!("Read it, and start again with --accept-license if you accept it.");
         ControlFlow::Break(())
     };
     let bar = Mutex::new(None::<ProgressBar>);
@@ -44,7 +44,7 @@ pub fn hub_options(accept_licence: bool) -> Result<HubOptions, HubError> {
         ControlFlow::Continue(())
     };
     Ok(HubOptions {
-        on_licence: Some(LicenceCallback::new(on_licence)),
+        on_license: Some(LicenseCallback::new(on_license)),
         on_progress: Some(DownloadCallback::new(on_progress)),
         ..HubOptions::from_env()?
     })

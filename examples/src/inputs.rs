@@ -10,7 +10,7 @@ use std::{
 use hunyuan_paint::{
     TexturedMesh,
     bake::render_textured,
-    mesh::{Camera, CameraView, DEFAULT_VIEWS, PaintMesh, UvMode, parse_views, write_atomically},
+    mesh::{Camera, CameraView, DEFAULT_VIEWS, CanonicalMesh, UvMode, parse_views, write_atomically},
 };
 use image::{ImageFormat, RgbImage};
 
@@ -49,7 +49,7 @@ pub fn parse_uv_mode(name: &str) -> Result<UvMode, String> {
 /// # Errors
 /// If the mesh cannot be rendered.
 pub fn four_sides(textured: &TexturedMesh, size: u32) -> Result<Vec<RgbImage>, Box<dyn Error>> {
-    let mesh = PaintMesh::new(&textured.mesh)?;
+    let mesh = CanonicalMesh::new(&textured.mesh)?;
     let side = |azimuth| {
         let camera = Camera::orthographic(azimuth, 15.0);
         Ok(render_textured(&mesh, &textured.texture, &camera, size)?)

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hunyuan_paint::{Progress, Stage, models::LoadCallback};
+use hunyuan_paint::{Progress, PaintStage, models::LoadCallback};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 const TEMPLATE: &str = "{prefix:>10} {wide_bar} {percent:>3}% {elapsed:>4}";
@@ -15,7 +15,7 @@ const TEMPLATE: &str = "{prefix:>10} {wide_bar} {percent:>3}% {elapsed:>4}";
 /// Bars on standard error; silent where that is not a terminal.
 pub struct ProgressBars {
     bars: MultiProgress,
-    current: Option<(Stage, ProgressBar, Instant)>,
+    current: Option<(PaintStage, ProgressBar, Instant)>,
     times: Vec<(&'static str, Duration)>,
 }
 

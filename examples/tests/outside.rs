@@ -94,7 +94,7 @@ fn main() -> Result<(), SchedulerError> {
 
 #[test]
 #[ignore = "compiles a crate once more"]
-fn the_rasteriser_stands_alone() -> TestResult {
+fn the_rasterizer_stands_alone() -> TestResult {
     let main = r#"
 use glam::Vec4;
 use hunyuan_paint_raster::{Coverage, NO_FACE, RasterError, RasterOptions, Size, View, rasterize};

@@ -2,7 +2,7 @@
 #![no_main]
 
 use hunyuan_paint_bake::{AutomaticViews, BakeOptions};
-use hunyuan_paint_fuzz::{camera, number, paint_mesh};
+use hunyuan_paint_fuzz::{camera, number, canonical_mesh};
 use hunyuan_paint_mesh::CameraView;
 use libfuzzer_sys::{
     arbitrary::{Result, Unstructured},
@@ -17,7 +17,7 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
     let first = CameraView { camera: camera(u)?, weight: number(u)? };
     let count_max = u.int_in_range(0..=3)?;
     let views = AutomaticViews { new_surface_min: number(u)?, count_max, weight: number(u)? };
-    let mesh = paint_mesh(u)?;
+    let mesh = canonical_mesh(u)?;
     if let Ok(chosen) = views.choose(&mesh, &[first], &BakeOptions::default()) {
         // As text, since a number may be none.
         assert_eq!(format!("{:?}", chosen.first()), format!("{:?}", Some(&first)));

@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use hunyuan_paint_bake::{BakeOptions, BakeView, Fill, ReliableDepth, Transfer, bake};
-use hunyuan_paint_fuzz::{camera, choice, image, number, paint_mesh, texture_size};
+use hunyuan_paint_fuzz::{camera, choice, image, number, canonical_mesh, texture_size};
 use image::RgbImage;
 use libfuzzer_sys::{
     arbitrary::{Result, Unstructured},
@@ -35,7 +35,7 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
             Ok((camera(u)?, weight, image(u, width, height)?, u.ratio(1, 4)?))
         })
         .collect::<Result<Vec<(_, _, RgbImage, _)>>>()?;
-    let mesh = paint_mesh(u)?;
+    let mesh = canonical_mesh(u)?;
     let depths: Vec<Option<ReliableDepth>> = views
         .iter()
         .map(|(camera, .., with_depth)| {

@@ -2,9 +2,9 @@
 #![no_main]
 
 use hunyuan_paint_bake::{
-    BakedTexture, PaintedTexture, draw_charts, fill_gaps, fill_gutter, fill_surface, fill_vertices,
+    BakedTexture, PartialTexture, draw_charts, fill_gaps, fill_gutter, fill_surface, fill_vertices,
 };
-use hunyuan_paint_fuzz::{image, number, paint_mesh};
+use hunyuan_paint_fuzz::{image, number, canonical_mesh};
 use image::GrayImage;
 use libfuzzer_sys::{
     arbitrary::{Result, Unstructured},
@@ -22,9 +22,9 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
     let painted: GrayImage = image(u, image_size, image_size)?;
     let colors = image(u, image_size, image_size)?;
     let extra = number(u)?;
-    let mesh = paint_mesh(u)?;
+    let mesh = canonical_mesh(u)?;
     let texel_count = (image_size * image_size) as usize;
-    let mut texture = PaintedTexture {
+    let mut texture = PartialTexture {
         colors: (0..texel_count).map(|i| [extra, i as f32 / 4096.0, 0.5]).collect(),
         painted: painted.iter().map(|byte| byte & 1 == 1).collect(),
         texture_size: image_size,

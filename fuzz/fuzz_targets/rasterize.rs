@@ -1,4 +1,4 @@
-//! The rasteriser on the CPU: both rules of coverage, all keys, both viewports, depth priors, any clip positions.
+//! The rasterizer on the CPU: both rules of coverage, all keys, both viewports, depth priors, any clip positions.
 //! Exact keys must agree to the bit.
 #![no_main]
 

@@ -2,7 +2,7 @@
 #![no_main]
 
 use hunyuan_paint_bake::{ReliableDepth, render_condition_maps, render_depth_map, render_textured};
-use hunyuan_paint_fuzz::{camera, image, paint_mesh, texture_size};
+use hunyuan_paint_fuzz::{camera, image, canonical_mesh, texture_size};
 use libfuzzer_sys::{
     arbitrary::{Result, Unstructured},
     fuzz_target,
@@ -16,7 +16,7 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
     let (camera, size) = (camera(u)?, texture_size(u)?);
     let (width, height) = (u.int_in_range(0..=32)?, u.int_in_range(0..=32)?);
     let texture = image(u, width, height)?;
-    let mesh = paint_mesh(u)?;
+    let mesh = canonical_mesh(u)?;
     let _ = render_condition_maps(&mesh, &camera, size);
     let _ = render_depth_map(&mesh, &camera, size);
     let _ = ReliableDepth::render(&mesh, &camera, size, size.div_ceil(2));

@@ -1,11 +1,11 @@
-//! From a mesh to one that can be painted: UVs kept or made, simplified or not, then paint space, then files.
+//! From a mesh to one that can be painted: UVs kept or made, simplified or not, then canonical space, then files.
 #![no_main]
 
 use std::ops::ControlFlow;
 
 use hunyuan_paint_fuzz::{choice, mesh, number};
 use hunyuan_paint_mesh::{
-    MeshFormat, PaintMesh, UnwrapOptions, UvMode, glb_bytes, prepare_uvs, read_mesh_from_bytes,
+    MeshFormat, CanonicalMesh, UnwrapOptions, UvMode, glb_bytes, prepare_uvs, read_mesh_from_bytes,
 };
 use libfuzzer_sys::{
     arbitrary::{Result, Unstructured},
@@ -40,7 +40,7 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
     for (position, &source) in painted.positions.iter().zip(&prepared.source_vertices) {
         assert_eq!(*position, mesh.positions[source as usize]);
     }
-    let paint = PaintMesh::new(painted).expect("prepared UVs lie in the texture");
+    let paint = CanonicalMesh::new(painted).expect("prepared UVs lie in the texture");
     assert!(paint.positions.iter().all(|position| position.is_finite()));
     let glb = glb_bytes(painted, &image::RgbImage::new(1, 1)).expect("a prepared mesh can be written");
     read_mesh_from_bytes(&glb, MeshFormat::Gltf).expect("what was written can be read");

@@ -4,7 +4,7 @@ mod meshes;
 mod scenes;
 mod values;
 
-pub use meshes::{mesh, paint_mesh};
+pub use meshes::{mesh, canonical_mesh};
 pub use scenes::{Scene, check_visibility};
 pub use values::{camera, choice, image, number, ordinary, texture_size};
 

@@ -1,7 +1,7 @@
 //! Meshes: mostly ones that can be painted, with slivers, folds and seams; some with every defect that there is.
 
 use glam::{Vec2, Vec3};
-use hunyuan_paint_mesh::{Material, Mesh, MeshPart, PaintMesh};
+use hunyuan_paint_mesh::{Material, Mesh, MeshPart, CanonicalMesh};
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 
 use crate::values::{choice, number, ordinary};
@@ -35,15 +35,15 @@ pub fn mesh(u: &mut Unstructured<'_>) -> Result<Mesh> {
     Ok(Mesh { positions, faces, uvs, normals, parts })
 }
 
-/// A mesh for the stages that follow: in paint space, or not.
-pub fn paint_mesh(u: &mut Unstructured<'_>) -> Result<PaintMesh> {
+/// A mesh for the stages that follow: in canonical space, or not.
+pub fn canonical_mesh(u: &mut Unstructured<'_>) -> Result<CanonicalMesh> {
     let wild = u.ratio(1, 4)?;
     let scale = if wild { number(u)? } else { 0.07 };
     let positions = positions(u, wild, scale)?;
     let faces = faces(u, positions.len(), wild)?;
     let uv_count = if wild { u.int_in_range(0..=VERTICES_MAX)? } else { positions.len() };
     let uvs = uvs(u, uv_count, wild)?;
-    Ok(PaintMesh { positions, faces, uvs })
+    Ok(CanonicalMesh { positions, faces, uvs })
 }
 
 fn vector(u: &mut Unstructured<'_>, wild: bool) -> Result<Vec3> {

@@ -1,4 +1,4 @@
-//! What a rasteriser may be asked to draw.
+//! What a rasterizer may be asked to draw.
 
 use glam::Vec4;
 use hunyuan_paint_raster::{

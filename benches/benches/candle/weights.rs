@@ -34,14 +34,14 @@ pub(crate) fn draw(
 
     let mut generator = Philox::new(seed);
     let draw = |(key, shape): (String, Vec<usize>)| -> Result<(String, Tensor)> {
-        let (centre, spread) = match &shape[..] {
+        let (center, spread) = match &shape[..] {
             _ if key.ends_with(".bias") => (0.0, 0.1),
             [_] => (1.0, 0.1),
             [_, inputs @ ..] => (0.0, 1.0 / (inputs.iter().product::<usize>() as f32).sqrt()),
             [] => (0.0, 1.0),
         };
         let mut values = generator.randn(shape.iter().product());
-        values.iter_mut().for_each(|value| *value = centre + spread * *value);
+        values.iter_mut().for_each(|value| *value = center + spread * *value);
         Ok((key, Tensor::from_vec(values, shape, &Device::Cpu)?))
     };
     shapes.into_iter().map(draw).collect()

@@ -2,10 +2,10 @@
 //!
 //! `cargo run --release -p hunyuan-paint-benches --example painting_quality -- [--model folder] [--output folder]`
 //!
-//! Objects that are in no training data, whose colour is known at every point, are painted from one picture of their
+//! Objects that are in no training data, whose color is known at every point, are painted from one picture of their
 //! front: once without light in it, once with light and shadow. What comes out is compared with the truth, in the six
-//! views and, baked, from 20 other cameras. Beside it stand what takes no network: the picture's mean colour everywhere;
-//! and the picture itself, projected from the front, its colours spread over the rest of the surface.
+//! views and, baked, from 20 other cameras. Beside it stand what takes no network: the picture's mean color everywhere;
+//! and the picture itself, projected from the front, its colors spread over the rest of the surface.
 //!
 //! Without `--model` it is the demo checkpoint, with `PaintOptions::demo`.
 

@@ -12,7 +12,7 @@ use hunyuan_paint::{
     stages::{Conditions, PaintedViews, Surface, bake_views, prepare_surface, render_conditions},
 };
 use hunyuan_paint_benches::quality::{
-    Figures, Sizes, SquaredError, Subject, Texture, ViewFigures, light::Light, painted::PaintedObject,
+    Figures, Sizes, SquaredError, Subject, Texture, ViewFigures, light::Light, painted::ColoredObject,
     render::Picture, report::contact_sheet,
 };
 use image::{Rgb, RgbImage};
@@ -66,7 +66,7 @@ impl Study {
     /// Paints an object in every way.
     pub(crate) fn paint(
         &self,
-        object: &PaintedObject,
+        object: &ColoredObject,
         tables: &mut Tables,
     ) -> Result<[Sheet; 2], Box<dyn Error>> {
         let scene = self.scene(object)?;
@@ -78,12 +78,12 @@ impl Study {
         tables.delight.push((object.name, self.delight_row(unlit, &lit, &without_light)?));
 
         let from_unlit = vec![
-            scene.uniform("mean colour", unlit)?,
+            scene.uniform("mean color", unlit)?,
             scene.projected("projected", &unlit.on_white())?,
             self.painted("painted", &scene, unlit, false)?,
         ];
         let from_lit = vec![
-            scene.uniform("mean colour", &lit)?,
+            scene.uniform("mean color", &lit)?,
             scene.projected("projected", &lit.on_white())?,
             scene.projected("delight, projected", &without_light)?,
             self.painted("painted", &scene, &lit, false)?,
@@ -103,7 +103,7 @@ impl Study {
         Ok([sheet("unlit", from_unlit)?, sheet("lit", from_lit)?])
     }
 
-    fn scene(&self, object: &PaintedObject) -> Result<Scene, Box<dyn Error>> {
+    fn scene(&self, object: &ColoredObject) -> Result<Scene, Box<dyn Error>> {
         let sizes = Sizes {
             view: self.pipeline.native_view_size(),
             render: RENDER_SIZE,
@@ -114,7 +114,7 @@ impl Study {
         let surface = prepare_surface(&object.mesh, UvMode::Unwrap, &unwrap, &mut go_on)?;
         let conditions =
             render_conditions(&mut Cpu, &surface, &DEFAULT_VIEWS, RENDER_SIZE, sizes.view, &mut go_on)?;
-        let subject = Subject::new(surface.paint_mesh.clone(), object.color_at, sizes)?;
+        let subject = Subject::new(surface.canonical_mesh.clone(), object.color_at, sizes)?;
         let truth = subject.view_pictures(|place| subject.color_at(place.position))?;
         Ok(Scene { surface, conditions, subject, truth })
     }
@@ -187,7 +187,7 @@ struct Painted {
 }
 
 impl Scene {
-    /// The mean colour of a picture everywhere.
+    /// The mean color of a picture everywhere.
     fn uniform(&self, method: &'static str, front: &Picture) -> Result<Painted, Box<dyn Error>> {
         let inside = || front.colors.iter().zip(&front.coverage).filter(|(_, coverage)| **coverage == 1.0);
         let count = inside().count().max(1) as f32;

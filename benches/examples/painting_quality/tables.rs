@@ -33,7 +33,7 @@ impl Tables {
     /// Both tables in Markdown; the means over the objects are at their ends.
     pub(crate) fn markdown(&self) -> String {
         let mut table = String::from(
-            "| Object | Reference | Method | Front | Five other views | SSIM | Colour histogram | Baked, 20 other cameras |\n\
+            "| Object | Reference | Method | Front | Five other views | SSIM | Color histogram | Baked, 20 other cameras |\n\
              |---|---|---|--:|--:|--:|--:|--:|\n",
         );
         let mut line = |object: &str, row: &Row, [front, others, ssim, histogram, pictures]: [f64; 5]| {
@@ -58,7 +58,7 @@ impl Tables {
         }
 
         table.push_str(
-            "\n| Object | Lit picture as it is | Colour correction alone | Delight | Delight, corrected |\n\
+            "\n| Object | Lit picture as it is | Color correction alone | Delight | Delight, corrected |\n\
              |---|--:|--:|--:|--:|\n",
         );
         let mut line = |object: &str, psnr: [f64; 4]| {

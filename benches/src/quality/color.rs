@@ -1,14 +1,14 @@
-//! The colour of an object at a place: a gradient, patches, stripes and noise, none finer than a view of 512² shows.
+//! The color of an object at a place: a gradient, patches, stripes and noise, none finer than a view of 512² shows.
 
 use glam::Vec3;
 
-/// A colour, 0 to 255 a channel, by a place in paint space.
+/// A color, 0 to 255 a channel, by a place in canonical space.
 pub type ColorAt = fn(Vec3) -> [f32; 3];
 
-/// Colours of the patches.
+/// Colors of the patches.
 const PATCHES: [Vec3; 2] = [Vec3::new(0.85, 0.30, 0.20), Vec3::new(0.15, 0.45, 0.60)];
 
-/// The colour of the stripes.
+/// The color of the stripes.
 const STRIPES: Vec3 = Vec3::new(0.95, 0.85, 0.35);
 
 /// Where patches begin and end: fading over some 7 pixels of a view of 512².
@@ -20,7 +20,7 @@ const STRIPE_PERIOD: f32 = 0.11;
 /// Cells of the noise, in paint-space units, and how much each adds. The smallest is 11 pixels of a view of 512².
 const OCTAVES: [(f32, f32); 3] = [(0.09, 0.24), (0.045, 0.14), (0.025, 0.08)];
 
-/// The colour that is used throughout.
+/// The color that is used throughout.
 pub fn patchwork(place: Vec3) -> [f32; 3] {
     // 1. A gradient that tells all directions apart.
     let mut color = Vec3::splat(0.5) + 0.35 * place;
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_are_smooth_and_differ() {
+    fn colors_are_smooth_and_differ() {
         let places = (0..2000).map(|i| Vec3::new(-0.5 + i as f32 * 5e-4, 0.1, -0.2));
         let colors: Vec<Vec3> = places.map(|place| Vec3::from(patchwork(place))).collect();
         // 5e-4 is a fifth of a pixel of a view of 512².

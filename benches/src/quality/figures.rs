@@ -14,7 +14,7 @@ pub struct SquaredError {
 }
 
 impl SquaredError {
-    /// The difference of two colours, 0 to 255 a channel.
+    /// The difference of two colors, 0 to 255 a channel.
     pub fn of(found: [f32; 3], truth: [f32; 3]) -> Self {
         let square = |(found, truth): (f32, f32)| f64::from(found - truth).powi(2);
         Self { sum: found.into_iter().zip(truth).map(square).sum(), count: 3 }
@@ -125,7 +125,7 @@ mod tests {
     use std::{error::Error, ops::ControlFlow};
 
     use glam::Vec3;
-    use hunyuan_paint_mesh::{Mesh, PaintMesh, UnwrapOptions, UvMode, prepare_uvs};
+    use hunyuan_paint_mesh::{Mesh, CanonicalMesh, UnwrapOptions, UvMode, prepare_uvs};
     use image::Rgb;
 
     use super::*;
@@ -140,7 +140,7 @@ mod tests {
     fn subject(mesh: &Mesh, color_at: ColorAt) -> Result<Subject, Box<dyn Error>> {
         let options = UnwrapOptions::new(SIZES.texture);
         let prepared = prepare_uvs(mesh, UvMode::Unwrap, &options, |_| ControlFlow::Continue(()))?;
-        Ok(Subject::new(PaintMesh::new(&prepared.mesh)?, color_at, SIZES)?)
+        Ok(Subject::new(CanonicalMesh::new(&prepared.mesh)?, color_at, SIZES)?)
     }
 
     /// Seen, unseen, seams, pictures.
@@ -173,8 +173,8 @@ mod tests {
     #[test]
     fn a_grey_texture_scores_what_its_error_says() -> Result<(), Box<dyn Error>> {
         let subject = subject(&shapes::chair(), |_| [90.0, 100.0, 110.0])?;
-        let grey = RgbImage::from_pixel(SIZES.texture, SIZES.texture, Rgb([110; 3]));
-        let figures = Figures::new(&subject, &grey)?;
+        let gray = RgbImage::from_pixel(SIZES.texture, SIZES.texture, Rgb([110; 3]));
+        let figures = Figures::new(&subject, &gray)?;
         // Differences of 20, 10 and 0.
         let expected = 10.0 * (255.0_f64 * 255.0 * 3.0 / 500.0).log10();
         for figure in four(&figures) {

@@ -1,9 +1,9 @@
 //! An object under a light, as a photograph has it.
 
-use hunyuan_paint_mesh::{Camera, PaintMesh};
+use hunyuan_paint_mesh::{Camera, CanonicalMesh};
 use hunyuan_paint_raster::RasterError;
 
-use super::{render::Place, sight::Sight};
+use super::{render::Place, sight::VisibilityTest};
 
 /// What a surface that faces the light straight on gets from it, and from everywhere. Together a little above 1: what is bright
 /// and faces the light is clipped.
@@ -12,7 +12,7 @@ const AMBIENT: f32 = 0.3;
 
 /// A light far away, with hard shadows, and an ambience.
 pub struct Light {
-    key: Sight,
+    key: VisibilityTest,
 }
 
 impl Light {
@@ -20,11 +20,11 @@ impl Light {
     ///
     /// # Errors
     /// If the mesh is not consistent.
-    pub fn new(mesh: &PaintMesh, camera: &Camera) -> Result<Self, RasterError> {
-        Ok(Self { key: Sight::new(mesh, camera)? })
+    pub fn new(mesh: &CanonicalMesh, camera: &Camera) -> Result<Self, RasterError> {
+        Ok(Self { key: VisibilityTest::new(mesh, camera)? })
     }
 
-    /// What becomes of a matt surface's colour, sRGB from 0 to 255 a channel.
+    /// What becomes of a matt surface's color, sRGB from 0 to 255 a channel.
     pub fn shine(&self, place: Place, color: [f32; 3]) -> [f32; 3] {
         let lit = self.key.reaches(place.position, place.normal);
         let key = if lit { KEY * place.normal.dot(self.key.back()).max(0.0) } else { 0.0 };
@@ -52,9 +52,9 @@ mod tests {
     fn there_is_light_on_the_seat_and_shadow_below() -> Result<(), Box<dyn std::error::Error>> {
         let mut mesh = chair();
         mesh.uvs = Some(vec![Vec2::ZERO; mesh.positions.len()]);
-        let mesh = PaintMesh::new(&mesh)?;
+        let mesh = CanonicalMesh::new(&mesh)?;
         let light = Light::new(&mesh, &Camera::orthographic(0.0, 80.0))?;
-        // Up is −z in paint space.
+        // Up is −z in canonical space.
         let shades = mesh.faces.iter().map(|face| {
             let corners = face.map(|vertex| mesh.positions[vertex as usize]);
             let position = corners.iter().sum::<Vec3>() / 3.0;

@@ -17,7 +17,7 @@ pub struct ViewFigures {
     pub others: SquaredError,
     /// Mean structural similarity of all views with their background, at most 1 (Wang et al. 2004, windows of 8 × 8).
     pub ssim: f64,
-    /// The share of the object's pixels, 0 to 1, that would need another colour for all views together to have as much of
+    /// The share of the object's pixels, 0 to 1, that would need another color for all views together to have as much of
     /// each as the truth: half the sum of the differences of histograms of 8 × 8 × 8 bins.
     pub histogram_distance: f64,
 }
@@ -66,7 +66,7 @@ fn bin(color: Rgb<u8>) -> usize {
 mod tests {
     use super::*;
 
-    /// Half of it one colour, half another.
+    /// Half of it one color, half another.
     fn truth() -> Picture {
         let size = 16;
         let color = |x| if x < size / 2 { [200.0, 0.0, 0.0] } else { [0.0, 0.0, 200.0] };
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn the_truth_is_alike_and_its_mirror_image_only_in_its_colours() -> Result<(), CompareError> {
+    fn the_truth_is_alike_and_its_mirror_image_only_in_its_colors() -> Result<(), CompareError> {
         let truth = truth();
         let same = ViewFigures::new(&[truth.on_white()], std::slice::from_ref(&truth))?;
         assert_eq!(same.front.psnr(), Some(f64::INFINITY));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn one_colour_of_two_is_half_right() -> Result<(), CompareError> {
+    fn one_color_of_two_is_half_right() -> Result<(), CompareError> {
         let red = RgbImage::from_pixel(16, 16, Rgb([200, 0, 0]));
         let figures = ViewFigures::new(&[red], &[truth()])?;
         assert!((figures.histogram_distance - 0.5).abs() < 1e-9);

@@ -1,8 +1,8 @@
-//! How well baking gets back what is known: objects whose colour is known at every point are seen by the default
+//! How well baking gets back what is known: objects whose color is known at every point are seen by the default
 //! cameras, baked, and compared with the truth.
 //!
 //! 1. [`shapes`]: the objects
-//! 2. [`color`]: their colour, a function of the place alone
+//! 2. [`color`]: their color, a function of the place alone
 //! 3. [`render`]: pictures of them, by that function or with a texture
 //! 4. [`Subject`]: all that is known of one object: texels, seams, pictures from other cameras
 //! 5. [`Figures`]: a texture compared with that
@@ -10,11 +10,11 @@
 //!
 //! And how well the networks paint objects that they were not trained on:
 //!
-//! 1. [`painted`]: the objects, in colours as things have them
+//! 1. [`painted`]: the objects, in colors as things have them
 //! 2. [`light`]: what a photograph has of them
 //! 3. [`ViewFigures`]: views compared with the truth
 //!
-//! Colours are sRGB bytes, 0 to 255, never linear. A texture is looked up as viewers do it: texel centres lie at
+//! Colors are sRGB bytes, 0 to 255, never linear. A texture is looked up as viewers do it: texel centers lie at
 //! half numbers, (column + 0.5) / size, row 0 at the top.
 
 pub mod color;
@@ -36,7 +36,7 @@ use hunyuan_paint_bake::{
     BakeError, BakeOptions, BakeView, BakedTexture, Fill, ReliableDepth, Transfer, bake,
 };
 use hunyuan_paint_image::resize_bicubic_rgb;
-use hunyuan_paint_mesh::{DEFAULT_VIEWS, PaintMesh};
+use hunyuan_paint_mesh::{DEFAULT_VIEWS, CanonicalMesh};
 use image::RgbImage;
 
 pub use self::{
@@ -77,7 +77,7 @@ pub struct Sizes {
 /// # Errors
 /// If a size is out of range, or nothing can be baked.
 pub fn bake_views(
-    mesh: &PaintMesh,
+    mesh: &CanonicalMesh,
     views: &[RgbImage],
     sizes: &Sizes,
     options: &BakeOptions,

@@ -1,4 +1,4 @@
-//! Objects in colours as things have them: parts, belts, gradients. None is in the training data of the demo checkpoint.
+//! Objects in colors as things have them: parts, belts, gradients. None is in the training data of the demo checkpoint.
 
 use glam::{Mat3, Vec3};
 use hunyuan_paint_mesh::Mesh;
@@ -6,19 +6,19 @@ use hunyuan_paint_mesh::Mesh;
 use super::{color::ColorAt, shapes};
 use crate::bumpy_sphere;
 
-/// An object and its colour.
-pub struct PaintedObject {
+/// An object and its color.
+pub struct ColoredObject {
     /// Its name.
     pub name: &'static str,
     /// Its surface.
     pub mesh: Mesh,
-    /// Its colour.
+    /// Its color.
     pub color_at: ColorAt,
 }
 
 /// All of them.
-pub fn all() -> Vec<PaintedObject> {
-    let object = |name, mesh, color_at| PaintedObject { name, mesh, color_at };
+pub fn all() -> Vec<ColoredObject> {
+    let object = |name, mesh, color_at| ColoredObject { name, mesh, color_at };
     vec![
         object("ball", bumpy_sphere(80, 80), ball),
         object("cup", shapes::cup(), cup),
@@ -31,7 +31,7 @@ pub fn all() -> Vec<PaintedObject> {
     ]
 }
 
-/// The object's own axes (x to the right, y up, z to the front) at the scale of paint space: nothing is farther than
+/// The object's own axes (x to the right, y up, z to the front) at the scale of canonical space: nothing is farther than
 /// 0.575 from the middle.
 fn on_object(place: Vec3) -> Vec3 {
     Vec3::new(-place.x, -place.z, place.y)
@@ -67,7 +67,7 @@ fn cup(place: Vec3) -> [f32; 3] {
     }
 }
 
-/// From one colour to another across the object and back behind it.
+/// From one color to another across the object and back behind it.
 fn knot(place: Vec3) -> [f32; 3] {
     let p = on_object(place);
     let share = 0.5 + 0.5 * p.x / p.x.hypot(p.z).max(1e-3);
@@ -79,7 +79,7 @@ fn crate_of_planks(place: Vec3) -> [f32; 3] {
     if plank.rem_euclid(2) == 0 { TAN } else { BROWN }
 }
 
-/// A seat and a board of another colour than legs and posts.
+/// A seat and a board of another color than legs and posts.
 fn chair(place: Vec3) -> [f32; 3] {
     let y = on_object(place).y;
     if (-0.03..0.026).contains(&y) || y > 0.3 { RED } else { BROWN }
@@ -94,7 +94,7 @@ fn comb(place: Vec3) -> [f32; 3] {
     if on_object(place).y < -0.16 { BROWN } else { CREAM }
 }
 
-/// Both ends of another colour.
+/// Both ends of another color.
 fn pipes(place: Vec3) -> [f32; 3] {
     let slant = Mat3::from_rotation_x(0.5) * Mat3::from_rotation_z(0.4);
     let along = (slant.transpose() * on_object(place)).y;
@@ -106,21 +106,21 @@ mod tests {
     use std::{collections::BTreeSet, error::Error};
 
     use glam::Vec2;
-    use hunyuan_paint_mesh::PaintMesh;
+    use hunyuan_paint_mesh::CanonicalMesh;
 
     use super::*;
 
     #[test]
-    fn each_object_shows_its_colours() -> Result<(), Box<dyn Error>> {
-        for PaintedObject { name, mut mesh, color_at } in all() {
+    fn each_object_shows_its_colors() -> Result<(), Box<dyn Error>> {
+        for ColoredObject { name, mut mesh, color_at } in all() {
             mesh.uvs = Some(vec![Vec2::ZERO; mesh.positions.len()]);
-            let mesh = PaintMesh::new(&mesh)?;
+            let mesh = CanonicalMesh::new(&mesh)?;
             let middle = |face: &[u32; 3]| {
                 face.map(|vertex| mesh.positions[vertex as usize]).iter().sum::<Vec3>() / 3.0
             };
             let colors: BTreeSet<[u8; 3]> =
                 mesh.faces.iter().map(|face| color_at(middle(face)).map(|channel| channel as u8)).collect();
-            assert!(colors.len() > 1, "{name} has one colour only");
+            assert!(colors.len() > 1, "{name} has one color only");
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Pictures of an object, without any light.
 
 use glam::{Vec2, Vec3, Vec4};
-use hunyuan_paint_mesh::{Camera, PaintMesh, Projection};
+use hunyuan_paint_mesh::{Camera, CanonicalMesh, Projection};
 use hunyuan_paint_raster::{
     Coverage, RasterError, RasterOptions, Size, View, Viewport, VisibilityBuffer, interpolate_at, rasterize,
 };
@@ -23,14 +23,14 @@ pub struct Frame {
 
 impl Frame {
     /// A view of `size` pixels as the pipeline has it: as if it were rendered with `render_size` pixels, −1 and 1
-    /// at the centres of the outer ones, and made smaller.
+    /// at the centers of the outer ones, and made smaller.
     pub fn view(size: u32, render_size: u32, samples: u32) -> Self {
         Self { size, samples, scale: (render_size - 1) as f32 / render_size as f32 }
     }
 
     pub(super) fn rasterize(
         &self,
-        mesh: &PaintMesh,
+        mesh: &CanonicalMesh,
         camera: &Camera,
     ) -> Result<VisibilityBuffer, RasterError> {
         let clip_from_world = camera.clip_from_view() * camera.view_from_world();
@@ -49,18 +49,18 @@ impl Frame {
 /// A place of the surface.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Place {
-    /// In paint space.
+    /// In canonical space.
     pub position: Vec3,
-    /// Of paint space: v grows downwards.
+    /// Of canonical space: v grows downwards.
     pub uv: Vec2,
-    /// Of the face, of length 1, outwards, in paint space.
+    /// Of the face, of length 1, outwards, in canonical space.
     pub normal: Vec3,
 }
 
 /// A picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
-    /// For each pixel the mean colour of the object in it, 0 to 255; zeros where there is none.
+    /// For each pixel the mean color of the object in it, 0 to 255; zeros where there is none.
     pub colors: Vec<[f32; 3]>,
     /// For each pixel how much of it the object covers, 0 to 1.
     pub coverage: Vec<f32>,
@@ -74,7 +74,7 @@ impl Picture {
     /// # Errors
     /// If the mesh is not consistent, or `size` · `samples` is too large.
     pub fn new(
-        mesh: &PaintMesh,
+        mesh: &CanonicalMesh,
         camera: &Camera,
         frame: &Frame,
         color_at: impl Fn(Place) -> [f32; 3] + Sync,
@@ -147,8 +147,8 @@ mod tests {
     fn objects_are_seen_upright_and_not_mirrored() -> Result<(), Box<dyn std::error::Error>> {
         let mut mesh = cuboid();
         mesh.uvs = Some(vec![Vec2::ZERO; mesh.positions.len()]);
-        let mesh = PaintMesh::new(&mesh)?;
-        // Paint space has the object's x and y as −x and −z.
+        let mesh = CanonicalMesh::new(&mesh)?;
+        // Canonical space has the object's x and y as −x and −z.
         let is_right = |place: Place| [f32::from(u8::from(place.position.x < 0.0)) * 255.0; 3];
         let is_up = |place: Place| [f32::from(u8::from(place.position.z < 0.0)) * 255.0; 3];
         let frame = Frame::view(64, 256, 2);
@@ -167,10 +167,10 @@ mod tests {
     fn a_view_is_a_smaller_copy_of_the_render() -> Result<(), Box<dyn std::error::Error>> {
         let mut mesh = cuboid();
         mesh.uvs = Some(vec![Vec2::ZERO; mesh.positions.len()]);
-        let mesh = PaintMesh::new(&mesh)?;
+        let mesh = CanonicalMesh::new(&mesh)?;
         let camera = Camera::orthographic(30.0, 20.0);
         let color_at = |place: Place| (place.position * 200.0 + 128.0).to_array();
-        // One place in each pixel of the render, −1 and 1 at the centres of the outer ones.
+        // One place in each pixel of the render, −1 and 1 at the centers of the outer ones.
         let picture = Picture::new(&mesh, &camera, &Frame::view(64, 64, 1), color_at)?;
         let maps = hunyuan_paint_bake::render_condition_maps(&mesh, &camera, 64)?;
         let mut compared = 0;
@@ -178,7 +178,7 @@ mod tests {
             let map = maps.position.as_chunks::<3>().0[pixel];
             if picture.coverage[pixel] == 1.0 && map != [255; 3] {
                 for (color, byte) in color.iter().zip(map) {
-                    let position = (0.5 - (f32::from(byte) + 0.5) / 255.0) * PaintMesh::DIAMETER;
+                    let position = (0.5 - (f32::from(byte) + 0.5) / 255.0) * CanonicalMesh::DIAMETER;
                     assert!(((color - 128.0) / 200.0 - position).abs() < 0.004, "{color} {byte}");
                 }
                 compared += 1;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use glam::{Vec2, Vec3};
-use hunyuan_paint_mesh::PaintMesh;
+use hunyuan_paint_mesh::CanonicalMesh;
 
 /// A place on a seam, with its two places in the texture.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,7 +22,7 @@ struct Side {
 }
 
 /// Places along all seams, about one per texel of the longer side. Vertices at the same place count as one.
-pub(super) fn seam_points(mesh: &PaintMesh, texture_size: u32) -> Vec<SeamPoint> {
+pub(super) fn seam_points(mesh: &CanonicalMesh, texture_size: u32) -> Vec<SeamPoint> {
     let key = |vertex: u32| mesh.positions[vertex as usize].to_array().map(|c| (c + 0.0).to_bits());
     let mut edges: BTreeMap<[[u32; 3]; 2], Vec<Side>> = BTreeMap::new();
     for (face, &[a, b, c]) in mesh.faces.iter().enumerate() {
@@ -59,8 +59,8 @@ mod tests {
     use super::*;
 
     /// Two triangles that share the edge from 0 to Y, whose second one has its UVs `apart` from the first.
-    fn pair(apart: f32) -> PaintMesh {
-        PaintMesh {
+    fn pair(apart: f32) -> CanonicalMesh {
+        CanonicalMesh {
             positions: vec![Vec3::ZERO, Vec3::X, Vec3::Y, Vec3::NEG_X, Vec3::Y, Vec3::ZERO],
             faces: vec![[0, 1, 2], [3, 5, 4]],
             uvs: vec![

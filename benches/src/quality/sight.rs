@@ -1,7 +1,7 @@
 //! Which places of the surface a camera sees, by a depth map.
 
 use glam::{Mat4, Vec3};
-use hunyuan_paint_mesh::{Camera, PaintMesh};
+use hunyuan_paint_mesh::{Camera, CanonicalMesh};
 use hunyuan_paint_raster::{RasterError, interpolate_at};
 
 use super::render::{Frame, tight};
@@ -13,9 +13,9 @@ const SIZE: u32 = 2048;
 const ANGLE_MAX_DEGREES: f32 = 75.0;
 
 /// What a camera sees, or what a light far away shines on.
-pub(super) struct Sight {
+pub(super) struct VisibilityTest {
     clip_from_world: Mat4,
-    /// Towards the camera, in paint space.
+    /// Towards the camera, in canonical space.
     back: Vec3,
     /// View-space z (from back to front) at each pixel; minus infinity on the background.
     z: Vec<f32>,
@@ -24,8 +24,8 @@ pub(super) struct Sight {
     pixel: f32,
 }
 
-impl Sight {
-    pub(super) fn new(mesh: &PaintMesh, camera: &Camera) -> Result<Self, RasterError> {
+impl VisibilityTest {
+    pub(super) fn new(mesh: &CanonicalMesh, camera: &Camera) -> Result<Self, RasterError> {
         let camera = tight(camera);
         let view_from_world = camera.view_from_world();
         let clip_from_world = camera.clip_from_view() * view_from_world;
@@ -41,7 +41,7 @@ impl Sight {
         Ok(Self { clip_from_world, back, z, view_from_world, pixel })
     }
 
-    /// Towards the camera, in paint space.
+    /// Towards the camera, in canonical space.
     pub(super) fn back(&self) -> Vec3 {
         self.back
     }
@@ -73,7 +73,7 @@ impl Sight {
     }
 }
 
-/// The unit normal of a face, outwards: faces of paint space wind so that their own points inwards. Zero for a face
+/// The unit normal of a face, outwards: faces of canonical space wind so that their own points inwards. Zero for a face
 /// without area.
 pub(super) fn outward_normal([a, b, c]: [Vec3; 3]) -> Vec3 {
     (c - a).cross(b - a).normalize_or_zero()
@@ -89,12 +89,12 @@ mod tests {
     fn what_is_behind_or_turned_away_is_not_seen() -> Result<(), RasterError> {
         // Two plates across y, on which the front camera stands; the far one reaches farther to +x.
         let plate = |y: f32, x: f32| [(-0.3, -0.3), (x, -0.3), (-0.3, 0.5)].map(|(x, z)| Vec3::new(x, y, z));
-        let mesh = PaintMesh {
+        let mesh = CanonicalMesh {
             positions: [plate(0.2, 0.0), plate(0.1, 0.5)].concat(),
             faces: vec![[0, 1, 2], [3, 4, 5]],
             uvs: vec![Vec2::ZERO; 6],
         };
-        let front = Sight::new(&mesh, &Camera::orthographic(0.0, 0.0))?;
+        let front = VisibilityTest::new(&mesh, &Camera::orthographic(0.0, 0.0))?;
         let near = Vec3::new(-0.2, 0.2, -0.2);
         assert!(front.sees(near, Vec3::Y));
         assert!(!front.sees(near.with_y(0.1), Vec3::Y));

@@ -1,7 +1,7 @@
 //! All that is known of an object.
 
 use glam::{Vec2, Vec3};
-use hunyuan_paint_mesh::{Camera, CameraView, DEFAULT_VIEWS, PaintMesh};
+use hunyuan_paint_mesh::{Camera, CameraView, DEFAULT_VIEWS, CanonicalMesh};
 use hunyuan_paint_raster::{NO_FACE, RasterError, texture};
 use image::{Rgb, RgbImage};
 use rayon::prelude::*;
@@ -12,7 +12,7 @@ use super::{
     render::{Frame, Picture, Place},
     seams::{SeamPoint, seam_points},
     shapes::fibonacci,
-    sight::{Sight, outward_normal},
+    sight::{VisibilityTest, outward_normal},
 };
 
 /// How many other cameras look at the object.
@@ -24,7 +24,7 @@ const VIEW_SAMPLES: u32 = 4;
 /// And each pixel of the other cameras' pictures.
 pub(super) const PICTURE_SAMPLES: u32 = 3;
 
-/// How far the surface's colours go on around its charts in [`Subject::paint`], in texels.
+/// How far the surface's colors go on around its charts in [`Subject::paint`], in texels.
 const GUTTER: usize = 8;
 
 /// A texel on the surface.
@@ -33,7 +33,7 @@ pub(super) struct Texel {
     /// Counted row by row.
     pub(super) index: u32,
     pub(super) truth: [f32; 3],
-    /// Whether one of the default cameras sees its centre.
+    /// Whether one of the default cameras sees its center.
     pub(super) seen: bool,
 }
 
@@ -49,7 +49,7 @@ pub(super) struct KnownSeam {
 /// An object, what it looks like, and what the default cameras see of it.
 pub struct Subject {
     /// The object.
-    pub mesh: PaintMesh,
+    pub mesh: CanonicalMesh,
     color_at: ColorAt,
     pub(super) sizes: Sizes,
     pub(super) texels: Vec<Texel>,
@@ -58,14 +58,14 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Finds out everything about a mesh whose colour is a function of the place.
+    /// Finds out everything about a mesh whose color is a function of the place.
     ///
     /// # Errors
     /// If the mesh is not consistent, or a size is out of range.
-    pub fn new(mesh: PaintMesh, color_at: ColorAt, sizes: Sizes) -> Result<Self, RasterError> {
+    pub fn new(mesh: CanonicalMesh, color_at: ColorAt, sizes: Sizes) -> Result<Self, RasterError> {
         let sights = DEFAULT_VIEWS
             .iter()
-            .map(|view| Sight::new(&mesh, &view.camera))
+            .map(|view| VisibilityTest::new(&mesh, &view.camera))
             .collect::<Result<Vec<_>, _>>()?;
         let corners = |face: usize| mesh.faces[face].map(|vertex| mesh.positions[vertex as usize]);
         let sees = |face: usize, place: Vec3| {
@@ -110,7 +110,7 @@ impl Subject {
         Ok(pictures.iter().map(Picture::on_white).collect())
     }
 
-    /// What the default cameras see if the object has these colours.
+    /// What the default cameras see if the object has these colors.
     ///
     /// # Errors
     /// If a size is out of range.
@@ -123,12 +123,12 @@ impl Subject {
         DEFAULT_VIEWS.iter().map(view).collect()
     }
 
-    /// The colour at a place of paint space, 0 to 255 a channel.
+    /// The color at a place of canonical space, 0 to 255 a channel.
     pub fn color_at(&self, place: Vec3) -> [f32; 3] {
         (self.color_at)(place)
     }
 
-    /// The best texture there is: each texel on the surface has the colour of its centre, those around have what
+    /// The best texture there is: each texel on the surface has the color of its center, those around have what
     /// the nearest face would have if it went on.
     ///
     /// # Errors
@@ -180,8 +180,8 @@ impl Subject {
     }
 }
 
-/// UVs with v up, as the texture rasteriser takes them.
-fn v_up(mesh: &PaintMesh) -> Vec<Vec2> {
+/// UVs with v up, as the texture rasterizer takes them.
+fn v_up(mesh: &CanonicalMesh) -> Vec<Vec2> {
     mesh.uvs.iter().map(|uv| Vec2::new(uv.x, 1.0 - uv.y)).collect()
 }
 
@@ -189,7 +189,7 @@ fn combine(corners: [Vec3; 3], weights: [f32; 3]) -> Vec3 {
     corners.iter().zip(weights).map(|(corner, weight)| corner * weight).sum()
 }
 
-/// Gives texels without a face that of a neighbour, if one has any.
+/// Gives texels without a face that of a neighbor, if one has any.
 fn grown(faces: &[u32], size: usize) -> Vec<u32> {
     let grow = |index: usize| {
         let (x, y) = (index % size, index / size);

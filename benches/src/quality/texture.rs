@@ -30,7 +30,7 @@ impl Texture {
         Self { levels }
     }
 
-    /// The colour at a UV of paint space, 0 to 255: bilinear, texel centres at half numbers, the border repeated
+    /// The color at a UV of canonical space, 0 to 255: bilinear, texel centers at half numbers, the border repeated
     /// outwards. A level that does not exist is taken as the last.
     pub fn sample(&self, level: usize, uv: Vec2) -> [f32; 3] {
         self.levels[level.min(MIP_LEVELS - 1)].sample(uv)
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texel_centres_lie_at_half_numbers_on_every_level() {
+    fn texel_centers_lie_at_half_numbers_on_every_level() {
         let texture = Texture::new(&RgbImage::from_fn(16, 16, |x, y| Rgb([x as u8 * 10, y as u8 * 10, 7])));
         assert_eq!(texture.sample(0, Vec2::new(3.5, 12.5) / 16.0), [30.0, 120.0, 7.0]);
         assert_eq!(texture.sample(0, Vec2::new(4.0, 12.75) / 16.0), [35.0, 122.5, 7.0]);

@@ -12,11 +12,11 @@ use std::{
 
 use glam::{Vec2, Vec3};
 use hunyuan_paint_bake::{
-    BakeOptions, BakeView, ReliableDepth, TrustMerge, back_project, draw_charts, gather, gpu::GpuBaker,
+    BakeOptions, BakeView, ReliableDepth, WeightedMerge, back_project, draw_charts, gather, gpu::GpuBaker,
     render_condition_maps,
 };
 use hunyuan_paint_image::resize_bicubic_rgb;
-use hunyuan_paint_mesh::{Camera, Mesh, PaintMesh};
+use hunyuan_paint_mesh::{Camera, Mesh, CanonicalMesh};
 use hunyuan_paint_raster::gpu::GpuDevice;
 use image::{Rgb, RgbImage};
 use pollster::block_on;
@@ -86,7 +86,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert!(expected == texture, "gathered textures differ");
     println!("gather on the CPU, the same: {:.1?}", start.elapsed());
     let start = Instant::now();
-    let mut merge = TrustMerge::new(texture_size, &options)?;
+    let mut merge = WeightedMerge::new(texture_size, &options)?;
     for BakeView { camera, weight, image, .. } in &large {
         merge.add(&back_project(&mesh, camera, image, texture_size, &options)?, *weight)?;
     }
@@ -112,7 +112,7 @@ fn timed<T>(what: &str, mut work: impl FnMut() -> Result<T, Box<dyn Error>>) -> 
 }
 
 /// A ball with dents, whose UVs go around it.
-fn ball(rows: u32) -> Result<PaintMesh, Box<dyn Error>> {
+fn ball(rows: u32) -> Result<CanonicalMesh, Box<dyn Error>> {
     let columns = 2 * rows;
     let uv = |row, column| Vec2::new(column as f32 / columns as f32, 1.0 - row as f32 / rows as f32);
     let uvs: Vec<Vec2> =
@@ -130,7 +130,7 @@ fn ball(rows: u32) -> Result<PaintMesh, Box<dyn Error>> {
         })
     });
     let positions = uvs.iter().map(position).collect();
-    Ok(PaintMesh::new(&Mesh { positions, faces: faces.collect(), uvs: Some(uvs), ..Mesh::default() })?)
+    Ok(CanonicalMesh::new(&Mesh { positions, faces: faces.collect(), uvs: Some(uvs), ..Mesh::default() })?)
 }
 
 /// An image with fine and coarse structure.

@@ -1,5 +1,5 @@
 // Which pixels are candidates for edges: those whose gradient is above the lower threshold and the largest across the
-// edge. Each is labelled with itself.
+// edge. Each is labeled with itself.
 
 struct Params {
     width: u32,
@@ -30,7 +30,7 @@ fn magnitude_at(column: i32, row: i32) -> u32 {
     return u32(derivatives.x + derivatives.y);
 }
 
-// Of two equal neighbours in a row or a column the first one counts; on a diagonal neither does.
+// Of two equal neighbors in a row or a column the first one counts; on a diagonal neither does.
 fn is_ridge(pixel: u32, magnitude: u32) -> bool {
     let row = i32(pixel / params.width);
     let column = i32(pixel % params.width);

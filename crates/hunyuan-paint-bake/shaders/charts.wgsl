@@ -1,5 +1,5 @@
-// The face and the barycentrics of each texel. Texels that touch a chart without having their centre in it get the face of
-// that neighbour, and the point of its plane beyond the face.
+// The face and the barycentrics of each texel. Texels that touch a chart without having their center in it get the face of
+// that neighbor, and the point of its plane beyond the face.
 
 struct Params {
     texture_size: u32,
@@ -39,7 +39,7 @@ fn neighbor_with_face(texel: u32, right: i32, down: i32) -> u32 {
     return select(neighbor, NO_FACE, face_index[neighbor] == NO_FACE);
 }
 
-// The first neighbour that shows a face: those that share a side come first.
+// The first neighbor that shows a face: those that share a side come first.
 fn first_neighbor(texel: u32) -> u32 {
     var found = neighbor_with_face(texel, -1, 0);
     if found == NO_FACE { found = neighbor_with_face(texel, 1, 0); }
@@ -57,7 +57,7 @@ fn cross_2(a: vec2<f32>, b: vec2<f32>) -> f32 {
     return rounded(rounded(a.x * b.y) - rounded(a.y * b.x));
 }
 
-// Barycentrics of a texel's centre in the plane of a face, in the texture; `otherwise` for a face without an area, or
+// Barycentrics of a texel's center in the plane of a face, in the texture; `otherwise` for a face without an area, or
 // one that is so small that rounding would decide.
 fn extrapolate(face: u32, texel: u32, otherwise: vec3<f32>) -> vec3<f32> {
     let a = uvs[faces[3u * face]];

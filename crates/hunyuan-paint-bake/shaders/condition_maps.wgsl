@@ -1,4 +1,4 @@
-// The colours of normals and positions: two images of a word a pixel, red in the lowest byte.
+// The colors of normals and positions: two images of a word a pixel, red in the lowest byte.
 
 struct Params {
     pixel_count: u32,
@@ -7,7 +7,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> face_index: array<u32>;
-// Six numbers a pixel: the position's colour and the normal.
+// Six numbers a pixel: the position's color and the normal.
 @group(0) @binding(2) var<storage, read> attributes: array<f32>;
 // All normals, then all positions.
 @group(0) @binding(3) var<storage, read_write> maps: array<u32>;

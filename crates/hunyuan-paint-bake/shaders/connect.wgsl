@@ -1,5 +1,5 @@
 // Joins candidates that touch, also diagonally (D. Playne and K. Hawick, "A new algorithm for parallel connected-component
-// labelling on GPUs", 2018). A thread that finds a root changed by another one goes on with what that one put there.
+// labeling on GPUs", 2018). A thread that finds a root changed by another one goes on with what that one put there.
 
 struct Params {
     width: u32,

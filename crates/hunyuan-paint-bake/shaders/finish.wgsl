@@ -1,4 +1,4 @@
-// The mean colour of each texel; and whether it is painted, as 1 or 0.
+// The mean color of each texel; and whether it is painted, as 1 or 0.
 
 struct Params {
     texel_count: u32,

@@ -1,4 +1,4 @@
-// Each texel looks up its colour in a view that sees it.
+// Each texel looks up its color in a view that sees it.
 
 struct Params {
     // Rows of the matrix from paint space to clip space.
@@ -27,7 +27,7 @@ struct Params {
 const NORMAL_SQUARED_MIN: f32 = 1e-12;
 
 struct Taps {
-    // Four neighbouring pixels along an axis, and how much each counts.
+    // Four neighboring pixels along an axis, and how much each counts.
     pixels: vec4<u32>,
     weights: vec4<f32>,
 }
@@ -39,7 +39,7 @@ struct Taps {
 @group(0) @binding(2) var<storage, read> depth: array<u32>;
 // A word a pixel, red in the lowest byte.
 @group(0) @binding(3) var<storage, read> image: array<u32>;
-// Colour times trust, and trust, summed over the views.
+// Color times trust, and trust, summed over the views.
 @group(0) @binding(4) var<storage, read_write> totals: array<vec4<f32>>;
 
 fn add(a: f32, b: f32) -> f32 {
@@ -60,7 +60,7 @@ fn at(row: vec4<f32>, point: vec3<f32>) -> f32 {
     return add(dot_3(row.xyz, point), row.w);
 }
 
-// Where a clip-space coordinate lies on the view, in pixels from the centre of the first one.
+// Where a clip-space coordinate lies on the view, in pixels from the center of the first one.
 fn place_on_view(clip: f32, w: f32, span: f32) -> f32 {
     return multiply(add(divide(clip, w) * 0.5, 0.5), span);
 }
@@ -80,7 +80,7 @@ fn taps_at(coordinate: f32, pixel_count: u32) -> Taps {
     return Taps(vec4<u32>(pixels), weights);
 }
 
-// The image's colour at a point of the view, 0 to 255.
+// The image's color at a point of the view, 0 to 255.
 fn sample(view_x: f32, view_y: f32) -> vec3<f32> {
     let columns = taps_at(add(multiply(add(view_x, 0.5), params.image_scale.x), -0.5), params.image_size.x);
     let rows = taps_at(add(multiply(add(view_y, 0.5), params.image_scale.y), -0.5), params.image_size.y);

@@ -12,9 +12,9 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 // See `splat`.
 @group(0) @binding(1) var<storage, read> sums: array<vec2<u32>>;
-// Colour times trust, and trust, of the views before.
+// Color times trust, and trust, of the views before.
 @group(0) @binding(2) var<storage, read> totals: array<vec4<f32>>;
-// Colour and trust of this one.
+// Color and trust of this one.
 @group(0) @binding(3) var<storage, read_write> means: array<vec4<f32>>;
 // For each view how many texels it sees, and of how many of those the views before have painted.
 @group(0) @binding(4) var<storage, read_write> counts: array<atomic<u32>>;

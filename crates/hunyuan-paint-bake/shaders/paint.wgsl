@@ -1,4 +1,4 @@
-// The mean colour of each texel as a word: red in the lowest byte, 255 in the highest one if the texel is painted, all
+// The mean color of each texel as a word: red in the lowest byte, 255 in the highest one if the texel is painted, all
 // 0 if not.
 
 struct Params {
@@ -7,7 +7,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-// Colour times trust, and trust.
+// Color times trust, and trust.
 @group(0) @binding(1) var<storage, read> totals: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> texels: array<u32>;
 

@@ -1,12 +1,12 @@
 //! More cameras for what the first ones do not see.
 
-use hunyuan_paint_mesh::{Camera, CameraView, MAX_CAMERAS, PaintMesh, trained_places};
+use hunyuan_paint_mesh::{Camera, CameraView, MAX_CAMERAS, CanonicalMesh, trained_cameras};
 use hunyuan_paint_raster::{Size, interpolate_at};
 use rayon::prelude::*;
 
 use crate::{
     BakeError, BakeOptions, ReliableDepth, check, draw_charts,
-    sight::{Sight, SurfacePoint},
+    sight::{VisibilityTest, SurfacePoint},
     texels::point_attributes,
     view::View,
 };
@@ -47,7 +47,7 @@ impl AutomaticViews {
     /// If the mesh is empty or inconsistent, or an option is out of range.
     pub fn choose(
         &self,
-        mesh: &PaintMesh,
+        mesh: &CanonicalMesh,
         first: &[CameraView],
         options: &BakeOptions,
     ) -> Result<Vec<CameraView>, BakeError> {
@@ -64,7 +64,7 @@ impl AutomaticViews {
         for view in first {
             add(&mut is_seen, &seen_by(&view.camera)?);
         }
-        let mut candidates: Vec<(Camera, Vec<bool>)> = trained_places()
+        let mut candidates: Vec<(Camera, Vec<bool>)> = trained_cameras()
             .map(|camera| Ok((camera, seen_by(&camera)?)))
             .collect::<Result<_, BakeError>>()?;
 
@@ -114,7 +114,7 @@ struct Surface {
 }
 
 impl Surface {
-    fn sample(mesh: &PaintMesh) -> Result<Self, BakeError> {
+    fn sample(mesh: &CanonicalMesh) -> Result<Self, BakeError> {
         let charts = draw_charts(mesh, TEXTURE_SIZE)?;
         let attributes = point_attributes(mesh);
         let point_at = |(texel, &face): (usize, &u32)| {
@@ -131,13 +131,13 @@ impl Surface {
 
     fn seen_by(
         &self,
-        mesh: &PaintMesh,
+        mesh: &CanonicalMesh,
         camera: &Camera,
         options: &BakeOptions,
     ) -> Result<Vec<bool>, BakeError> {
         let size = Size::square(VIEW_SIZE);
         let depth = ReliableDepth { z_view: View::new(mesh, camera, size)?.z_view(mesh), size };
-        let sight = Sight::new(camera, &depth, options);
+        let sight = VisibilityTest::new(camera, &depth, options);
         Ok(self.points.par_iter().map(|(point, _)| sight.see(point).is_some()).collect())
     }
 

@@ -1,7 +1,7 @@
 //! From a view of the object to a texture.
 
 use glam::Vec3;
-use hunyuan_paint_mesh::{Camera, PaintMesh, vertex_normals};
+use hunyuan_paint_mesh::{Camera, CanonicalMesh, vertex_normals};
 use hunyuan_paint_raster::interpolate_at;
 use image::RgbImage;
 use rayon::prelude::*;
@@ -16,7 +16,7 @@ use crate::{
 /// What one view knows of the texture. Square, one value per texel, v down the rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProjectedView {
-    /// Colours from 0 to 1; zeros where the view sees nothing.
+    /// Colors from 0 to 1; zeros where the view sees nothing.
     pub texture: Vec<[f32; 3]>,
     /// Cosine of the angle between the surface's normal and the direction to the camera plane, 0 to 1; 0 where
     /// the view sees nothing, or too flatly.
@@ -39,7 +39,7 @@ pub struct ProjectedView {
 /// If the mesh is empty or inconsistent, the view or the texture is not 1 to
 /// [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT) pixels a side, or an option is out of range.
 pub fn back_project(
-    mesh: &PaintMesh,
+    mesh: &CanonicalMesh,
     camera: &Camera,
     view: &RgbImage,
     texture_size: u32,
@@ -101,7 +101,7 @@ pub fn back_project(
 }
 
 /// Cosine of the angle between a view-space normal of any length and (0, 0, −1), the axis that the camera
-/// looks along: the faces of a mesh in paint space wind so that their normals point inwards.
+/// looks along: the faces of a mesh in canonical space wind so that their normals point inwards.
 ///
 /// Each product, sum, root and quotient is rounded by itself, so that a GPU can do the same.
 fn cosine_to_camera(Vec3 { x, y, z }: Vec3) -> f32 {

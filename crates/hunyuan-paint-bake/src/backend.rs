@@ -3,11 +3,11 @@
 use std::{borrow::Cow, fmt, ops::ControlFlow};
 
 use hunyuan_paint_image::resize_bicubic_rgb;
-use hunyuan_paint_mesh::{Camera, PaintMesh};
+use hunyuan_paint_mesh::{Camera, CanonicalMesh};
 use hunyuan_paint_raster::{Size, VisibilityBuffer};
 
 use crate::{
-    BakeError, BakeOptions, BakeView, BakedTexture, ConditionMaps, PaintedTexture, ReliableDepth, TrustMerge,
+    BakeError, BakeOptions, BakeView, BakedTexture, ConditionMaps, PartialTexture, ReliableDepth, WeightedMerge,
     ViewRenderer, back_project, draw_charts, gather,
 };
 
@@ -23,7 +23,7 @@ pub struct RenderedView {
     pub depth: Option<ReliableDepth>,
 }
 
-/// A texture coloured by [`Transfer::Gather`](crate::Transfer::Gather).
+/// A texture colored by [`Transfer::Gather`](crate::Transfer::Gather).
 #[derive(Clone, Debug)]
 pub struct GatheredTexture {
     /// What the views see; the rest is yet to be filled.
@@ -41,38 +41,38 @@ pub trait Backend: fmt::Debug + Send {
     /// If the mesh or a size cannot be used, `on_view` breaks, or a device fails.
     fn render_views(
         &mut self,
-        mesh: &PaintMesh,
+        mesh: &CanonicalMesh,
         cameras: &[Camera],
         render_size: u32,
         view_size: u32,
         on_view: &mut OnView<'_>,
     ) -> Result<Vec<RenderedView>, BakeError>;
 
-    /// Has each texel look up its colour: [`gather`](crate::gather()).
+    /// Has each texel look up its color: [`gather`](crate::gather()).
     ///
     /// # Errors
     /// If the mesh, a view, an option or the size cannot be used, `on_view` breaks, or a device fails.
     fn gather(
         &mut self,
-        mesh: &PaintMesh,
+        mesh: &CanonicalMesh,
         views: &[BakeView<'_>],
         texture_size: u32,
         options: &BakeOptions,
         on_view: &mut OnView<'_>,
     ) -> Result<GatheredTexture, BakeError>;
 
-    /// Scatters the views' pixels, and merges them: [`back_project`] and [`TrustMerge`].
+    /// Scatters the views' pixels, and merges them: [`back_project`] and [`WeightedMerge`].
     ///
     /// # Errors
     /// As [`gather`](Self::gather).
     fn splat(
         &mut self,
-        mesh: &PaintMesh,
+        mesh: &CanonicalMesh,
         views: &[BakeView<'_>],
         texture_size: u32,
         options: &BakeOptions,
         on_view: &mut OnView<'_>,
-    ) -> Result<PaintedTexture, BakeError>;
+    ) -> Result<PartialTexture, BakeError>;
 }
 
 /// All cores of the CPU.
@@ -82,7 +82,7 @@ pub struct Cpu;
 impl Backend for Cpu {
     fn render_views(
         &mut self,
-        mesh: &PaintMesh,
+        mesh: &CanonicalMesh,
         cameras: &[Camera],
         render_size: u32,
         view_size: u32,
@@ -103,7 +103,7 @@ impl Backend for Cpu {
 
     fn gather(
         &mut self,
-        mesh: &PaintMesh,
+        mesh: &CanonicalMesh,
         views: &[BakeView<'_>],
         texture_size: u32,
         options: &BakeOptions,
@@ -127,13 +127,13 @@ impl Backend for Cpu {
 
     fn splat(
         &mut self,
-        mesh: &PaintMesh,
+        mesh: &CanonicalMesh,
         views: &[BakeView<'_>],
         texture_size: u32,
         options: &BakeOptions,
         on_view: &mut OnView<'_>,
-    ) -> Result<PaintedTexture, BakeError> {
-        let mut merge = TrustMerge::new(texture_size, options)?;
+    ) -> Result<PartialTexture, BakeError> {
+        let mut merge = WeightedMerge::new(texture_size, options)?;
         for (i, BakeView { camera, weight, image, .. }) in views.iter().enumerate() {
             report(on_view, i)?;
             merge.add(&back_project(mesh, camera, image, texture_size, options)?, *weight)?;

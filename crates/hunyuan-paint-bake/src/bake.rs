@@ -2,17 +2,17 @@
 
 use std::ops::ControlFlow;
 
-use hunyuan_paint_mesh::{Camera, PaintMesh};
+use hunyuan_paint_mesh::{Camera, CanonicalMesh};
 use hunyuan_paint_raster::Size;
 use image::{GrayImage, RgbImage};
 use rayon::prelude::*;
 
 use crate::{
-    Backend, BakeError, Cpu, PaintedTexture, ReliableDepth, check, draw_charts, fill_gaps, fill_gutter,
+    Backend, BakeError, Cpu, PartialTexture, ReliableDepth, check, draw_charts, fill_gaps, fill_gutter,
     fill_surface, fill_vertices,
 };
 
-/// How colours get from the views into the texture.
+/// How colors get from the views into the texture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Transfer {
     /// Each texel looks up the views that see its point of the surface. Texels lie where viewers look for them, at
@@ -27,10 +27,10 @@ pub enum Transfer {
     Reference,
 }
 
-/// How texels that no view has painted get their colours.
+/// How texels that no view has painted get their colors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Fill {
-    /// Colours diffuse over the surface, across seams; then each chart's border is carried into the space around it.
+    /// Colors diffuse over the surface, across seams; then each chart's border is carried into the space around it.
     #[default]
     Surface,
     /// The original's: [`fill_vertices`], then [`fill_gaps`].
@@ -145,16 +145,16 @@ pub enum BakeProgress {
 /// A finished texture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BakedTexture {
-    /// The colours, square, rows from the top as in image files.
+    /// The colors, square, rows from the top as in image files.
     pub image: RgbImage,
     /// 255 where a view has painted a texel, 0 where it was filled in.
     pub painted: GrayImage,
 }
 
-/// Makes a texture from views of the object: brings their colours into the texture, weighted by trust, and fills
+/// Makes a texture from views of the object: brings their colors into the texture, weighted by trust, and fills
 /// what none sees.
 ///
-/// Where pixels are splatted, views that come first go first: see [`TrustMerge::add`](crate::TrustMerge::add). The
+/// Where pixels are splatted, views that come first go first: see [`WeightedMerge::add`](crate::WeightedMerge::add). The
 /// result does not depend on the number of threads.
 /// `progress` is called before each stage and may end it all.
 ///
@@ -162,7 +162,7 @@ pub struct BakedTexture {
 /// If the mesh is empty or inconsistent, there are no views, a weight, an option or a size is out of range,
 /// no view paints anything, or `progress` breaks.
 pub fn bake(
-    mesh: &PaintMesh,
+    mesh: &CanonicalMesh,
     views: &[BakeView<'_>],
     texture_size: u32,
     options: &BakeOptions,
@@ -177,7 +177,7 @@ pub fn bake(
 /// As [`bake`], and if a device fails.
 pub fn bake_with(
     backend: &mut dyn Backend,
-    mesh: &PaintMesh,
+    mesh: &CanonicalMesh,
     views: &[BakeView<'_>],
     texture_size: u32,
     options: &BakeOptions,
@@ -225,7 +225,7 @@ pub fn bake_with(
         }
         Fill::Reference => {
             report(BakeProgress::FillSurface)?;
-            let mut texture = PaintedTexture::from(texture);
+            let mut texture = PartialTexture::from(texture);
             let painted = texture.mask();
             fill_vertices(mesh, &mut texture)?;
             report(BakeProgress::FillGutter)?;
@@ -237,7 +237,7 @@ pub fn bake_with(
 /// What either way of transfer makes.
 enum Transferred {
     Bytes(BakedTexture),
-    Floats(PaintedTexture),
+    Floats(PartialTexture),
 }
 
 impl From<Transferred> for BakedTexture {
@@ -249,7 +249,7 @@ impl From<Transferred> for BakedTexture {
     }
 }
 
-impl From<Transferred> for PaintedTexture {
+impl From<Transferred> for PartialTexture {
     fn from(texture: Transferred) -> Self {
         match texture {
             Transferred::Bytes(texture) => texture.into(),
@@ -258,9 +258,9 @@ impl From<Transferred> for PaintedTexture {
     }
 }
 
-impl From<PaintedTexture> for BakedTexture {
+impl From<PartialTexture> for BakedTexture {
     /// Rounds to the nearest byte.
-    fn from(texture: PaintedTexture) -> Self {
+    fn from(texture: PartialTexture) -> Self {
         let mut image = RgbImage::new(texture.texture_size, texture.texture_size);
         let pixels = image.as_chunks_mut::<3>().0.par_iter_mut().zip(&texture.colors);
         pixels.for_each(|(pixel, color)| *pixel = color.map(|channel| (channel * 255.0 + 0.5) as u8));
@@ -268,7 +268,7 @@ impl From<PaintedTexture> for BakedTexture {
     }
 }
 
-impl From<BakedTexture> for PaintedTexture {
+impl From<BakedTexture> for PartialTexture {
     fn from(texture: BakedTexture) -> Self {
         let colors = texture.image.as_chunks::<3>().0;
         Self {

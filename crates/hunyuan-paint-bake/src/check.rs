@@ -1,12 +1,12 @@
 //! Whether the input makes sense, asked once at each public door.
 
-use hunyuan_paint_mesh::PaintMesh;
+use hunyuan_paint_mesh::CanonicalMesh;
 use hunyuan_paint_raster::{Size, VisibilityBuffer};
 
 use crate::{BakeError, BakeView};
 
-pub(crate) fn mesh(mesh: &PaintMesh) -> Result<(), BakeError> {
-    let PaintMesh { positions, faces, uvs } = mesh;
+pub(crate) fn mesh(mesh: &CanonicalMesh) -> Result<(), BakeError> {
+    let CanonicalMesh { positions, faces, uvs } = mesh;
     let vertex_count = positions.len();
     if faces.is_empty() {
         return Err(BakeError::NoFaces);

@@ -1,7 +1,7 @@
 //! The maps that tell the diffusion model what the object looks like.
 
 use glam::Vec3;
-use hunyuan_paint_mesh::{Camera, PaintMesh, vertex_normals};
+use hunyuan_paint_mesh::{Camera, CanonicalMesh, vertex_normals};
 use hunyuan_paint_raster::interpolate_at;
 use image::RgbImage;
 use rayon::prelude::*;
@@ -14,17 +14,17 @@ use crate::{
 /// Normal and position of what a camera sees; square, rows from the top.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConditionMaps {
-    /// Smooth normals in paint space, −1…1 as 0…255; white background.
+    /// Smooth normals in canonical space, −1…1 as 0…255; white background.
     pub normal: RgbImage,
-    /// Positions in paint space, `0.5 − p / 1.15` as 0…255; white background.
+    /// Positions in canonical space, `0.5 − p / 1.15` as 0…255; white background.
     pub position: RgbImage,
 }
 
 /// A mesh, ready to be shown to any number of cameras.
 #[derive(Clone, Debug)]
 pub struct ViewRenderer<'a> {
-    mesh: &'a PaintMesh,
-    /// The colours of the position map and the normals, for each vertex.
+    mesh: &'a CanonicalMesh,
+    /// The colors of the position map and the normals, for each vertex.
     attributes: Vec<[f32; 6]>,
 }
 
@@ -33,7 +33,7 @@ impl<'a> ViewRenderer<'a> {
     ///
     /// # Errors
     /// If the mesh is empty or inconsistent.
-    pub fn new(mesh: &'a PaintMesh) -> Result<Self, BakeError> {
+    pub fn new(mesh: &'a CanonicalMesh) -> Result<Self, BakeError> {
         check::mesh(mesh)?;
         Ok(Self { mesh, attributes: condition_attributes(mesh) })
     }
@@ -89,7 +89,7 @@ impl<'a> ViewRenderer<'a> {
 /// # Errors
 /// If the mesh is empty or inconsistent, or the resolution is not 1 to [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT).
 pub fn render_condition_maps(
-    mesh: &PaintMesh,
+    mesh: &CanonicalMesh,
     camera: &Camera,
     resolution: u32,
 ) -> Result<ConditionMaps, BakeError> {
@@ -103,7 +103,7 @@ pub fn render_condition_maps(
 ///
 /// # Errors
 /// If the mesh is empty or inconsistent, or the resolution is not 1 to [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT).
-pub fn render_depth_map(mesh: &PaintMesh, camera: &Camera, resolution: u32) -> Result<Vec<f32>, BakeError> {
+pub fn render_depth_map(mesh: &CanonicalMesh, camera: &Camera, resolution: u32) -> Result<Vec<f32>, BakeError> {
     check::mesh(mesh)?;
     let size = check::size("depth map", resolution, resolution)?;
     let mut depth = View::new(mesh, camera, size)?.z_view(mesh);
@@ -112,11 +112,11 @@ pub fn render_depth_map(mesh: &PaintMesh, camera: &Camera, resolution: u32) -> R
     Ok(depth)
 }
 
-/// For each vertex the colour of its position, and its normal.
-pub(crate) fn condition_attributes(mesh: &PaintMesh) -> Vec<[f32; 6]> {
+/// For each vertex the color of its position, and its normal.
+pub(crate) fn condition_attributes(mesh: &CanonicalMesh) -> Vec<[f32; 6]> {
     let normals = vertex_normals(&mesh.positions, &mesh.faces);
     let attributes = |(position, normal): (&Vec3, &Vec3)| {
-        let [x, y, z] = position.to_array().map(|p| 0.5 - p / PaintMesh::DIAMETER);
+        let [x, y, z] = position.to_array().map(|p| 0.5 - p / CanonicalMesh::DIAMETER);
         [x, y, z, normal.x, normal.y, normal.z]
     };
     mesh.positions.iter().zip(&normals).map(attributes).collect()

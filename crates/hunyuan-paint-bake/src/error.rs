@@ -89,7 +89,7 @@ pub enum BakeError {
         /// The value it has.
         found: f32,
     },
-    /// No view sees any texel well enough, so there is no colour to fill the texture from.
+    /// No view sees any texel well enough, so there is no color to fill the texture from.
     #[error("none of {view_count} views paints any texel")]
     NothingPainted {
         /// How many views there are.
@@ -108,8 +108,8 @@ pub enum BakeError {
     /// The progress callback asked to stop.
     #[error("cancelled")]
     Cancelled,
-    /// The rasteriser refused its input.
-    #[error("rasterising failed")]
+    /// The rasterizer refused its input.
+    #[error("rasterizing failed")]
     Raster {
         /// Why.
         #[from]

@@ -1,9 +1,9 @@
-//! Each texel looks up its colour in the views that see it.
+//! Each texel looks up its color in the views that see it.
 
 use std::borrow::Borrow;
 
 use hunyuan_paint_image::resize_bicubic_rgb;
-use hunyuan_paint_mesh::PaintMesh;
+use hunyuan_paint_mesh::CanonicalMesh;
 use hunyuan_paint_raster::{Size, VisibilityBuffer, interpolate_at};
 use image::{GrayImage, RgbImage};
 use rayon::prelude::*;
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::{
     BakeError, BakeOptions, BakeView, BakedTexture, ReliableDepth, check,
     merge::{TRUST_MIN, floored_product, power},
-    sight::{Seen, Sight, SurfacePoint, pixel_side},
+    sight::{Seen, VisibilityTest, SurfacePoint, pixel_side},
     texels::{mean_texel_side, point_attributes},
 };
 
@@ -21,11 +21,11 @@ const TEXELS_PER_SHARE: usize = 1 << 12;
 /// A view is scaled down before it is looked up if a texel spans more than so many of its pixels.
 const PIXELS_PER_TEXEL_MAX: f64 = 1.25;
 
-/// Colours the texels of `charts` (see [`draw_charts`](crate::draw_charts)) that a view sees; the others stay black
+/// Colors the texels of `charts` (see [`draw_charts`](crate::draw_charts)) that a view sees; the others stay black
 /// and unpainted. `depths` has one for each view, and goes before the views' own.
 ///
 /// At each texel, every view that sees its point without an edge nearby and at an angle that the options allow
-/// counts with `weight · cosine^exponent`; the colour is their mean. A view's image is looked up with cubic
+/// counts with `weight · cosine^exponent`; the color is their mean. A view's image is looked up with cubic
 /// weights (Keys 1981, a = −0.5). Plain float32 in one order throughout, texel by texel: a GPU can do the same
 /// to the bit, and no thread waits for another.
 ///
@@ -33,7 +33,7 @@ const PIXELS_PER_TEXEL_MAX: f64 = 1.25;
 /// If the mesh is empty or inconsistent, an option or a weight is out of range, or the charts or a depth do not have
 /// as many values as their size says.
 pub fn gather(
-    mesh: &PaintMesh,
+    mesh: &CanonicalMesh,
     charts: &VisibilityBuffer,
     views: &[BakeView<'_>],
     depths: &[impl Borrow<ReliableDepth>],
@@ -101,7 +101,7 @@ pub(crate) fn image_scale(image_size: Size, view_size: Size) -> [f32; 2] {
 
 /// A view, ready to be looked up.
 struct Source<'a> {
-    sight: Sight<'a>,
+    sight: VisibilityTest<'a>,
     weight: f32,
     exponent: u32,
     /// Red, green, blue, and a byte for alignment.
@@ -127,7 +127,7 @@ impl<'a> Source<'a> {
             false => padded(&resize_bicubic_rgb(image, image_size.width, image_size.height)?),
         };
         Ok(Self {
-            sight: Sight::new(&camera, depth, options),
+            sight: VisibilityTest::new(&camera, depth, options),
             weight,
             exponent: options.cosine_exponent,
             pixels,
@@ -136,7 +136,7 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// How far the view is to be trusted about a point, and the colour that it shows there; `None` if it does
+    /// How far the view is to be trusted about a point, and the color that it shows there; `None` if it does
     /// not see the point.
     #[inline(always)]
     fn look_up(&self, point: &SurfacePoint) -> Option<(f32, [f32; 3])> {
@@ -144,7 +144,7 @@ impl<'a> Source<'a> {
         Some((floored_product(self.weight, power(cosine, self.exponent)), self.sample(at)))
     }
 
-    /// The image's colour at a point of the view, 0 to 255.
+    /// The image's color at a point of the view, 0 to 255.
     #[inline(always)]
     fn sample(&self, [view_x, view_y]: [f32; 2]) -> [f32; 3] {
         let Size { width, height } = self.image_size;
@@ -169,7 +169,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The mean of the colours that the views show at a point, weighted by trust, as bytes.
+/// The mean of the colors that the views show at a point, weighted by trust, as bytes.
 #[inline(always)]
 fn mean_color(sources: &[Source<'_>], point: &SurfacePoint) -> Option<[u8; 3]> {
     let mut sum = [0.0_f32; 3];
@@ -184,7 +184,7 @@ fn mean_color(sources: &[Source<'_>], point: &SurfacePoint) -> Option<[u8; 3]> {
     (trust_sum > TRUST_MIN).then(|| sum.map(|sum| (sum / trust_sum + 0.5) as u8))
 }
 
-/// Four neighbouring pixels along an axis and the cubic's weights for them; the border goes on outwards.
+/// Four neighboring pixels along an axis and the cubic's weights for them; the border goes on outwards.
 #[inline(always)]
 fn taps(coordinate: f32, pixel_count: u32) -> ([usize; 4], [f32; 4]) {
     let first = coordinate.floor();

@@ -30,7 +30,7 @@ pub use condition_maps::{ConditionMaps, ViewRenderer, render_condition_maps, ren
 pub use error::BakeError;
 pub use fill::{fill_gaps, fill_gutter, fill_surface, fill_vertices};
 pub use gather::gather;
-pub use merge::{PaintedTexture, TrustMerge};
+pub use merge::{PartialTexture, WeightedMerge};
 pub use preview::render_textured;
 pub use reliable_depth::ReliableDepth;
 pub use texels::draw_charts;

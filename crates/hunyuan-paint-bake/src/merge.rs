@@ -16,16 +16,16 @@ const TRUST_FLOOR: f32 = 8.673_617_4e-19;
 
 /// A texture in the making. Square, one value per texel, v down the rows.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PaintedTexture {
-    /// Colours from 0 to 1.
+pub struct PartialTexture {
+    /// Colors from 0 to 1.
     pub colors: Vec<[f32; 3]>,
-    /// Whether each texel has a colour of its own; the others are yet to be filled.
+    /// Whether each texel has a color of its own; the others are yet to be filled.
     pub painted: Vec<bool>,
     /// Texels along each side.
     pub texture_size: u32,
 }
 
-impl PaintedTexture {
+impl PartialTexture {
     /// 255 where a texel is painted, 0 elsewhere.
     pub fn mask(&self) -> GrayImage {
         GrayImage::from_fn(self.texture_size, self.texture_size, |x, y| {
@@ -44,15 +44,15 @@ impl PaintedTexture {
 /// The mean of all views' textures, weighted by how far each view is to be trusted at each texel:
 /// `weight · cosine^exponent`. Views are added one by one, so only one of them needs to be in memory.
 #[derive(Clone, Debug)]
-pub struct TrustMerge {
-    /// Colour times trust, and trust, summed over the views.
+pub struct WeightedMerge {
+    /// Color times trust, and trust, summed over the views.
     sums: Vec<([f32; 3], f32)>,
     texture_size: u32,
     exponent: u32,
     transfer: Transfer,
 }
 
-impl TrustMerge {
+impl WeightedMerge {
     /// A texture of which nothing is painted.
     ///
     /// # Errors
@@ -108,12 +108,12 @@ impl TrustMerge {
     }
 
     /// The texture so far.
-    pub fn finish(self) -> PaintedTexture {
+    pub fn finish(self) -> PartialTexture {
         let mean = |(color, trust): ([f32; 3], f32)| {
             (color.map(|channel| channel / trust.max(TRUST_MIN)), trust > TRUST_MIN)
         };
         let (colors, painted) = self.sums.into_par_iter().map(mean).unzip();
-        PaintedTexture { colors, painted, texture_size: self.texture_size }
+        PartialTexture { colors, painted, texture_size: self.texture_size }
     }
 }
 
@@ -164,8 +164,8 @@ mod tests {
     }
 
     #[test]
-    fn trust_weighs_colours() -> Result<(), BakeError> {
-        let mut merge = TrustMerge::new(2, &BakeOptions::default())?;
+    fn trust_weighs_colors() -> Result<(), BakeError> {
+        let mut merge = WeightedMerge::new(2, &BakeOptions::default())?;
         merge.add(&view(&[(1.0, 1.0), (0.5, 0.5), (0.0, 0.0), (0.25, 1.0)]), 1.0)?;
         merge.add(&view(&[(0.0, 1.0), (0.0, 1.0), (0.75, 1.0), (0.0, 0.0)]), 3.0)?;
         let texture = merge.finish();
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn hardly_any_trust_is_none() -> Result<(), BakeError> {
-        let mut merge = TrustMerge::new(2, &BakeOptions::default())?;
+        let mut merge = WeightedMerge::new(2, &BakeOptions::default())?;
         merge.add(&view(&[(1.0, 1.0), (1.0, 0.0), (1.0, 0.009), (1.0, 0.011)]), 1.0)?;
         let texture = merge.finish();
         assert_eq!(texture.painted, [true, false, false, true]);
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_view_that_adds_nothing_new_is_left_out() -> Result<(), BakeError> {
-        let mut merge = TrustMerge::new(2, &BakeOptions::default())?;
+        let mut merge = WeightedMerge::new(2, &BakeOptions::default())?;
         assert!(merge.add(&view(&[(1.0, 1.0), (1.0, 1.0), (0.0, 0.0), (0.0, 0.0)]), 1.0)?);
         assert!(!merge.add(&view(&[(0.0, 1.0), (0.0, 1.0), (0.0, 0.0), (0.0, 0.0)]), 1.0)?);
         assert!(merge.add(&view(&[(1.0, 1.0), (1.0, 1.0), (1.0, 1.0), (0.0, 0.0)]), 1.0)?);
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn views_must_fit() -> Result<(), BakeError> {
-        let mut merge = TrustMerge::new(3, &BakeOptions::default())?;
+        let mut merge = WeightedMerge::new(3, &BakeOptions::default())?;
         let small = view(&[(1.0, 1.0); 4]);
         assert!(matches!(merge.add(&small, 1.0), Err(BakeError::TextureSize { expected: 3, found: 2, .. })));
         let mut short = view(&[(1.0, 1.0); 9]);

@@ -4,10 +4,10 @@ use rayon::prelude::*;
 
 use crate::grouped::Grouped;
 
-/// Colour and cosine at a place in the texture.
+/// Color and cosine at a place in the texture.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
-    /// Column and row, in texels; texel centres lie at whole numbers. Finite, from 0 to `texture_size − 1`.
+    /// Column and row, in texels; texel centers lie at whole numbers. Finite, from 0 to `texture_size − 1`.
     pub(crate) texel: [f32; 2],
     /// Red, green and blue from 0 to 1; the cosine.
     pub(crate) value: [f32; 4],
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lone_sample_colours_its_four_texels() {
+    fn a_lone_sample_colors_its_four_texels() {
         let value = [0.5, 3.0, 2.0, 1.0];
         let texture = splat(&[Sample { texel: [1.25, 2.5], value }], 4);
         for (texel, found) in texture.into_iter().enumerate() {

@@ -1,6 +1,6 @@
 //! A look at the result.
 
-use hunyuan_paint_mesh::{Camera, PaintMesh};
+use hunyuan_paint_mesh::{Camera, CanonicalMesh};
 use hunyuan_paint_raster::interpolate_at;
 use image::RgbImage;
 use rayon::prelude::*;
@@ -9,13 +9,13 @@ use crate::{BakeError, check, view::View};
 
 /// Renders the textured mesh without any light on white, `size` pixels a side.
 ///
-/// Texels are looked up as viewers do it: bilinearly, with texel centres at half numbers and the border
+/// Texels are looked up as viewers do it: bilinearly, with texel centers at half numbers and the border
 /// repeated outwards.
 ///
 /// # Errors
 /// If the mesh is empty or inconsistent, or the image or the texture is not 1 to [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT) pixels a side.
 pub fn render_textured(
-    mesh: &PaintMesh,
+    mesh: &CanonicalMesh,
     texture: &RgbImage,
     camera: &Camera,
     size: u32,
@@ -32,7 +32,7 @@ pub fn render_textured(
     Ok(image)
 }
 
-/// The colour at a UV with the origin at the top left; the texture is not empty.
+/// The color at a UV with the origin at the top left; the texture is not empty.
 fn sample_bilinear(texture: &RgbImage, [u, v]: [f32; 2]) -> [u8; 3] {
     let (left, right, x) = neighbors(u, texture.width());
     let (top, bottom, y) = neighbors(v, texture.height());
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lookups_blend_between_texel_centres() {
+    fn lookups_blend_between_texel_centers() {
         let texture = RgbImage::from_fn(2, 1, |x, _| Rgb([100 * x as u8, 50, 0]));
         let red = |u| sample_bilinear(&texture, [u, 0.5])[0];
         assert_eq!(

@@ -1,7 +1,7 @@
 //! How far away a camera sees the surface, where that can be relied on.
 
 use hunyuan_paint_image::canny;
-use hunyuan_paint_mesh::{Camera, PaintMesh};
+use hunyuan_paint_mesh::{Camera, CanonicalMesh};
 use hunyuan_paint_raster::Size;
 use image::GrayImage;
 use rayon::prelude::*;
@@ -23,7 +23,7 @@ pub(crate) const DEPTH_RANGE_MIN: f32 = 0.05;
 /// A view this many pixels wide loses one pixel beside each depth edge and outline; a larger one more.
 const PIXELS_PER_MARGIN: u32 = 256;
 
-/// View-space z of what a camera sees, at the pixels whose colours can be relied on: not near the object's
+/// View-space z of what a camera sees, at the pixels whose colors can be relied on: not near the object's
 /// outline, nor near an edge in the depth map. There an image may show another part of the object than the mesh
 /// does. (The margin is 1 pixel for every 256 of the longer side.)
 #[derive(Clone, Debug)]
@@ -40,13 +40,13 @@ impl ReliableDepth {
     ///
     /// # Errors
     /// If the mesh is empty or inconsistent, or the view is not 1 to [`Size::LIMIT`] pixels a side.
-    pub fn render(mesh: &PaintMesh, camera: &Camera, width: u32, height: u32) -> Result<Self, BakeError> {
+    pub fn render(mesh: &CanonicalMesh, camera: &Camera, width: u32, height: u32) -> Result<Self, BakeError> {
         check::mesh(mesh)?;
         let size = check::size("view", width, height)?;
         Ok(Self::of(&View::new(mesh, camera, size)?, mesh))
     }
 
-    pub(crate) fn of(view: &View, mesh: &PaintMesh) -> Self {
+    pub(crate) fn of(view: &View, mesh: &CanonicalMesh) -> Self {
         let size = view.visibility.size();
         let mut z_view = view.z_view(mesh);
         let edges = depth_edges(&z_view, size, DEPTH_RANGE_MIN);

@@ -13,7 +13,7 @@ const DEPTH_TOLERANCE_PIXELS: f64 = 1.25;
 /// Normals shorter than the square root of this have no direction.
 const NORMAL_SQUARED_MIN: f32 = 1e-12;
 
-/// A point of the surface, in paint space.
+/// A point of the surface, in canonical space.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SurfacePoint {
     position: Vec3,
@@ -40,16 +40,16 @@ impl SurfacePoint {
 pub(crate) struct Seen {
     /// Cosine of the angle between the surface's normal and the camera's axis.
     pub(crate) cosine: f32,
-    /// Column and row on the view; pixel centres lie at whole numbers.
+    /// Column and row on the view; pixel centers lie at whole numbers.
     pub(crate) at: [f32; 2],
 }
 
 /// Where a camera sees what.
 #[derive(Clone, Debug)]
-pub(crate) struct Aim {
-    /// The first, second and last row of the matrix from paint space to clip space.
+pub(crate) struct ViewProjection {
+    /// The first, second and last row of the matrix from canonical space to clip space.
     pub(crate) clip_rows: [Vec4; 3],
-    /// The third row of the matrix from paint space to view space.
+    /// The third row of the matrix from canonical space to view space.
     pub(crate) z_row: Vec4,
     /// Pixels between NDC −1 and 1.
     pub(crate) span: [f32; 2],
@@ -58,7 +58,7 @@ pub(crate) struct Aim {
     pub(crate) cosine_squared_min: f32,
 }
 
-impl Aim {
+impl ViewProjection {
     pub(crate) fn new(camera: &Camera, view_size: Size, options: &BakeOptions) -> Self {
         let view_from_world = camera.view_from_world().as_dmat4();
         let clip_from_world: DMat4 = camera.clip_from_view().as_dmat4() * view_from_world;
@@ -73,14 +73,14 @@ impl Aim {
 }
 
 /// A camera and what it sees.
-pub(crate) struct Sight<'a> {
-    aim: Aim,
+pub(crate) struct VisibilityTest<'a> {
+    aim: ViewProjection,
     depth: &'a ReliableDepth,
 }
 
-impl<'a> Sight<'a> {
+impl<'a> VisibilityTest<'a> {
     pub(crate) fn new(camera: &Camera, depth: &'a ReliableDepth, options: &BakeOptions) -> Self {
-        Self { aim: Aim::new(camera, depth.size, options), depth }
+        Self { aim: ViewProjection::new(camera, depth.size, options), depth }
     }
 
     /// Where the view shows a point, and how squarely; `None` if it does not.
@@ -88,7 +88,7 @@ impl<'a> Sight<'a> {
     pub(crate) fn see(&self, point: &SurfacePoint) -> Option<Seen> {
         let SurfacePoint { position, normal, normal_squared } = *point;
 
-        // 1. How squarely. Normals of paint space point inwards: away from the camera where it sees the face.
+        // 1. How squarely. Normals of canonical space point inwards: away from the camera where it sees the face.
         let [x, y, z, _] = self.aim.z_row.to_array();
         let along = -(x * normal.x + y * normal.y + z * normal.z);
         let cosine_squared = along * along / normal_squared;
@@ -130,7 +130,7 @@ fn at(row: Vec4, point: Vec3) -> f32 {
     row.x * point.x + row.y * point.y + row.z * point.z + row.w
 }
 
-/// The pixel whose centre is nearest, along an axis; `None` outside the image.
+/// The pixel whose center is nearest, along an axis; `None` outside the image.
 #[inline(always)]
 fn nearest(coordinate: f32, pixel_count: u32) -> Option<usize> {
     let shifted = coordinate + 0.5;
@@ -149,7 +149,7 @@ mod tests {
         let size = Size::square(65);
         let wall = ReliableDepth { z_view: vec![0.2 - Camera::DISTANCE; 65 * 65], size };
         let options = BakeOptions::default();
-        let sight = Sight::new(&camera, &wall, &options);
+        let sight = VisibilityTest::new(&camera, &wall, &options);
         let see = |y: f32, normal: [f32; 3]| {
             let [nx, ny, nz] = normal;
             SurfacePoint::new([0.0, y, 0.0, nx, ny, nz]).and_then(|point| sight.see(&point))
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(see(0.2, [1.0, -0.2, 0.0]), None, "too flatly");
         assert_eq!(see(0.2, [0.0; 3]), None, "without a normal");
         let nowhere = ReliableDepth { z_view: vec![f32::NAN; 65 * 65], size };
-        let blind = Sight::new(&camera, &nowhere, &options);
+        let blind = VisibilityTest::new(&camera, &nowhere, &options);
         let point = SurfacePoint::new([0.0, 0.2, 0.0, 0.0, -1.0, 0.0]);
         assert_eq!(point.and_then(|point| blind.see(&point)), None, "nowhere reliable");
     }

@@ -21,7 +21,7 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// A sample at a column and a row in texels, whose centres lie at whole numbers; finite, from 0 to
+    /// A sample at a column and a row in texels, whose centers lie at whole numbers; finite, from 0 to
     /// `texture_size − 1`. The cosine is in steps of 1 / [`COSINE_ONE`].
     pub(crate) fn new(
         place: [f32; 2],
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lone_sample_colours_its_four_texels() {
+    fn a_lone_sample_colors_its_four_texels() {
         let texture = splat(&[sample([1.25, 2.5], 51, 4)], 4, BITS);
         for (texel, mean) in texture.into_iter().enumerate() {
             let touched = [9, 10, 13, 14].contains(&texel);

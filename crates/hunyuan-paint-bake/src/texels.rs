@@ -1,7 +1,7 @@
 //! Which point of the surface each texel shows.
 
 use glam::{Vec2, Vec4};
-use hunyuan_paint_mesh::{PaintMesh, vertex_normals};
+use hunyuan_paint_mesh::{CanonicalMesh, vertex_normals};
 use hunyuan_paint_raster::{NO_FACE, Size, View, VisibilityBuffer, rasterize, texture};
 use rayon::prelude::*;
 
@@ -13,16 +13,16 @@ const EXTRAPOLATION_MAX: f32 = 64.0;
 /// The eight texels around one, as columns and rows: those that share a side come first.
 const NEIGHBORS: [[i32; 2]; 8] = [[-1, 0], [1, 0], [0, -1], [0, 1], [-1, -1], [1, -1], [-1, 1], [1, 1]];
 
-/// Draws the charts into a texture: texel (column, row) is sampled at its centre,
-/// u = (column + 0.5) / size, v = (row + 0.5) / size of paint space, as viewers do it.
+/// Draws the charts into a texture: texel (column, row) is sampled at its center,
+/// u = (column + 0.5) / size, v = (row + 0.5) / size of canonical space, as viewers do it.
 ///
-/// Texels that touch a chart without having their centre in it, on a side or a corner, get the face of that
-/// neighbour and the point of its plane beyond the face: there the surface goes on in another chart, and
+/// Texels that touch a chart without having their center in it, on a side or a corner, get the face of that
+/// neighbor and the point of its plane beyond the face: there the surface goes on in another chart, and
 /// bilinear lookups near the seam meet what they would meet there. Their barycentrics have values below 0.
 ///
 /// # Errors
 /// If the mesh is empty or inconsistent, or the texture is not 1 to [`Size::LIMIT`] texels a side.
-pub fn draw_charts(mesh: &PaintMesh, texture_size: u32) -> Result<VisibilityBuffer, BakeError> {
+pub fn draw_charts(mesh: &CanonicalMesh, texture_size: u32) -> Result<VisibilityBuffer, BakeError> {
     check::mesh(mesh)?;
     check::size("texture", texture_size, texture_size)?;
     let clip_positions = chart_positions(mesh);
@@ -57,11 +57,11 @@ pub fn draw_charts(mesh: &PaintMesh, texture_size: u32) -> Result<VisibilityBuff
 }
 
 /// Where the vertices lie in clip space when the charts are drawn.
-pub(crate) fn chart_positions(mesh: &PaintMesh) -> Vec<Vec4> {
+pub(crate) fn chart_positions(mesh: &CanonicalMesh) -> Vec<Vec4> {
     mesh.uvs.iter().map(|uv| Vec4::new(2.0 * uv.x - 1.0, 2.0 * uv.y - 1.0, 0.0, 1.0)).collect()
 }
 
-/// The face of the first neighbour that has one, and that neighbour.
+/// The face of the first neighbor that has one, and that neighbor.
 fn neighbor_face(face_index: &[u32], texture_size: u32, texel: usize) -> Option<(u32, usize)> {
     let near = neighbors(texture_size, texel as u32).flatten().map(|near| near as usize);
     near.map(|near| (face_index[near], near)).find(|(face, _)| *face != NO_FACE)
@@ -94,19 +94,19 @@ fn extrapolate([a, b, c]: [Vec2; 3], point: Vec2) -> Option<[f32; 3]> {
 
 /// Position and normal of each vertex: with them [`interpolate_at`](hunyuan_paint_raster::interpolate_at) gives the
 /// point of the surface that a texel shows.
-pub(crate) fn point_attributes(mesh: &PaintMesh) -> Vec<[f32; 6]> {
+pub(crate) fn point_attributes(mesh: &CanonicalMesh) -> Vec<[f32; 6]> {
     let normals = vertex_normals(&mesh.positions, &mesh.faces);
     (mesh.positions.iter().zip(&normals)).map(|(p, n)| [p.x, p.y, p.z, n.x, n.y, n.z]).collect()
 }
 
 /// The side of a square with as much surface as a texel has in the mean; paint-space units.
-pub(crate) fn mean_texel_side(mesh: &PaintMesh, charts: &VisibilityBuffer) -> f64 {
+pub(crate) fn mean_texel_side(mesh: &CanonicalMesh, charts: &VisibilityBuffer) -> f64 {
     let has_face = |face: &&u32| (**face as usize) < mesh.faces.len();
     texel_side(mesh, charts.face_index.par_iter().filter(has_face).count())
 }
 
 /// The same, if so many texels have a face.
-pub(crate) fn texel_side(mesh: &PaintMesh, texel_count: usize) -> f64 {
+pub(crate) fn texel_side(mesh: &CanonicalMesh, texel_count: usize) -> f64 {
     let area = |face: &[u32; 3]| {
         let [a, b, c] = face.map(|vertex| mesh.positions[vertex as usize].as_dvec3());
         (b - a).cross(c - a).length() / 2.0
@@ -123,9 +123,9 @@ mod tests {
     use super::*;
 
     /// A right triangle over a quarter of the texture, whose positions are its UVs.
-    fn triangle() -> PaintMesh {
+    fn triangle() -> CanonicalMesh {
         let uvs = [[0.25, 0.25], [0.75, 0.25], [0.25, 0.75]].map(Vec2::from);
-        PaintMesh {
+        CanonicalMesh {
             positions: uvs.iter().map(|uv| Vec3::new(uv.x, uv.y, 0.0)).collect(),
             faces: vec![[0, 1, 2]],
             uvs: uvs.to_vec(),
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn texels_show_the_point_at_their_centre_also_beside_the_chart() -> Result<(), BakeError> {
+    fn texels_show_the_point_at_their_center_also_beside_the_chart() -> Result<(), BakeError> {
         let mesh = triangle();
         let charts = draw_charts(&mesh, 16)?;
         let inside = |x: usize, y: usize| {

@@ -1,7 +1,7 @@
 //! A mesh seen by a camera.
 
 use glam::{Mat4, Vec3, Vec4};
-use hunyuan_paint_mesh::{Camera, PaintMesh};
+use hunyuan_paint_mesh::{Camera, CanonicalMesh};
 use hunyuan_paint_raster::{
     self as raster, RasterOptions, Size, VisibilityBuffer, interpolate_at, rasterize,
 };
@@ -18,7 +18,7 @@ pub(crate) struct View {
 }
 
 impl View {
-    pub(crate) fn new(mesh: &PaintMesh, camera: &Camera, size: Size) -> Result<Self, BakeError> {
+    pub(crate) fn new(mesh: &CanonicalMesh, camera: &Camera, size: Size) -> Result<Self, BakeError> {
         let (positions_view, positions_clip) = project(&mesh.positions, camera);
         let visibility =
             rasterize(&raster::View::new(&positions_clip, size), &mesh.faces, RasterOptions::default())?;
@@ -27,7 +27,7 @@ impl View {
 
     /// View-space z at each pixel; NaN on the background, and where it is not finite, as with a perspective camera
     /// inside the mesh.
-    pub(crate) fn z_view(&self, mesh: &PaintMesh) -> Vec<f32> {
+    pub(crate) fn z_view(&self, mesh: &CanonicalMesh) -> Vec<f32> {
         let z: Vec<[f32; 1]> = self.positions_view.iter().map(|position| [position.z]).collect();
         let z_at = |pixel| match interpolate_at(&z, &mesh.faces, &self.visibility, pixel) {
             Some([z]) if z.is_finite() => z,
@@ -37,7 +37,7 @@ impl View {
     }
 }
 
-/// Points of paint space in view space and in clip space.
+/// Points of canonical space in view space and in clip space.
 pub(crate) fn project(positions: &[Vec3], camera: &Camera) -> (Vec<Vec3>, Vec<Vec4>) {
     let (view_from_world, clip_from_view) = (camera.view_from_world(), camera.clip_from_view());
     let project = |position: &Vec3| {

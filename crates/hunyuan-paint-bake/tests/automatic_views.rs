@@ -1,12 +1,12 @@
 //! Cameras that are added for what the first ones do not see.
 
 use hunyuan_paint_bake::{AutomaticViews, BakeError, BakeOptions};
-use hunyuan_paint_mesh::{CameraView, DEFAULT_VIEWS, Mesh, PaintMesh};
+use hunyuan_paint_mesh::{CameraView, DEFAULT_VIEWS, Mesh, CanonicalMesh};
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
 /// A box with a face of the texture for each of its six sides.
-fn cuboid() -> Result<PaintMesh, Box<dyn std::error::Error>> {
+fn cuboid() -> Result<CanonicalMesh, Box<dyn std::error::Error>> {
     let mut mesh = Mesh::default();
     let mut uvs = Vec::new();
     for side in 0..6_u32 {
@@ -26,7 +26,7 @@ fn cuboid() -> Result<PaintMesh, Box<dyn std::error::Error>> {
         mesh.faces.extend([[first, first + 1, first + 2], [first, first + 2, first + 3]]);
     }
     mesh.uvs = Some(uvs);
-    Ok(PaintMesh::new(&mesh)?)
+    Ok(CanonicalMesh::new(&mesh)?)
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! Unseen parts take the colours of their neighbours in space, and nothing of what lies near in the texture.
+//! Unseen parts take the colors of their neighbors in space, and nothing of what lies near in the texture.
 
 use glam::{Vec2, Vec3};
 use hunyuan_paint_bake::{BakeError, BakedTexture, Fill, Transfer, draw_charts, fill_gutter, fill_surface};
-use hunyuan_paint_mesh::PaintMesh;
+use hunyuan_paint_mesh::CanonicalMesh;
 use hunyuan_paint_raster::NO_FACE;
 use image::{GrayImage, Luma, Rgb, RgbImage};
 
@@ -11,8 +11,8 @@ const RED: Rgb<u8> = Rgb([200, 10, 20]);
 const BLUE: Rgb<u8> = Rgb([0, 30, 220]);
 
 /// Squares of side 1 at the given places along x, each with a chart of its own; the charts stand in a row in the texture.
-fn squares(places: &[f32]) -> PaintMesh {
-    let mut mesh = PaintMesh { positions: Vec::new(), faces: Vec::new(), uvs: Vec::new() };
+fn squares(places: &[f32]) -> CanonicalMesh {
+    let mut mesh = CanonicalMesh { positions: Vec::new(), faces: Vec::new(), uvs: Vec::new() };
     for (i, &place) in places.iter().enumerate() {
         let first = mesh.positions.len() as u32;
         for (x, y) in [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)] {
@@ -30,7 +30,7 @@ fn square_of(face: u32) -> Option<usize> {
 }
 
 /// A texture in which some squares are painted.
-fn painted(mesh: &PaintMesh, colors: &[Option<Rgb<u8>>]) -> Result<BakedTexture, BakeError> {
+fn painted(mesh: &CanonicalMesh, colors: &[Option<Rgb<u8>>]) -> Result<BakedTexture, BakeError> {
     let charts = draw_charts(mesh, SIZE)?;
     let mut texture = BakedTexture { image: RgbImage::new(SIZE, SIZE), painted: GrayImage::new(SIZE, SIZE) };
     for (i, &face) in (0..).zip(&charts.face_index) {
@@ -43,7 +43,7 @@ fn painted(mesh: &PaintMesh, colors: &[Option<Rgb<u8>>]) -> Result<BakedTexture,
 }
 
 #[test]
-fn colours_cross_seams_and_not_gutters() -> Result<(), BakeError> {
+fn colors_cross_seams_and_not_gutters() -> Result<(), BakeError> {
     // The third square goes on from the first in space; in the texture it stands beside the second.
     let mesh = squares(&[0.0, 5.0, 1.0]);
     let charts = draw_charts(&mesh, SIZE)?;
@@ -63,7 +63,7 @@ fn colours_cross_seams_and_not_gutters() -> Result<(), BakeError> {
 }
 
 #[test]
-fn between_two_colours_lies_their_mixture() -> Result<(), BakeError> {
+fn between_two_colors_lies_their_mixture() -> Result<(), BakeError> {
     let mesh = squares(&[0.0, 2.0, 1.0]);
     let charts = draw_charts(&mesh, SIZE)?;
     let mut texture = painted(&mesh, &[Some(RED), Some(BLUE), None])?;
@@ -83,7 +83,7 @@ fn between_two_colours_lies_their_mixture() -> Result<(), BakeError> {
 }
 
 #[test]
-fn what_hangs_together_with_nothing_takes_the_nearest_colour() -> Result<(), BakeError> {
+fn what_hangs_together_with_nothing_takes_the_nearest_color() -> Result<(), BakeError> {
     let mesh = squares(&[0.0, 5.0, 3.7]);
     let charts = draw_charts(&mesh, SIZE)?;
     let mut texture = painted(&mesh, &[Some(RED), Some(BLUE), None])?;

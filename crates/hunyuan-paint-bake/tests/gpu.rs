@@ -7,11 +7,11 @@ use std::{error::Error, f32::consts::PI, ops::ControlFlow};
 
 use glam::{Vec2, Vec3};
 use hunyuan_paint_bake::{
-    Backend, BakeError, BakeOptions, BakeView, ConditionMaps, Cpu, PaintedTexture, ReliableDepth, Transfer,
-    TrustMerge, back_project, bake, bake_with, draw_charts, gather, gpu::GpuBaker, render_condition_maps,
+    Backend, BakeError, BakeOptions, BakeView, ConditionMaps, Cpu, PartialTexture, ReliableDepth, Transfer,
+    WeightedMerge, back_project, bake, bake_with, draw_charts, gather, gpu::GpuBaker, render_condition_maps,
 };
 use hunyuan_paint_image::{canny, resize_bicubic_rgb};
-use hunyuan_paint_mesh::{Camera, Mesh, PaintMesh, Projection};
+use hunyuan_paint_mesh::{Camera, Mesh, CanonicalMesh, Projection};
 use hunyuan_paint_raster::{NO_FACE, RasterError, Size, gpu::GpuDevice};
 use image::{GrayImage, RgbImage};
 use pollster::block_on;
@@ -55,7 +55,7 @@ impl Random {
 }
 
 /// A ball with dents, whose UVs go around it.
-fn ball() -> Result<PaintMesh, Box<dyn Error>> {
+fn ball() -> Result<CanonicalMesh, Box<dyn Error>> {
     let (rows, columns) = (24_u32, 40_u32);
     let uvs: Vec<Vec2> = (0..=rows)
         .flat_map(|row| {
@@ -80,22 +80,22 @@ fn ball() -> Result<PaintMesh, Box<dyn Error>> {
         })
     });
     let positions = uvs.iter().map(position).collect();
-    Ok(PaintMesh::new(&Mesh { positions, faces: faces.collect(), uvs: Some(uvs), ..Mesh::default() })?)
+    Ok(CanonicalMesh::new(&Mesh { positions, faces: faces.collect(), uvs: Some(uvs), ..Mesh::default() })?)
 }
 
 /// Triangles anywhere, one behind the other, with UVs anywhere.
-fn soup(face_count: u32, seed: u64) -> Result<PaintMesh, Box<dyn Error>> {
+fn soup(face_count: u32, seed: u64) -> Result<CanonicalMesh, Box<dyn Error>> {
     let mut random = Random(seed);
     let vertices = 0..3 * face_count;
     let positions: Vec<Vec3> =
         vertices.clone().map(|_| Vec3::new(random.unit(), random.unit(), random.unit())).collect();
     let uvs = vertices.map(|_| Vec2::new(random.unit(), random.unit())).collect();
     let faces = (0..face_count).map(|face| [3 * face, 3 * face + 1, 3 * face + 2]).collect();
-    Ok(PaintMesh::new(&Mesh { positions, faces, uvs: Some(uvs), ..Mesh::default() })?)
+    Ok(CanonicalMesh::new(&Mesh { positions, faces, uvs: Some(uvs), ..Mesh::default() })?)
 }
 
 /// A box, whose flat sides have next to no depth.
-fn cuboid() -> Result<PaintMesh, Box<dyn Error>> {
+fn cuboid() -> Result<CanonicalMesh, Box<dyn Error>> {
     let corners = |side: usize| {
         [[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]].map(|[a, b]: [f32; 2]| {
             let (axis, sign) = (side / 2, if side.is_multiple_of(2) { 1.0 } else { -1.0 });
@@ -109,10 +109,10 @@ fn cuboid() -> Result<PaintMesh, Box<dyn Error>> {
     let (positions, uvs) = (0..6).flat_map(corners).unzip();
     let faces =
         (0..6).flat_map(|side| [[0, 1, 2], [0, 2, 3]].map(|face| face.map(|corner| 4 * side + corner)));
-    Ok(PaintMesh::new(&Mesh { positions, faces: faces.collect(), uvs: Some(uvs), ..Mesh::default() })?)
+    Ok(CanonicalMesh::new(&Mesh { positions, faces: faces.collect(), uvs: Some(uvs), ..Mesh::default() })?)
 }
 
-fn meshes() -> Result<[PaintMesh; 3], Box<dyn Error>> {
+fn meshes() -> Result<[CanonicalMesh; 3], Box<dyn Error>> {
     Ok([ball()?, soup(40, 3)?, cuboid()?])
 }
 
@@ -285,12 +285,12 @@ fn gathered_textures_are_the_same_to_the_bit() -> Outcome {
 }
 
 fn on_the_cpu(
-    mesh: &PaintMesh,
+    mesh: &CanonicalMesh,
     views: &[BakeView<'_>],
     texture_size: u32,
     options: &BakeOptions,
-) -> Result<PaintedTexture, BakeError> {
-    let mut merge = TrustMerge::new(texture_size, options)?;
+) -> Result<PartialTexture, BakeError> {
+    let mut merge = WeightedMerge::new(texture_size, options)?;
     for BakeView { camera, weight, image, .. } in views {
         merge.add(&back_project(mesh, camera, image, texture_size, options)?, *weight)?;
     }
@@ -325,7 +325,7 @@ fn splatted_textures_are_the_same_to_the_bit() -> Outcome {
                 let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
                 let expected = pool.install(|| on_the_cpu(&mesh, &views, texture_size, &options))?;
                 assert_eq!(found.painted, expected.painted);
-                let bits = |texture: &PaintedTexture| -> Vec<[u32; 3]> {
+                let bits = |texture: &PartialTexture| -> Vec<[u32; 3]> {
                     texture.colors.iter().map(|color| color.map(f32::to_bits)).collect()
                 };
                 let (found, expected) = (bits(&found), bits(&expected));

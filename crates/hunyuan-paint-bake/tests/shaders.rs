@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use hunyuan_paint_bake::gpu::Stage;
+use hunyuan_paint_bake::gpu::BakePass;
 use naga::{
     back::{hlsl, msl, spv},
     valid::{Capabilities, ValidationFlags, Validator},
@@ -17,7 +17,7 @@ struct Shader {
 /// All shaders; none needs more than WebGPU has.
 fn shaders() -> Result<Vec<Shader>, Box<dyn Error>> {
     let mut shaders = Vec::new();
-    for stage in Stage::ALL {
+    for stage in BakePass::ALL {
         let name = stage.name();
         let source = stage.source();
         let module = naga::front::wgsl::parse_str(&source)

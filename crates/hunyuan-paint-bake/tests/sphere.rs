@@ -1,4 +1,4 @@
-//! A sphere whose colours are known, photographed from six sides and baked back.
+//! A sphere whose colors are known, photographed from six sides and baked back.
 
 use std::{f32::consts::PI, ops::ControlFlow};
 
@@ -7,7 +7,7 @@ use hunyuan_paint_bake::{
     BakeError, BakeOptions, BakeProgress, BakeView, BakedTexture, bake, render_condition_maps,
     render_depth_map, render_textured,
 };
-use hunyuan_paint_mesh::{Camera, Mesh, MeshError, PaintMesh, Projection};
+use hunyuan_paint_mesh::{Camera, Mesh, MeshError, CanonicalMesh, Projection};
 use image::{Rgb, RgbImage};
 use rayon::ThreadPoolBuilder;
 
@@ -30,7 +30,7 @@ fn point([u, v]: [f32; 2]) -> Vec3 {
 }
 
 /// A sphere of 24 × 48 quads, wound counter-clockwise seen from outside.
-fn sphere() -> Result<PaintMesh, MeshError> {
+fn sphere() -> Result<CanonicalMesh, MeshError> {
     let (rows, columns) = (24_u32, 48_u32);
     let uvs: Vec<[f32; 2]> = (0..=rows)
         .flat_map(|row| {
@@ -43,7 +43,7 @@ fn sphere() -> Result<PaintMesh, MeshError> {
             [[a, a + 1, b], [a + 1, b + 1, b]]
         })
     });
-    PaintMesh::new(&Mesh {
+    CanonicalMesh::new(&Mesh {
         positions: uvs.iter().copied().map(point).collect(),
         faces: faces.collect(),
         uvs: Some(uvs.iter().map(|[u, v]| Vec2::new(*u, 1.0 - v)).collect()),
@@ -51,8 +51,8 @@ fn sphere() -> Result<PaintMesh, MeshError> {
     })
 }
 
-/// Bakes the position maps, whose colours say where on the sphere each pixel lies.
-fn bake_positions(mesh: &PaintMesh) -> Result<BakedTexture, BakeError> {
+/// Bakes the position maps, whose colors say where on the sphere each pixel lies.
+fn bake_positions(mesh: &CanonicalMesh) -> Result<BakedTexture, BakeError> {
     let maps = VIEWS
         .map(|(azimuth, elevation, weight)| (Camera::orthographic(azimuth, elevation), weight))
         .map(|(camera, weight)| Ok((camera, weight, render_condition_maps(mesh, &camera, 300)?.position)));
@@ -63,17 +63,17 @@ fn bake_positions(mesh: &PaintMesh) -> Result<BakedTexture, BakeError> {
 }
 
 #[test]
-fn colours_come_back() -> TestResult {
+fn colors_come_back() -> TestResult {
     let baked = bake_positions(&sphere()?)?;
     let mut painted_count = 0;
     for (x, y, color) in baked.image.enumerate_pixels() {
         let Vec3 { x: px, y: py, z: pz } =
             point([x, y].map(|texel| texel as f32 / (TEXTURE_SIZE - 1) as f32));
-        // Object space to paint space to the position map's colours.
+        // Object space to canonical space to the position map's colors.
         let expected = [0.5 + px / 2.0, 0.5 - pz / 2.0, 0.5 + py / 2.0].map(|c| c * 255.0);
         let painted = baked.painted.get_pixel(x, y).0[0] != 0;
         painted_count += usize::from(painted);
-        // A texel spans up to 8 steps of colour.
+        // A texel spans up to 8 steps of color.
         let bound = if painted { 6.0 } else { 24.0 };
         for (found, expected) in color.0.into_iter().zip(expected) {
             let error = (f32::from(found) - expected).abs();
@@ -117,7 +117,7 @@ fn condition_maps_show_the_front() -> TestResult {
     let maps = render_condition_maps(&mesh, &camera, 65)?;
     let depth = render_depth_map(&mesh, &camera, 65)?;
     let center = 32 * 65 + 32;
-    // The camera at azimuth 0 stands at +y of paint space; normals there are inwards, positions negated.
+    // The camera at azimuth 0 stands at +y of canonical space; normals there are inwards, positions negated.
     assert!(maps.normal.get_pixel(32, 32).0[1] < 5);
     assert!(maps.position.get_pixel(32, 32).0[1] < 5);
     assert!(depth[center] > 0.99);
@@ -150,7 +150,7 @@ fn wrong_input_is_an_error() -> TestResult {
     let image = RgbImage::new(8, 8);
     let view = BakeView::new(Camera::orthographic(0.0, 0.0), 1.0, &image);
     let options = BakeOptions::default();
-    let run = |mesh: &PaintMesh, views: &[BakeView<'_>], texture_size, options: &BakeOptions| {
+    let run = |mesh: &CanonicalMesh, views: &[BakeView<'_>], texture_size, options: &BakeOptions| {
         bake(mesh, views, texture_size, options, &mut |_| ControlFlow::Continue(())).map(|_| ())
     };
 
@@ -166,9 +166,9 @@ fn wrong_input_is_an_error() -> TestResult {
     let flat = BakeOptions { cosine_exponent: 0, ..options };
     assert!(matches!(run(&mesh, &[view], 16, &flat), Err(BakeError::Option { .. })));
 
-    let no_faces = PaintMesh { faces: Vec::new(), ..mesh.clone() };
+    let no_faces = CanonicalMesh { faces: Vec::new(), ..mesh.clone() };
     assert!(matches!(run(&no_faces, &[view], 16, &options), Err(BakeError::NoFaces)));
-    let no_uvs = PaintMesh { uvs: Vec::new(), ..mesh.clone() };
+    let no_uvs = CanonicalMesh { uvs: Vec::new(), ..mesh.clone() };
     assert!(matches!(run(&no_uvs, &[view], 16, &options), Err(BakeError::UvCount { uv_count: 0, .. })));
     let mut dangling = mesh.clone();
     dangling.faces[5][1] = u32::MAX;

@@ -1,28 +1,28 @@
 //! Downloads a paint model and the delight model, and names the folder in which they lie:
-//! `fetch_model [--accept-licence] [repository] [paint folder]`.
+//! `fetch_model [--accept-license] [repository] [paint folder]`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is what the user sees")]
 
 use std::{env, error::Error, ops::ControlFlow, sync::atomic::AtomicU64, sync::atomic::Ordering};
 
 use hunyuan_paint_hub::{
-    DownloadCallback, DownloadProgress, HubOptions, Licence, LicenceCallback, ModelFolder, fetch_folders,
+    DownloadCallback, DownloadProgress, HubOptions, License, LicenseCallback, ModelFolder, fetch_folders,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (flags, names): (Vec<_>, Vec<_>) =
         env::args().skip(1).partition(|argument| argument.starts_with("--"));
-    let is_accepted = flags.iter().any(|flag| flag == "--accept-licence");
+    let is_accepted = flags.iter().any(|flag| flag == "--accept-license");
     let mut names = names.iter().map(String::as_str);
     let repository = names.next().unwrap_or("tencent/Hunyuan3D-2").parse()?;
     let paint = names.next().unwrap_or("hunyuan3d-paint-v2-0");
 
-    let on_licence = move |licence: &Licence| {
-        eprintln!("{licence}");
+    let on_license = move |license: &License| {
+        eprintln!("{license}");
         if is_accepted {
             return ControlFlow::Continue(());
         }
-        eprintln!("Read it, and start again with --accept-licence if you accept it.");
+        eprintln!("Read it, and start again with --accept-license if you accept it.");
         ControlFlow::Break(())
     };
     let shown = AtomicU64::new(u64::MAX);
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ControlFlow::Continue(())
     };
     let options = HubOptions {
-        on_licence: Some(LicenceCallback::new(on_licence)),
+        on_license: Some(LicenseCallback::new(on_license)),
         on_progress: Some(DownloadCallback::new(on_progress)),
         ..HubOptions::from_env()?
     };

@@ -13,7 +13,7 @@ use crate::{
     HubError, HubOptions, RepoId, Token,
     address::{is_hub, is_same_origin, parse, shown, target, without_query},
     checksum::Checksum,
-    licence::Card,
+    license::Card,
 };
 
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{Licence, RepoId};
+use crate::{License, RepoId};
 
 /// Why model folders are not there.
 #[derive(Debug, thiserror::Error)]
@@ -28,11 +28,11 @@ pub enum HubError {
         /// What it is.
         found: String,
     },
-    /// The callback did not accept the licence.
-    #[error("nothing was downloaded, since the licence was not accepted: {licence}")]
-    LicenceRefused {
-        /// The licence.
-        licence: Box<Licence>,
+    /// The callback did not accept the license.
+    #[error("nothing was downloaded, since the license was not accepted: {license}")]
+    LicenseRefused {
+        /// The license.
+        license: Box<License>,
     },
     /// The progress callback asked to stop. What has come stays, and the next call goes on from there.
     #[error("cancelled")]

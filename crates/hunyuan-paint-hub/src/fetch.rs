@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, ops::ControlFlow, path::PathBuf};
 
 use crate::{
-    DownloadProgress, HubError, HubOptions, Licence, ModelFolder, RepoId,
+    DownloadProgress, HubError, HubOptions, License, ModelFolder, RepoId,
     cache::{RepoCache, is_commit},
     client::{Client, Description, FileState},
     folder::Selection,
@@ -16,7 +16,7 @@ use crate::{
 /// hub cannot be reached, what was downloaded last will do, with a warning in the log.
 ///
 /// # Errors
-/// If an option cannot be used, the repository, a folder or a file of it is not there or may not be read, the licence is
+/// If an option cannot be used, the repository, a folder or a file of it is not there or may not be read, the license is
 /// refused, the network fails more often than it may, or a file fails a check. What has come is kept for the next call,
 /// except of files that failed a check.
 pub fn fetch_folders(
@@ -70,11 +70,11 @@ pub fn fetch_folders(
     let snapshot = cache.snapshot(&commit);
     let missing: Vec<_> = needed.files.iter().filter(|file| !snapshot.join(file).is_file()).collect();
 
-    // 3. The licence.
+    // 3. The license.
     if !missing.is_empty() && missing.len() == needed.files.len() {
         let names: Vec<_> = folders.iter().map(|folder| folder.name).collect();
-        let licence = Licence::of(repository, &names, card, &options.endpoint);
-        ask(options, licence)?;
+        let license = License::of(repository, &names, card, &options.endpoint);
+        ask(options, license)?;
     }
 
     // 4. The files: the largest last, so that a folder with its weights has everything.
@@ -130,14 +130,14 @@ fn select(folders: &[ModelFolder<'_>], exists: impl Fn(&str) -> bool) -> Selecti
     all
 }
 
-fn ask(options: &HubOptions, licence: Licence) -> Result<(), HubError> {
-    let Some(on_licence) = &options.on_licence else {
-        tracing::warn!(%licence, "a model is downloaded");
+fn ask(options: &HubOptions, license: License) -> Result<(), HubError> {
+    let Some(on_license) = &options.on_license else {
+        tracing::warn!(%license, "a model is downloaded");
         return Ok(());
     };
-    match on_licence.call(&licence) {
+    match on_license.call(&license) {
         ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(HubError::LicenceRefused { licence: Box::new(licence) }),
+        ControlFlow::Break(()) => Err(HubError::LicenseRefused { license: Box::new(license) }),
     }
 }
 

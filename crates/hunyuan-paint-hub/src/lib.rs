@@ -8,7 +8,7 @@ mod environment;
 mod error;
 mod fetch;
 mod folder;
-mod licence;
+mod license;
 mod options;
 mod repo_id;
 mod retry;
@@ -18,7 +18,7 @@ pub use self::{
     error::HubError,
     fetch::fetch_folders,
     folder::{Component, ModelFolder},
-    licence::Licence,
-    options::{DownloadCallback, DownloadProgress, HubOptions, LicenceCallback, Token},
+    license::License,
+    options::{DownloadCallback, DownloadProgress, HubOptions, LicenseCallback, Token},
     repo_id::RepoId,
 };

@@ -1,6 +1,6 @@
 use std::{fmt, ops::ControlFlow, path::PathBuf, sync::Arc, time::Duration};
 
-use crate::{HubError, Licence};
+use crate::{HubError, License};
 
 /// Where downloads come from, where they go, and how patiently.
 #[derive(Clone, Debug)]
@@ -21,9 +21,9 @@ pub struct HubOptions {
     pub retries: u32,
     /// How long to wait before the first retry. It doubles with each, up to 30 s; a server may ask for more, up to 2 minutes.
     pub retry_wait: Duration,
-    /// Is told of the licence before anything of the folders is downloaded, and may refuse it. Without one, the licence goes
+    /// Is told of the license before anything of the folders is downloaded, and may refuse it. Without one, the license goes
     /// to the log, as a warning.
-    pub on_licence: Option<LicenceCallback>,
+    pub on_license: Option<LicenseCallback>,
     /// Is told how far the download has come, and may cancel it.
     pub on_progress: Option<DownloadCallback>,
 }
@@ -40,7 +40,7 @@ impl HubOptions {
             stall_timeout: Duration::from_secs(30),
             retries: 5,
             retry_wait: Duration::from_secs(1),
-            on_licence: None,
+            on_license: None,
             on_progress: None,
         }
     }
@@ -113,26 +113,26 @@ pub struct DownloadProgress<'a> {
     pub all_total: u64,
 }
 
-/// A function that is told of the licence, and says whether to go on.
+/// A function that is told of the license, and says whether to go on.
 #[derive(Clone)]
-pub struct LicenceCallback(Arc<Decide>);
+pub struct LicenseCallback(Arc<Decide>);
 
-type Decide = dyn Fn(&Licence) -> ControlFlow<()> + Send + Sync;
+type Decide = dyn Fn(&License) -> ControlFlow<()> + Send + Sync;
 
-impl LicenceCallback {
-    /// [`ControlFlow::Break`] refuses the licence.
-    pub fn new(decide: impl Fn(&Licence) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
+impl LicenseCallback {
+    /// [`ControlFlow::Break`] refuses the license.
+    pub fn new(decide: impl Fn(&License) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
         Self(Arc::new(decide))
     }
 
-    pub(crate) fn call(&self, licence: &Licence) -> ControlFlow<()> {
-        (self.0)(licence)
+    pub(crate) fn call(&self, license: &License) -> ControlFlow<()> {
+        (self.0)(license)
     }
 }
 
-impl fmt::Debug for LicenceCallback {
+impl fmt::Debug for LicenseCallback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LicenceCallback")
+        f.write_str("LicenseCallback")
     }
 }
 

@@ -29,7 +29,7 @@ fn main() -> TestResult {
         let snapshot = fetch_paint(&HubOptions::from_env()?)?;
         return Ok(io::stdout().write_all(snapshot.to_string_lossy().as_bytes())?);
     }
-    the_environment_is_honoured()?;
+    the_environment_is_honored()?;
     only_trusted_certificates_will_do()?;
     several_processes_share_one_download()?;
     a_killed_process_leaves_what_the_next_one_goes_on_from()
@@ -49,7 +49,7 @@ fn snapshot(output: Output) -> Result<PathBuf, Box<dyn Error>> {
     Ok(PathBuf::from(String::from_utf8(output.stdout)?))
 }
 
-fn the_environment_is_honoured() -> TestResult {
+fn the_environment_is_honored() -> TestResult {
     let (server, home) = (Server::new(repository())?, tempdir()?);
     server.state().token = Some("hf_of_the_file".into());
     fs::write(home.path().join("token"), "hf_of_the_file")?;

@@ -116,7 +116,7 @@ impl Gradients {
     }
 
     /// The magnitude at a pixel, if it is above `low` and the largest along the gradient. Of two equal
-    /// neighbours in a row or a column the first one counts; on a diagonal neither does.
+    /// neighbors in a row or a column the first one counts; on a diagonal neither does.
     fn magnitude_if_ridge(&self, x: usize, y: usize, low: u16) -> Option<u16> {
         let stride = self.width + 2;
         let center = (y + 1) * stride + x + 1;
@@ -162,7 +162,7 @@ fn columns_beside_content(pixels: &[u8], width: usize, height: usize) -> Vec<Ran
     (0..height).map(beside).collect()
 }
 
-/// The least value of each pixel and its eight neighbours; what lies outside the image does not count.
+/// The least value of each pixel and its eight neighbors; what lies outside the image does not count.
 pub fn erode_3x3(image: &GrayImage) -> GrayImage {
     let (width, height) = (image.width() as usize, image.height() as usize);
     if width == 0 || height == 0 {

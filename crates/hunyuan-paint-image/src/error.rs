@@ -31,7 +31,7 @@ pub enum ImageError {
         /// The height found.
         height: u32,
     },
-    /// No pixel of the image has any alpha, so there is no object to centre.
+    /// No pixel of the image has any alpha, so there is no object to center.
     #[error("the image ({width} x {height}) is transparent everywhere: expected a pixel with alpha above 0")]
     FullyTransparent {
         /// Its width in pixels.
@@ -39,7 +39,7 @@ pub enum ImageError {
         /// Its height in pixels.
         height: u32,
     },
-    /// The border of the recentred image is negative, infinite or not a number.
+    /// The border of the recenterd image is negative, infinite or not a number.
     #[error("border ratio: expected a finite number of at least 0, found {found}")]
     BorderRatio {
         /// The ratio given.

@@ -12,8 +12,8 @@ const MAX_DECODED_BYTES: u64 = MAX_SIDE as u64 * MAX_SIDE as u64 * 4;
 
 /// Reads a PNG, JPEG or WebP file, told apart by its content and not by its name.
 ///
-/// Grey, palette and RGB images, with or without alpha, of up to 16 bits a channel become 8-bit RGB or
-/// RGBA; 16 bits are rounded to the nearest of 8. Colour profiles and EXIF orientation are not applied.
+/// Gray, palette and RGB images, with or without alpha, of up to 16 bits a channel become 8-bit RGB or
+/// RGBA; 16 bits are rounded to the nearest of 8. Color profiles and EXIF orientation are not applied.
 /// Sizes are checked before any pixel is decoded.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Colour statistics: giving one image the mean and contrast of another. All in double precision on 0..=1.
+//! Color statistics: giving one image the mean and contrast of another. All in double precision on 0..=1.
 
 use image::{GrayImage, Rgb, RgbImage};
 

@@ -54,7 +54,7 @@ impl ReferenceImage {
         }
     }
 
-    /// Centres the object, see [`recenter`]; an image without alpha stays as it is.
+    /// Centers the object, see [`recenter`]; an image without alpha stays as it is.
     ///
     /// # Errors
     /// As [`recenter`].
@@ -66,7 +66,7 @@ impl ReferenceImage {
     }
 }
 
-/// Crops to the pixels with alpha above 0 and centres them on a transparent white square.
+/// Crops to the pixels with alpha above 0 and centers them on a transparent white square.
 ///
 /// The crop of `w` x `h` pixels gets a border of `floor(border_ratio * w)` pixels on the left and right and
 /// `floor(border_ratio * h)` above and below; the larger of the two sums is the side of the square. An odd
@@ -93,7 +93,7 @@ pub fn recenter(image: &RgbaImage, border_ratio: f64) -> Result<RgbaImage, Image
     let border = |length: u32| (f64::from(length) * border_ratio) as u32;
     let with_border = |length: u32| length.saturating_add(border(length).saturating_mul(2));
     let side = with_border(width).max(with_border(height));
-    check_size("recentred image", (side, side))?;
+    check_size("recenterd image", (side, side))?;
 
     let mut canvas = RgbaImage::from_pixel(side, side, Rgba([255, 255, 255, 0]));
     let offset = |length: u32| i64::from((side - with_border(length)) / 2 + border(length));
@@ -113,7 +113,7 @@ pub struct DelightInput {
 
 impl DelightInput {
     /// Resizes an image to `size` x `size` (512 in the published pipeline). With alpha: erodes it by 3x3
-    /// pixels, and whitens the colour where none is left.
+    /// pixels, and whitens the color where none is left.
     ///
     /// # Errors
     /// If a side of the image or `size` is 0, or `size` beyond [`MAX_SIDE`](crate::MAX_SIDE).
@@ -152,7 +152,7 @@ impl DelightInput {
         Ok(composite_on_white(&colors, &self.alpha))
     }
 
-    /// [`finish`](Self::finish) with the colours that the model gave, uncorrected.
+    /// [`finish`](Self::finish) with the colors that the model gave, uncorrected.
     ///
     /// # Errors
     /// If the sizes of the output, `self.rgb` and `self.alpha` differ.

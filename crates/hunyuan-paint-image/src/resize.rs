@@ -19,7 +19,7 @@ const HALF: i32 = 1 << (PRECISION_BITS - 1);
 /// The half width of the kernel, in samples of the coarser grid.
 const SUPPORT: f64 = 2.0;
 
-/// Resizes a grey image to `width` x `height` pixels as Pillow does by default (bicubic, a = -0.5,
+/// Resizes a gray image to `width` x `height` pixels as Pillow does by default (bicubic, a = -0.5,
 /// antialiased).
 ///
 /// # Errors
@@ -38,8 +38,8 @@ pub fn resize_bicubic_rgb(image: &RgbImage, width: u32, height: u32) -> Result<R
 
 /// Resizes an image with straight (not premultiplied) alpha; see [`resize_bicubic_gray`].
 ///
-/// The colours are premultiplied for the convolution, and divided by the alpha after it, both
-/// rounded to bytes: colours under little alpha lose precision, and those under none become 0.
+/// The colors are premultiplied for the convolution, and divided by the alpha after it, both
+/// rounded to bytes: colors under little alpha lose precision, and those under none become 0.
 /// A target of the image's own size copies it.
 ///
 /// # Errors
@@ -67,7 +67,7 @@ fn multiply(color: u8, alpha: u8) -> u8 {
     ((product + (product >> 8)) >> 8) as u8
 }
 
-/// `color * 255 / alpha`, rounded down; the colour itself where there is no alpha.
+/// `color * 255 / alpha`, rounded down; the color itself where there is no alpha.
 fn divide(color: u8, alpha: u8) -> u8 {
     match alpha {
         0 => color,

@@ -20,7 +20,7 @@ fn cutout() -> RgbaImage {
 }
 
 #[test]
-fn the_object_is_centred_with_a_border() -> Result<(), ImageError> {
+fn the_object_is_centered_with_a_border() -> Result<(), ImageError> {
     let image = cutout();
     let recentered = recenter(&image, DEFAULT_BORDER_RATIO)?;
     // Borders of floor(3.8) and floor(2.2): 19 + 6 = 25 wide, 11 + 4 = 15 high.
@@ -33,7 +33,7 @@ fn the_object_is_centred_with_a_border() -> Result<(), ImageError> {
 }
 
 #[test]
-fn an_image_without_alpha_is_not_recentred() -> Result<(), ImageError> {
+fn an_image_without_alpha_is_not_recenterd() -> Result<(), ImageError> {
     let image = ReferenceImage::Opaque(RgbImage::from_pixel(5, 9, [255; 3].into()));
     assert_eq!(image.clone().recenter(DEFAULT_BORDER_RATIO)?, image);
     let input = DelightInput::new(&image, 4)?;
@@ -42,7 +42,7 @@ fn an_image_without_alpha_is_not_recentred() -> Result<(), ImageError> {
 }
 
 #[test]
-fn what_cannot_be_recentred_is_an_error() {
+fn what_cannot_be_recenterd_is_an_error() {
     let transparent = RgbaImage::from_pixel(5, 5, [1, 2, 3, 0].into());
     assert!(matches!(recenter(&transparent, 0.2), Err(ImageError::FullyTransparent { width: 5, height: 5 })));
     assert!(matches!(recenter(&RgbaImage::new(0, 0), 0.2), Err(ImageError::FullyTransparent { .. })));
@@ -98,7 +98,7 @@ fn lost_contrast_comes_back() -> Result<(), ImageError> {
 }
 
 #[test]
-fn uncorrected_colours_stay() -> Result<(), ImageError> {
+fn uncorrected_colors_stay() -> Result<(), ImageError> {
     let input = gradient();
     let output = RgbImage::from_fn(8, 8, |x, y| [20 * x as u8, 100, 7 * y as u8].into());
     let finished = input.finish_uncorrected(&output)?;

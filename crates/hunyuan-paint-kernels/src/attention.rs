@@ -2,7 +2,7 @@ use burn::tensor::{Tensor, module::attention, ops::AttentionModuleOptions};
 
 use crate::Operation;
 
-/// Beyond this many scores the queries are taken in chunks, so that a backend that materialises
+/// Beyond this many scores the queries are taken in chunks, so that a backend that materializes
 /// them needs at most 256 MiB in single precision.
 const MAX_SCORES: usize = 1 << 26;
 

@@ -36,7 +36,7 @@ pub struct Conv3x3 {
     pub weight: Tensor<4>,
     /// `[C']`.
     pub bias: Option<Tensor<1>>,
-    /// Pixels from one neighbourhood to the next.
+    /// Pixels from one neighborhood to the next.
     pub stride: usize,
     /// Zeros around the map.
     pub padding: Padding,

@@ -1,4 +1,4 @@
-//! Cameras on a sphere around the mesh in paint space.
+//! Cameras on a sphere around the mesh in canonical space.
 
 use glam::{DMat4, DVec3, DVec4, Mat4};
 
@@ -64,16 +64,16 @@ impl Projection {
     }
 }
 
-/// A camera that looks at the origin of paint space from a point of a sphere around it.
+/// A camera that looks at the origin of canonical space from a point of a sphere around it.
 ///
-/// Paint space mirrors the object and view space's y points down in it: an image whose first row is at the bottom
+/// Canonical space mirrors the object and view space's y points down in it: an image whose first row is at the bottom
 /// of NDC (−1) shows the object upright and unmirrored.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Camera {
     /// Angle around the vertical, in degrees. An object whose y axis points up is seen from +z at 0, from +x
-    /// at 90; in paint space the camera then stands on +y and on −x.
+    /// at 90; in canonical space the camera then stands on +y and on −x.
     pub azimuth_degrees: f32,
-    /// Angle above the horizon, in degrees, −90 to 90. Up is the object's +y, which is −z in paint space.
+    /// Angle above the horizon, in degrees, −90 to 90. Up is the object's +y, which is −z in canonical space.
     pub elevation_degrees: f32,
     /// Distance from the origin, in paint-space units.
     pub distance: f32,
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn positive_elevation_sees_the_object_from_above() {
-        // The object's +y is −z in paint space: at the top of the object and near the camera.
+        // The object's +y is −z in canonical space: at the top of the object and near the camera.
         let view_from_world = Camera::orthographic(30.0, 60.0).view_from_world();
         let top = view_from_world.transform_point3(Vec3::NEG_Z * 0.5);
         assert!(top.z > -1.45 && top.y < 0.0, "{top}");

@@ -5,7 +5,7 @@ mod charts;
 mod error;
 mod mesh;
 mod normals;
-mod paint_mesh;
+mod canonical_mesh;
 mod part;
 mod progress;
 mod read;
@@ -23,7 +23,7 @@ pub use camera::{Camera, Projection};
 pub use error::MeshError;
 pub use mesh::Mesh;
 pub use normals::vertex_normals;
-pub use paint_mesh::PaintMesh;
+pub use canonical_mesh::CanonicalMesh;
 pub use part::{AlphaMode, Material, MeshPart};
 pub use progress::{UnwrapProgress, UnwrapStage};
 pub use read::{MeshFormat, read_mesh, read_mesh_from_bytes};
@@ -31,6 +31,6 @@ pub use simplify::simplify;
 pub use unwrap::{PreparedMesh, UnwrapOptions, UvMode, UvSource, prepare_uvs};
 pub use uv_quality::UvQuality;
 pub use views::{
-    CameraView, DEFAULT_VIEWS, MAX_CAMERAS, parse_views, trained_places, validate_views, view_index,
+    CameraView, DEFAULT_VIEWS, MAX_CAMERAS, parse_views, trained_cameras, validate_views, view_index,
 };
 pub use write::{glb_bytes, write_atomically, write_glb, write_obj};

@@ -8,7 +8,7 @@ const FACE_NORMAL_MIN: f32 = 1e-12;
 /// Sums of face normals shorter than this are not brought to unit length.
 const VERTEX_NORMAL_MIN: f64 = 100.0 * f64::EPSILON;
 
-/// One normal per vertex: the mean of the unit normals of its faces, without any weights, normalised.
+/// One normal per vertex: the mean of the unit normals of its faces, without any weights, normalized.
 ///
 /// A vertex without faces, or with faces that cancel out, gets a normal that is (almost) zero.
 /// Triangles are counter-clockwise seen from the side that their normal points to.

@@ -20,7 +20,7 @@ impl MeshPart {
     }
 }
 
-/// What of a material survives painting. Its base colour is what gets painted; other textures are left behind.
+/// What of a material survives painting. Its base color is what gets painted; other textures are left behind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Material {
     /// The material's name; empty if it has none.

@@ -16,14 +16,14 @@ const COVERAGE_MAX: f64 = 4.0;
 /// How far a UV may lie outside 0 to 1 and still count as inside: rounding, not tiling.
 const OUTSIDE_TOLERANCE: f32 = 1e-4;
 
-/// A UV triangle with less area than this, as a share of the texture, gets no colour of its own.
+/// A UV triangle with less area than this, as a share of the texture, gets no color of its own.
 const UV_AREA_MIN: f64 = 1e-12;
 
 /// What was found about a mesh's own UVs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UvQuality {
     /// The share, 0 to 1, of the used cells of a grid over the texture (1024², coarser if much overlaps) whose
-    /// centre lies inside two or more faces. Such faces would have to share their colours.
+    /// center lies inside two or more faces. Such faces would have to share their colors.
     pub overlap: f32,
     /// The share, 0 to 1, of the surface whose faces have no area in the texture.
     pub unmapped: f32,
@@ -74,12 +74,12 @@ impl UvQuality {
     }
 }
 
-/// Visits the cells whose centre lies inside the triangle, edges left out, so that neighbours never meet.
+/// Visits the cells whose center lies inside the triangle, edges left out, so that neighbors never meet.
 fn for_each_cell([a, b, c]: [DVec2; 3], grid_size: usize, mut visit: impl FnMut(usize)) {
     let min = a.min(b).min(c);
     let max = a.max(b).max(c);
     let area = (b - a).perp_dot(c - a);
-    // Rounding may put a centre on a shared edge inside both faces; a hair's breadth is left out.
+    // Rounding may put a center on a shared edge inside both faces; a hair's breadth is left out.
     let margin = area.abs() * 1e-9;
     let inside = |p: DVec2| {
         let weights = [(b - a).perp_dot(p - a), (c - b).perp_dot(p - b), (a - c).perp_dot(p - c)];
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_do_not_overlap() {
+    fn neighbors_do_not_overlap() {
         let apart = measure(square(0.0, 0.5), square(0.5, 0.5));
         assert_eq!(apart, UvQuality { overlap: 0.0, unmapped: 0.0 });
     }

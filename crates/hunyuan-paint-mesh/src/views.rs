@@ -13,7 +13,7 @@ pub const MAX_CAMERAS: usize = 44;
 pub struct CameraView {
     /// Where the view is seen from.
     pub camera: Camera,
-    /// Its weight among the views when their colours are merged; 0 or more, only ratios matter.
+    /// Its weight among the views when their colors are merged; 0 or more, only ratios matter.
     pub weight: f32,
 }
 
@@ -37,7 +37,7 @@ pub const DEFAULT_VIEWS: [CameraView; 6] = [
 /// A circle of trained views.
 struct Ring {
     elevation_degrees: f32,
-    /// Angle between neighbouring views.
+    /// Angle between neighboring views.
     step_degrees: f64,
     view_count: i64,
     /// View id of the first, which stands at 90° of azimuth.
@@ -71,7 +71,7 @@ pub fn view_index(azimuth_degrees: f32, elevation_degrees: f32) -> usize {
 
 /// Cameras at the places of the trained views, the level ones first. There are fewer than views: those straight
 /// above and below differ only by how the image is turned, and have the turn of [`DEFAULT_VIEWS`].
-pub fn trained_places() -> impl Iterator<Item = Camera> {
+pub fn trained_cameras() -> impl Iterator<Item = Camera> {
     let around = (0..12).map(|step| 30.0 * step as f32);
     let circles = [0.0, 20.0, -20.0].into_iter().flat_map(move |elevation| {
         around.clone().map(move |azimuth| Camera::orthographic(azimuth, elevation))
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn trained_places_are_trained_views_and_differ() {
         let mut ids: Vec<usize> =
-            trained_places().map(|c| view_index(c.azimuth_degrees, c.elevation_degrees)).collect();
+            trained_cameras().map(|c| view_index(c.azimuth_degrees, c.elevation_degrees)).collect();
         ids.sort_unstable();
         let expected: Vec<usize> = (0..36).chain([37, 43]).collect();
         assert_eq!(ids, expected);

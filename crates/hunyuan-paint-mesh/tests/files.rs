@@ -342,7 +342,7 @@ fn meshes_and_primitives_are_merged_and_points_skipped() -> TestResult {
 }
 
 #[test]
-fn sparse_and_quantised_accessors() -> TestResult {
+fn sparse_and_quantized_accessors() -> TestResult {
     let sparse = Scene::triangle().with_accessor(
         0,
         r#"{
@@ -363,13 +363,13 @@ fn sparse_and_quantised_accessors() -> TestResult {
     );
     // Substitutes at 2 and 1 with the second and the third position.
     assert_eq!(from_zero.read()?.positions, [Vec3::ZERO, Vec3::Y, Vec3::X]);
-    let quantised = Scene::triangle()
+    let quantized = Scene::triangle()
         .with_accessor(
             0,
             r#"{ "bufferView": 3, "componentType": 5120, "type": "VEC3", "count": 3, "normalized": true }"#,
         )
         .with("extensionsRequired", r#"["KHR_mesh_quantization"]"#);
-    assert_eq!(quantised.read()?.positions, [Vec3::ZERO, Vec3::X, Vec3::NEG_Y]);
+    assert_eq!(quantized.read()?.positions, [Vec3::ZERO, Vec3::X, Vec3::NEG_Y]);
     Ok(())
 }
 

@@ -75,18 +75,18 @@ pub enum MemoryPlan {
     Keep,
     /// Each is loaded when its turn comes, and freed when it has done its part: for little memory. Every run
     /// reads the files again.
-    InTurn,
+    ReloadPerStage,
 }
 
 impl MemoryPlan {
     /// Both.
-    pub const ALL: [Self; 2] = [Self::Keep, Self::InTurn];
+    pub const ALL: [Self; 2] = [Self::Keep, Self::ReloadPerStage];
 
     /// Its name, as the command line has it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Keep => "keep",
-            Self::InTurn => "in-turn",
+            Self::ReloadPerStage => "reload",
         }
     }
 }

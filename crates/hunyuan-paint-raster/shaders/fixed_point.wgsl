@@ -177,7 +177,7 @@ fn is_drawable(corners: array<vec4<u32>, 3>) -> bool {
     return corners[0].w != 0u && corners[1].w != 0u && corners[2].w != 0u;
 }
 
-// First column and row, end column and row of the pixels whose centres lie within the bounding box.
+// First column and row, end column and row of the pixels whose centers lie within the bounding box.
 fn bounds_of(corners: array<vec4<u32>, 3>) -> vec4<u32> {
     if !is_drawable(corners) {
         return vec4<u32>(0u);
@@ -185,7 +185,7 @@ fn bounds_of(corners: array<vec4<u32>, 3>) -> vec4<u32> {
     let a = bitcast<vec2<i32>>(corners[0].xy);
     let b = bitcast<vec2<i32>>(corners[1].xy);
     let c = bitcast<vec2<i32>>(corners[2].xy);
-    // The first pixel whose centre is at or after a position; the shift rounds down.
+    // The first pixel whose center is at or after a position; the shift rounds down.
     let first = (min(a, min(b, c)) + 127) >> vec2<u32>(8u);
     let end = (max(a, max(b, c)) + 128) >> vec2<u32>(8u);
     let least = vec2<i32>(0, i32(params.first_row));

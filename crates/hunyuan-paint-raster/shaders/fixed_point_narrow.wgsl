@@ -5,7 +5,7 @@ struct Triangle {
     origin: vec2<u32>,
     // The edge functions there.
     start: vec3<i32>,
-    // 0 where pixel centres on the edge count, -1 where they do not.
+    // 0 where pixel centers on the edge count, -1 where they do not.
     bias: vec3<i32>,
     // Their change per pixel.
     step_x: vec3<i32>,

@@ -3,7 +3,7 @@
 struct Triangle {
     // The pixel that the edge functions start from.
     origin: vec2<u32>,
-    // The edge functions there, less 1 where pixel centres on the edge do not count, in steps of 256 and within
+    // The edge functions there, less 1 where pixel centers on the edge do not count, in steps of 256 and within
     // 2^30: their signs are right for the 32 pixels to the right of it and below.
     start: vec3<i32>,
     // Their change per pixel, in the same steps.

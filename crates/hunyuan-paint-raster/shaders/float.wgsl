@@ -73,7 +73,7 @@ fn divide(numerator: f32, denominator: f32) -> f32 {
 }
 
 // A square root to the last bit: that of the mantissa is corrected by what it leaves, and if still more than half a
-// step is left, it was a neighbour. Half a step squared is less than the multiples of 2^-46 that are compared.
+// step is left, it was a neighbor. Half a step squared is less than the multiples of 2^-46 that are compared.
 fn square_root(number: f32) -> f32 {
     let bits = bitcast<u32>(number);
     let exponent = bits >> 23u;

@@ -2,7 +2,7 @@
 
 use crate::DepthKey;
 
-/// Why a mesh cannot be rasterised.
+/// Why a mesh cannot be rasterized.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RasterError {

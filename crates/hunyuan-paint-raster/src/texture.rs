@@ -1,6 +1,6 @@
 //! The operations of a texture baker: which face does each texel belong to, and what is there?
 //!
-//! Texel (column, row) is sampled at its centre, u = (column + 0.5) / resolution and
+//! Texel (column, row) is sampled at its center, u = (column + 0.5) / resolution and
 //! v = 1 − (row + 0.5) / resolution: row 0 is the top of the texture, where v is 1. A texel belongs to the lowest
 //! of the faces that cover it, by the watertight rule ([`Coverage::FixedPoint`]), so that along a shared edge
 //! each texel has one face.

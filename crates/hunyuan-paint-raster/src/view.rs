@@ -69,7 +69,7 @@ pub struct RasterOptions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Coverage {
-    /// The original's rule: a pixel whose centre has three barycentrics of 0 to 1, in float32. Pixels on an
+    /// The original's rule: a pixel whose center has three barycentrics of 0 to 1, in float32. Pixels on an
     /// edge belong to both faces, the nearer or lower one shows; a face behind the camera is drawn where the
     /// division by its negative w puts it. GPUs give the same bits, but for subnormal numbers.
     #[default]
@@ -86,7 +86,7 @@ pub enum Coverage {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Viewport {
-    /// On the centres of the first and the last pixel, as the original has it.
+    /// On the centers of the first and the last pixel, as the original has it.
     #[default]
     PixelCenters,
     /// On the image's outer edges, as in Vulkan, Metal and WebGPU.

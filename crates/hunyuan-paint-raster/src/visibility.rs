@@ -1,4 +1,4 @@
-//! What comes out of a rasteriser: which face every pixel shows.
+//! What comes out of a rasterizer: which face every pixel shows.
 
 use crate::RasterError;
 
@@ -15,7 +15,7 @@ pub struct Size {
 }
 
 impl Size {
-    /// The largest width or height that is rasterised.
+    /// The largest width or height that is rasterized.
     pub const LIMIT: u32 = 16_384;
 
     /// `width` by `height` pixels.

@@ -12,7 +12,7 @@ use glam::Vec2;
 use hunyuan_paint_raster::{
     Coverage, DepthKey, DepthPrior, NO_FACE, RasterError, RasterOptions, Size, View, Viewport,
     VisibilityBuffer,
-    gpu::{GpuAttributes, GpuDevice, GpuDraw, GpuMesh, GpuRasterizer, Shares, Stage, wgpu},
+    gpu::{GpuAttributes, GpuDevice, GpuDraw, GpuMesh, GpuRasterizer, Shares, RasterPass, wgpu},
     interpolate, rasterize, texture,
 };
 use pollster::block_on;
@@ -332,9 +332,9 @@ fn the_device_tells_the_time() -> Outcome {
         let times = block_on(rasterizer.time(&mesh, &draw, repetitions))?;
         assert_eq!(times.len(), repetitions as usize);
     }
-    let stages: Vec<Stage> =
+    let stages: Vec<RasterPass> =
         block_on(rasterizer.time_stages(&mesh, &draw))?.into_iter().map(|(stage, _)| stage).collect();
-    assert_eq!((stages.first(), stages.last()), (Some(&Stage::Project), Some(&Stage::Resolve)));
+    assert_eq!((stages.first(), stages.last()), (Some(&RasterPass::Project), Some(&RasterPass::Resolve)));
     Ok(())
 }
 
@@ -422,7 +422,7 @@ fn float_operations_are_exact() -> Outcome {
             let third = select(divide(1.0, b), square_root(abs(b)), id.x % 2u == 1u);
             vertices[id.x] = bitcast<vec4<u32>>(vec4<f32>(divide(a, b), third, product, lost));
         }";
-    let source = Stage::Project.source(Coverage::Reference, DepthKey::TwoPass32) + entry;
+    let source = RasterPass::Project.source(Coverage::Reference, DepthKey::TwoPass32) + entry;
     let (gpu, queue) = (device.wgpu_device(), device.wgpu_queue());
     let module = gpu.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: None,

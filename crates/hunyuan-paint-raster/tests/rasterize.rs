@@ -1,4 +1,4 @@
-//! What the rasteriser promises, on small scenes and on random ones.
+//! What the rasterizer promises, on small scenes and on random ones.
 
 mod common;
 
@@ -102,7 +102,7 @@ fn fixed_point_is_watertight() -> Result<(), RasterError> {
             assert!(count(at_edges)?.iter().all(|&count| count == 1));
         }
     }
-    // Vertices on pixel centres, where every edge goes through some.
+    // Vertices on pixel centers, where every edge goes through some.
     let vertices: Vec<Vec4> = (0..25_u16)
         .map(|i| Vec4::new(f32::from(i % 5) / 2.0 - 1.0, f32::from(i / 5) / 2.0 - 1.0, 0.0, 1.0))
         .collect();
@@ -151,7 +151,7 @@ fn the_viewport_may_end_at_the_image_edges() -> Result<(), RasterError> {
         let view = View::new(&positions, Size::new(5, 3));
         let visibility = hunyuan_paint_raster::rasterize(&view, &[[0, 1, 2], [1, 3, 2]], options)?;
         assert!(!visibility.face_index.contains(&NO_FACE));
-        // The first pixel's centre is half a pixel from the corner.
+        // The first pixel's center is half a pixel from the corner.
         let [x, y] = interpolate(&corners, &[[0, 1, 2], [1, 3, 2]], &visibility)?[0];
         assert!((x + 0.8).abs() < 1e-6 && (y + 2.0 / 3.0).abs() < 0.01, "{x}, {y}");
     }
@@ -216,7 +216,7 @@ fn a_depth_prior_peels_the_layer_in_front() -> Result<(), RasterError> {
 
 #[test]
 fn edges_belong_to_the_face_and_rows_are_not_flipped() -> Result<(), RasterError> {
-    // From the centre of the first pixel to those of the last column and the last row.
+    // From the center of the first pixel to those of the last column and the last row.
     let vertices = [[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]].map(|[x, y]| Vec4::new(x, y, 0.0, 1.0));
     let visibility = rasterize(&vertices, &[[0, 1, 2]], Size::square(3), None)?;
     let n = NO_FACE;

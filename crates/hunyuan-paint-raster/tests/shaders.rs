@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use hunyuan_paint_raster::{Coverage, DepthKey, gpu::Stage};
+use hunyuan_paint_raster::{Coverage, DepthKey, gpu::RasterPass};
 use naga::{
     back::{hlsl, msl, spv},
     valid::{Capabilities, ValidationFlags, Validator},
@@ -13,7 +13,7 @@ const DEPTH_KEYS: [DepthKey; 3] = [DepthKey::Packed32, DepthKey::Packed64, Depth
 
 struct Shader {
     name: String,
-    stage: Stage,
+    stage: RasterPass,
     depth_key: DepthKey,
     module: naga::Module,
     info: naga::valid::ModuleInfo,
@@ -23,7 +23,7 @@ fn shaders() -> Result<Vec<Shader>, Box<dyn Error>> {
     let mut shaders = Vec::new();
     for coverage in COVERAGES {
         for depth_key in DEPTH_KEYS {
-            for stage in Stage::ALL {
+            for stage in RasterPass::ALL {
                 let name = format!("{} with {coverage:?}, {depth_key:?}", stage.name());
                 let source = stage.source(coverage, depth_key);
                 let module = naga::front::wgsl::parse_str(&source)
@@ -45,8 +45,8 @@ fn shaders() -> Result<Vec<Shader>, Box<dyn Error>> {
     Ok(shaders)
 }
 
-fn is_drawing(stage: Stage) -> bool {
-    [Stage::DrawSmall, Stage::DrawMedium, Stage::DrawLarge].contains(&stage)
+fn is_drawing(stage: RasterPass) -> bool {
+    [RasterPass::DrawSmall, RasterPass::DrawMedium, RasterPass::DrawLarge].contains(&stage)
 }
 
 #[test]

@@ -12,10 +12,10 @@ fn uvs() -> Vec<Vec2> {
 }
 
 #[test]
-fn texels_are_sampled_at_their_centres_from_the_top() -> Result<(), RasterError> {
+fn texels_are_sampled_at_their_centers_from_the_top() -> Result<(), RasterError> {
     let raster = texture::rasterize(&uvs(), &[[0, 1, 2]], 4)?;
     let n = NO_FACE;
-    // Of the two diagonal texels, whose centres lie on the edge, it is a bottom-right edge.
+    // Of the two diagonal texels, whose centers lie on the edge, it is a bottom-right edge.
     assert_eq!(raster.face_index, [n, n, n, n, n, n, n, n, n, n, n, n, 0, n, n, n]);
     let places = texture::interpolate(&UVS, &[[0, 1, 2]], &raster)?;
     assert_eq!(places[12], [0.125, 0.125]);

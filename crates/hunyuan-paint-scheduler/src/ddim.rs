@@ -4,7 +4,7 @@ use crate::{
     LinearCombination, PredictionType, Schedule, Scheduler, SchedulerConfig, SchedulerError, SchedulerKind,
     StepOutput, TimestepSpacing,
     noise_schedule::{BetaDefaults, alphas_cumprod},
-    prediction::{Mixture, clip_range},
+    prediction::{AlphaSigma, clip_range},
     scheduler::{check_shape, check_step_shapes, required_noise, timestep_at},
     timesteps::TimestepGrid,
 };
@@ -106,7 +106,7 @@ impl<S: LinearCombination> Scheduler<S> for DdimScheduler {
         let alpha_prod_t_prev = prev_timestep.map_or(self.final_alpha_cumprod, |t| self.alphas_cumprod[t]);
 
         // 2. The predicted clean sample and noise.
-        let mixture = Mixture::of_alpha_cumprod(alpha_prod_t);
+        let mixture = AlphaSigma::of_alpha_cumprod(alpha_prod_t);
         let pred_epsilon = mixture.pred_epsilon(self.prediction_type, model_output, sample);
         let mut pred_original_sample =
             mixture.pred_original_sample(self.prediction_type, model_output, sample);
@@ -141,6 +141,6 @@ impl<S: LinearCombination> Scheduler<S> for DdimScheduler {
     fn add_noise(&self, original_samples: &S, noise: &S, step_index: usize) -> Result<S, SchedulerError> {
         let timestep = timestep_at(self, step_index)? as usize;
         check_shape("noise", noise, original_samples)?;
-        Ok(Mixture::of_alpha_cumprod(self.alphas_cumprod[timestep]).add_noise(original_samples, noise))
+        Ok(AlphaSigma::of_alpha_cumprod(self.alphas_cumprod[timestep]).add_noise(original_samples, noise))
     }
 }

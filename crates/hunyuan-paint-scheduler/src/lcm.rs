@@ -4,7 +4,7 @@ use crate::{
     LinearCombination, PredictionType, Schedule, Scheduler, SchedulerConfig, SchedulerError, SchedulerKind,
     StepOutput,
     noise_schedule::{BetaDefaults, alphas_cumprod},
-    prediction::{Mixture, clip_range},
+    prediction::{AlphaSigma, clip_range},
     scheduler::{check_shape, check_step_shapes, required_noise, timestep_at},
 };
 
@@ -59,8 +59,8 @@ impl LcmScheduler {
         })
     }
 
-    fn mixture_at(&self, timestep: f32) -> Mixture {
-        Mixture::of_alpha_cumprod(self.alphas_cumprod[timestep as usize])
+    fn mixture_at(&self, timestep: f32) -> AlphaSigma {
+        AlphaSigma::of_alpha_cumprod(self.alphas_cumprod[timestep as usize])
     }
 }
 

@@ -4,12 +4,12 @@ use crate::{LinearCombination, PredictionType, SchedulerConfig, SchedulerError};
 
 /// A noisy sample's composition: `sample = alpha · x₀ + sigma · ε`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Mixture {
+pub(crate) struct AlphaSigma {
     pub(crate) alpha: f64,
     pub(crate) sigma: f64,
 }
 
-impl Mixture {
+impl AlphaSigma {
     /// The composition at a given `alphas_cumprod`.
     pub(crate) fn of_alpha_cumprod(alpha_cumprod: f32) -> Self {
         Self { alpha: f64::from(alpha_cumprod).sqrt(), sigma: f64::from(1.0 - alpha_cumprod).sqrt() }

@@ -9,7 +9,7 @@ use crate::{
     FinalSigmasType, LinearCombination, PredictionType, Schedule, Scheduler, SchedulerConfig, SchedulerError,
     SchedulerKind, SolverType, StepOutput, TimestepSpacing,
     noise_schedule::{BetaDefaults, interpolate, sigmas},
-    prediction::Mixture,
+    prediction::AlphaSigma,
     scheduler::{check_shape, check_step_shapes, timestep_at},
     timesteps::TimestepGrid,
 };
@@ -178,7 +178,7 @@ impl<S: LinearCombination> Scheduler<S> for UniPcScheduler<S> {
         let run = self.run.take().filter(|_| step_index > 0);
 
         // 1. What the solver integrates: the predicted clean sample, or the predicted noise.
-        let mixture = Mixture::of_sigma(self.sigmas[step_index]);
+        let mixture = AlphaSigma::of_sigma(self.sigmas[step_index]);
         let pred_original_sample = mixture.pred_original_sample(self.prediction_type, model_output, sample);
         let model_output = if self.predict_x0 {
             pred_original_sample.clone()
@@ -212,6 +212,6 @@ impl<S: LinearCombination> Scheduler<S> for UniPcScheduler<S> {
     fn add_noise(&self, original_samples: &S, noise: &S, step_index: usize) -> Result<S, SchedulerError> {
         timestep_at(self, step_index)?;
         check_shape("noise", noise, original_samples)?;
-        Ok(Mixture::of_sigma(self.sigmas[step_index]).add_noise(original_samples, noise))
+        Ok(AlphaSigma::of_sigma(self.sigmas[step_index]).add_noise(original_samples, noise))
     }
 }

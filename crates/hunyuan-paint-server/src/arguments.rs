@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     /// In which precision the networks compute: auto (half on a GPU that can), f32 or f16.
     #[arg(long, default_value = "auto")]
     pub(crate) precision: PrecisionChoice,
-    /// How long networks stay in memory: keep (all, always) or in-turn (each for its part of a job).
+    /// How long networks stay in memory: keep (all, always) or reload (each for its part of a job).
     #[arg(long, default_value = "keep")]
     pub(crate) memory: MemoryPlan,
     /// Refuses what needs more MiB of a device's memory than this; the device's own size if absent.

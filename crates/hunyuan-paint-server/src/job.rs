@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::body::Bytes;
-use hunyuan_paint::Stage;
+use hunyuan_paint::PaintStage;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -46,7 +46,7 @@ pub(crate) enum Phase {
 
 #[derive(Clone, Debug)]
 pub(crate) struct StageStatus {
-    pub(crate) stage: Stage,
+    pub(crate) stage: PaintStage,
     pub(crate) fraction: f32,
     /// PNG files, the latest only.
     pub(crate) previews: Arc<[Bytes]>,
@@ -63,7 +63,7 @@ impl JobStatus {
     }
 
     /// The entry of a stage, which is made if this is the first that is heard of it.
-    fn stage(&mut self, stage: Stage) -> &mut StageStatus {
+    fn stage(&mut self, stage: PaintStage) -> &mut StageStatus {
         let position = self.stages.iter().position(|status| status.stage == stage);
         let position = position.unwrap_or_else(|| {
             let previews = Arc::from([]);

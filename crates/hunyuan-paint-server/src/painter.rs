@@ -1,6 +1,6 @@
 use std::ops::ControlFlow;
 
-use hunyuan_paint::{Stage, mesh::MeshFormat};
+use hunyuan_paint::{PaintStage, mesh::MeshFormat};
 use image::RgbImage;
 
 use crate::ServerError;
@@ -23,7 +23,7 @@ pub struct PaintRequest {
 /// How far a painting has come.
 pub struct PaintProgress<'a> {
     /// The stage that is running.
-    pub stage: Stage,
+    pub stage: PaintStage,
     /// Its share that is done, 0 to 1.
     pub fraction: f32,
     /// Makes what there is to see so far, which may take a while; empty if there is nothing.

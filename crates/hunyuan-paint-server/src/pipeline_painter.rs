@@ -102,7 +102,7 @@ impl Painter for PipelinePainter {
     }
 
     fn works(&self) -> bool {
-        self.pipeline.device_works()
+        self.pipeline.is_device_alive()
     }
 
     fn paint(

@@ -60,7 +60,7 @@ fn encode(image: &RgbImage) -> Option<Bytes> {
 mod tests {
     use std::cell::Cell;
 
-    use hunyuan_paint::Stage;
+    use hunyuan_paint::PaintStage;
 
     use super::*;
 
@@ -72,7 +72,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(20));
             vec![RgbImage::new(4, 4)]
         };
-        let at = |fraction| PaintProgress { stage: Stage::Views, fraction, preview: &preview };
+        let at = |fraction| PaintProgress { stage: PaintStage::Views, fraction, preview: &preview };
         let mut pace = PreviewPace::default();
         assert!(pace.take(&at(0.1), false).is_empty());
         assert_eq!(asked.get(), 0);

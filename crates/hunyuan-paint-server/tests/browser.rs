@@ -16,7 +16,7 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hunyuan_paint::{
-    DelightOptions, Device, PaintOptions, PaintPipeline, Stage, Variant, mesh::read_mesh,
+    DelightOptions, Device, PaintOptions, PaintPipeline, PaintStage, Variant, mesh::read_mesh,
     models::pipelines::MultiviewOptions,
 };
 use hunyuan_paint_server::{InputLimits, PipelinePainter, ServerOptions, Token};
@@ -33,7 +33,7 @@ fn repository(path: &str) -> Result<PathBuf, std::io::Error> {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path).canonicalize()
 }
 
-/// A server with the small checkpoint, which paints coloured noise.
+/// A server with the small checkpoint, which paints colored noise.
 fn server(steps: usize, options: ServerOptions) -> Result<TestServer, Box<dyn Error>> {
     let model = repository("crates/hunyuan-paint-testkit/cases/model_tiny")?;
     let pipeline = PaintPipeline::from_pretrained(model, Variant::Standard, &Device::flex())?;
@@ -197,7 +197,7 @@ fn count(image: &RgbImage, wanted: impl Fn([u8; 3]) -> bool) -> usize {
     image.enumerate_pixels().filter(|(x, _, pixel)| *x > left && wanted(pixel.0)).count()
 }
 
-fn is_coloured([r, g, b]: [u8; 3]) -> bool {
+fn is_colored([r, g, b]: [u8; 3]) -> bool {
     r.max(g).max(b) - r.min(g).min(b) > 40
 }
 
@@ -212,7 +212,7 @@ fn a_mesh_is_dropped_painted_turned_and_downloaded() -> TestResult {
     let browser = Browser::open(&server.url("/"))?;
     browser.drop_file("#mesh-drop", &repository("assets/robot.glb")?)?;
     wait_until(|| Ok((count(&browser.screenshot("page_mesh")?, is_light_grey) > 5_000).then_some(())))?;
-    assert_eq!(count(&browser.screenshot("page_mesh")?, is_coloured), 0);
+    assert_eq!(count(&browser.screenshot("page_mesh")?, is_colored), 0);
 
     browser.paint_robot()?;
     wait_until(|| Ok(browser.is_shown("#stages .previews img").unwrap_or(false).then_some(())))?;
@@ -224,7 +224,7 @@ fn a_mesh_is_dropped_painted_turned_and_downloaded() -> TestResult {
     // Every stage is there with its previews.
     let stages = "return [...document.querySelectorAll('#stages li')].map((li) =>
         [li.dataset.stage, li.querySelector('progress').value, li.querySelectorAll('img').length])";
-    let expected: Vec<Value> = Stage::ALL
+    let expected: Vec<Value> = PaintStage::ALL
         .iter()
         .zip([0, 6, 1, 6, 1])
         .map(|(stage, count)| json!([stage.name(), 1, count]))
@@ -233,9 +233,9 @@ fn a_mesh_is_dropped_painted_turned_and_downloaded() -> TestResult {
     let broken = "return [...document.querySelectorAll('#stages img')].filter((i) => !i.naturalWidth).length";
     assert_eq!(browser.run(broken, &json!([]))?, 0);
 
-    // The result is coloured, and turns.
+    // The result is colored, and turns.
     let painted = browser.screenshot("page_painted")?;
-    assert!(count(&painted, is_coloured) > 5_000, "{}", count(&painted, is_coloured));
+    assert!(count(&painted, is_colored) > 5_000, "{}", count(&painted, is_colored));
     let drag = json!({ "actions": [{ "type": "pointer", "id": "mouse", "actions": [
         { "type": "pointerMove", "duration": 0, "x": 800, "y": 400 },
         { "type": "pointerDown", "button": 0 },

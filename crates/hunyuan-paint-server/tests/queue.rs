@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hunyuan_paint::Stage;
+use hunyuan_paint::PaintStage;
 use hunyuan_paint_server::ServerOptions;
 use serde_json::{Value, json};
 
@@ -180,10 +180,10 @@ fn check_stages(events: &[(String, Value)]) {
             other => assert_eq!(other, "stage or preview"),
         }
     }
-    let order = |name: &str| Stage::ALL.iter().position(|stage| stage.name() == name);
+    let order = |name: &str| PaintStage::ALL.iter().position(|stage| stage.name() == name);
     let places: Vec<(Option<usize>, f64)> = fractions.iter().map(|(name, f)| (order(name), *f)).collect();
     assert!(places.is_sorted_by(|a, b| a <= b), "{fractions:?}");
-    for stage in Stage::ALL {
+    for stage in PaintStage::ALL {
         assert!(fractions.contains(&(stage.name().to_owned(), 1.0)), "{fractions:?}");
         assert!(previews.iter().any(|name| name == stage.name()), "{previews:?}");
     }

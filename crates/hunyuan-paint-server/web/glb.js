@@ -1,4 +1,4 @@
-// Reads a binary glTF: triangles with positions, UVs and a base colour texture. Enough for what the server writes and
+// Reads a binary glTF: triangles with positions, UVs and a base color texture. Enough for what the server writes and
 // for most that is dropped on the page.
 
 const MAGIC = 0x46546c67;

@@ -18,14 +18,14 @@ void main() {
 // Faces need no normals of their own for this little light, and none shows where a texture is painted well.
 const FRAGMENT_SHADER = `#version 300 es
 precision highp float;
-uniform sampler2D colours;
+uniform sampler2D colors;
 in vec3 position_view;
 in vec2 texel;
-out vec4 colour;
+out vec4 color;
 void main() {
   vec3 normal = normalize(cross(dFdx(position_view), dFdy(position_view)));
   float light = 0.7 + 0.3 * abs(dot(normal, normalize(position_view)));
-  colour = vec4(texture(colours, texel).rgb * light, 1.0);
+  color = vec4(texture(colors, texel).rgb * light, 1.0);
 }`;
 
 const VERTICAL_FOV = Math.PI / 5;
@@ -41,7 +41,7 @@ export class Viewer {
   #elevation = 0.3;
   #distance = 1;
   #radius = 1;
-  #centre = [0, 0, 0];
+  #center = [0, 0, 0];
 
   constructor(canvas) {
     const gl = canvas.getContext('webgl2', { antialias: true });
@@ -125,9 +125,9 @@ export class Viewer {
     const gl = this.#gl;
     const texture = gl.createTexture();
     gl.bindTexture(gl.TEXTURE_2D, texture);
-    const grey = new Uint8Array([190, 190, 190, 255]);
+    const gray = new Uint8Array([190, 190, 190, 255]);
     if (image) gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, image);
-    else gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 1, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, grey);
+    else gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 1, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, gray);
     gl.generateMipmap(gl.TEXTURE_2D);
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.LINEAR_MIPMAP_LINEAR);
     return texture;
@@ -146,7 +146,7 @@ export class Viewer {
         }
       }
     }
-    this.#centre = low.map((value, axis) => (value + high[axis]) / 2);
+    this.#center = low.map((value, axis) => (value + high[axis]) / 2);
     this.#radius = Math.hypot(...low.map((value, axis) => high[axis] - value)) / 2 || 1;
     this.#distance = this.#radius / Math.sin(VERTICAL_FOV / 2);
   }
@@ -164,7 +164,7 @@ export class Viewer {
     const near = Math.max(this.#distance - 1.01 * this.#radius, 0.01 * this.#radius);
     const far = this.#distance + 1.01 * this.#radius;
     gl.uniformMatrix4fv(location('clip_from_view'), false, perspective(canvas.width / canvas.height, near, far));
-    const viewFromWorld = orbit(this.#azimuth, this.#elevation, this.#distance, this.#centre);
+    const viewFromWorld = orbit(this.#azimuth, this.#elevation, this.#distance, this.#center);
     for (const { matrix, vertices, count, texture } of this.#parts) {
       gl.uniformMatrix4fv(location('view_from_object'), false, multiply(viewFromWorld, matrix));
       gl.bindVertexArray(vertices);

@@ -12,7 +12,7 @@ use crate::{
     report::{Line, Report},
 };
 
-/// Where cases run: networks and the rasteriser on a device, all other stages on the CPU.
+/// Where cases run: networks and the rasterizer on a device, all other stages on the CPU.
 #[derive(Clone, Debug)]
 pub struct RunnerDevice {
     networks: ComputeDevice,
@@ -23,7 +23,7 @@ impl RunnerDevice {
     /// The CPU for everything.
     pub const CPU: Self = Self { networks: ComputeDevice::Cpu, raster: None };
 
-    /// Opens the rasteriser's GPU if the device is one. Any GPU will do for it, also in a build without the
+    /// Opens the rasterizer's GPU if the device is one. Any GPU will do for it, also in a build without the
     /// feature that networks need there: only their cases fail then.
     ///
     /// # Errors

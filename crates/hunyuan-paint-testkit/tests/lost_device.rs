@@ -8,7 +8,7 @@ use hunyuan_paint::{
     Device, LoadOptions,
     models::{
         ModelError,
-        pipelines::{MultiviewInputs, MultiviewOptions, MultiviewPipeline, StepProgress, device_works},
+        pipelines::{MultiviewInputs, MultiviewOptions, MultiviewPipeline, StepProgress, is_device_alive},
     },
 };
 use hunyuan_paint_scheduler::random::Philox;
@@ -34,7 +34,7 @@ fn a_lost_gpu_is_an_error() -> Result<(), Box<dyn Error>> {
         position_maps: &maps,
         view_indices: &[0, 3],
     };
-    assert!(device_works(&device));
+    assert!(is_device_alive(&device));
     let mut lose = |step: &StepProgress<'_>| {
         if step.step == 2 {
             setup.device.destroy();
@@ -44,6 +44,6 @@ fn a_lost_gpu_is_an_error() -> Result<(), Box<dyn Error>> {
     let options = MultiviewOptions::standard();
     let result = pipeline.run(&inputs, &options, &mut Philox::new(0), &mut Philox::new(1), &mut lose);
     assert!(matches!(&result, Err(ModelError::Device { .. })), "{:?}", result.map(|images| images.len()));
-    assert!(!device_works(&device));
+    assert!(!is_device_alive(&device));
     Ok(())
 }

@@ -27,7 +27,7 @@ fn painting_takes_what_it_is_said_to_need() -> Result<(), Box<dyn Error>> {
         Err(error) => return Err(error.into()),
     }
     let load = LoadOptions {
-        memory: MemoryPlan::InTurn,
+        memory: MemoryPlan::ReloadPerStage,
         ..device.load_options(PrecisionChoice::Exactly(Precision::F32))?
     };
     let device = load.device.clone();

@@ -1,4 +1,4 @@
-//! The recorded cases in `cases/`, on the CPU, and those of the rasteriser on a GPU.
+//! The recorded cases in `cases/`, on the CPU, and those of the rasterizer on a GPU.
 
 #![expect(clippy::print_stderr, reason = "a test that could not run has to say so")]
 

@@ -10,11 +10,11 @@ use crate::{PaintError, PaintPipeline, Variant, pipeline::DELIGHT_FOLDER};
 impl PaintPipeline {
     /// [`from_pretrained`](Self::from_pretrained) with the folders of a repository, which are downloaded unless they are in the
     /// hub's cache: the variant's, and the delight model's if the repository has it. The options' callbacks are told of the
-    /// weights' licence before the first byte, and of the progress; both can end it.
+    /// weights' license before the first byte, and of the progress; both can end it.
     ///
     /// # Errors
     /// If the hub cannot be reached and the cache has not all of it, what comes is not what the hub stated, or the
-    /// licence is not accepted; else as [`from_pretrained`](Self::from_pretrained).
+    /// license is not accepted; else as [`from_pretrained`](Self::from_pretrained).
     pub fn from_hub(
         repository: &RepoId,
         variant: Variant,

@@ -23,7 +23,7 @@ pub use self::{
     output::{Painting, TexturedMesh},
     pipeline::PaintPipeline,
     precision_choice::PrecisionChoice,
-    progress::{Progress, ProgressCallback, Stage, ignore_progress},
+    progress::{Progress, ProgressCallback, PaintStage, ignore_progress},
 };
 pub use burn::tensor::Device;
 #[cfg(feature = "hub")]

@@ -136,7 +136,7 @@ impl Default for PaintOptions {
 
 impl PaintOptions {
     /// What suits the small demo checkpoint of this library's repository: the turbo model's schedule, with the one model that
-    /// there is; 20 steps of delight, and its colours as they come.
+    /// there is; 20 steps of delight, and its colors as they come.
     pub fn demo() -> Self {
         let mut delight = DelightOptions { correct_colors: false, ..DelightOptions::default() };
         delight.pipeline.denoise.num_inference_steps = 20;
@@ -186,7 +186,7 @@ impl PaintOptions {
     /// If an option is out of range.
     pub fn choose_views(&self, surface: &Surface) -> Result<Vec<CameraView>, PaintError> {
         Ok(match &self.automatic_views {
-            Some(automatic) => automatic.choose(&surface.paint_mesh, &self.views, &self.bake)?,
+            Some(automatic) => automatic.choose(&surface.canonical_mesh, &self.views, &self.bake)?,
             None => self.views.clone(),
         })
     }

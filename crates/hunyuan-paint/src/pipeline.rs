@@ -13,13 +13,13 @@ use hunyuan_paint_models::{
     LoadOptions, ModelError,
     pipelines::{
         InstructPix2PixPipeline, MultiviewInputs, MultiviewOptions, MultiviewPipeline, StepProgress,
-        device_works,
+        is_device_alive,
     },
 };
 use hunyuan_paint_scheduler::random::GeneratorKind;
 
 use crate::{
-    PaintError, PaintOptions, Painting, Progress, ProgressCallback, Stage, Variant,
+    PaintError, PaintOptions, Painting, Progress, ProgressCallback, PaintStage, Variant,
     progress::{ignore_progress, report},
     stages::{Conditions, PaintedViews, bake_views, prepare_surface, render_conditions},
 };
@@ -46,7 +46,7 @@ impl PaintPipeline {
     /// `delight: None` works.
     ///
     /// With the feature `hub` it may also be a repository of the Hugging Face hub, as `tencent/Hunyuan3D-2`, where no folder has
-    /// that name: see `from_hub`, which is called with what the environment says. The weights' licence then
+    /// that name: see `from_hub`, which is called with what the environment says. The weights' license then
     /// goes to the log; whoever wants to be asked calls `from_hub`.
     ///
     /// The options are a device, which means single precision and that all networks are loaded at once and stay, or
@@ -127,9 +127,9 @@ impl PaintPipeline {
 
     /// Whether the networks' device still computes. After an error it may have been lost: then no painting will succeed, and
     /// this process cannot open it again.
-    pub fn device_works(&self) -> bool {
+    pub fn is_device_alive(&self) -> bool {
         // burn may panic over a device that is gone.
-        let probe = AssertUnwindSafe(|| device_works(self.multiview.device()));
+        let probe = AssertUnwindSafe(|| is_device_alive(self.multiview.device()));
         catch_unwind(probe).unwrap_or(false)
     }
 
@@ -219,7 +219,7 @@ impl PaintPipeline {
         options.multiview.clone().unwrap_or_else(|| self.variant.multiview_options())
     }
 
-    /// Recentres the reference images and, unless the options say otherwise, removes light and shadow.
+    /// Recenters the reference images and, unless the options say otherwise, removes light and shadow.
     ///
     /// # Errors
     /// If an image is transparent everywhere, an option cannot be used, or the callback cancels.
@@ -229,22 +229,22 @@ impl PaintPipeline {
         options: &PaintOptions,
         on_progress: &mut ProgressCallback<'_>,
     ) -> Result<Vec<RgbImage>, PaintError> {
-        report(on_progress, &Progress::new(Stage::Delight, 0.0))?;
+        report(on_progress, &Progress::new(PaintStage::Delight, 0.0))?;
         let mut references = Vec::new();
         for (i, image) in images.iter().enumerate() {
-            let centred = image.clone().recenter(DEFAULT_BORDER_RATIO)?;
+            let centered = image.clone().recenter(DEFAULT_BORDER_RATIO)?;
             references.push(match &options.delight {
                 None => {
-                    let input = DelightInput::new(&centred, self.native_view_size())?;
+                    let input = DelightInput::new(&centered, self.native_view_size())?;
                     input.finish(&input.rgb)?
                 }
                 Some(delight) => {
                     let pipeline = self.delight_pipeline()?;
-                    let input = DelightInput::new(&centred, pipeline.native_size())?;
+                    let input = DelightInput::new(&centered, pipeline.native_size())?;
                     let mut on_step = |step: &StepProgress<'_>| {
                         let done = step.step as f32 / step.num_steps as f32;
                         let fraction = (i as f32 + done) / images.len() as f32;
-                        step_report(Stage::Delight, fraction, step, on_progress)
+                        step_report(PaintStage::Delight, fraction, step, on_progress)
                     };
                     let mut generator = options.generator.init(delight.seed);
                     let output =
@@ -258,7 +258,7 @@ impl PaintPipeline {
             });
         }
         let preview = || Ok(references.clone());
-        report(on_progress, &Progress::new(Stage::Delight, 1.0).with_preview(&preview))?;
+        report(on_progress, &Progress::new(PaintStage::Delight, 1.0).with_preview(&preview))?;
         Ok(references)
     }
 
@@ -282,7 +282,7 @@ impl PaintPipeline {
         options: &PaintOptions,
         on_progress: &mut ProgressCallback<'_>,
     ) -> Result<Vec<RgbImage>, PaintError> {
-        report(on_progress, &Progress::new(Stage::Views, 0.0))?;
+        report(on_progress, &Progress::new(PaintStage::Views, 0.0))?;
         let view_size = conditions.normal_maps.first().map_or(self.native_view_size(), RgbImage::width);
         let references: Vec<RgbImage> = references
             .iter()
@@ -302,11 +302,11 @@ impl PaintPipeline {
             posterior_generator.as_mut(),
             generator.as_mut(),
             &mut |step| {
-                step_report(Stage::Views, step.step as f32 / step.num_steps as f32, step, on_progress)
+                step_report(PaintStage::Views, step.step as f32 / step.num_steps as f32, step, on_progress)
             },
         )?;
         let preview = || Ok(views.clone());
-        report(on_progress, &Progress::new(Stage::Views, 1.0).with_preview(&preview))?;
+        report(on_progress, &Progress::new(PaintStage::Views, 1.0).with_preview(&preview))?;
         Ok(views)
     }
 }
@@ -328,7 +328,7 @@ type BoxedGenerator = Box<dyn hunyuan_paint_scheduler::random::NormalGenerator>;
 
 /// Passes a denoising step on as progress.
 fn step_report(
-    stage: Stage,
+    stage: PaintStage,
     fraction: f32,
     step: &StepProgress<'_>,
     on_progress: &mut ProgressCallback<'_>,

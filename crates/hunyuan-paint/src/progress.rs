@@ -7,7 +7,7 @@ use crate::PaintError;
 /// A stage of painting, in the order in which they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Stage {
+pub enum PaintStage {
     /// The mesh gets UVs.
     Unwrap,
     /// Normal and position maps are rendered.
@@ -20,7 +20,7 @@ pub enum Stage {
     Bake,
 }
 
-impl Stage {
+impl PaintStage {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Unwrap, Self::Conditions, Self::Delight, Self::Views, Self::Bake];
 
@@ -39,7 +39,7 @@ impl Stage {
 /// How far painting has come. Every stage reports 0 when it starts and 1 when it is done.
 pub struct Progress<'a> {
     /// The stage that is running.
-    pub stage: Stage,
+    pub stage: PaintStage,
     /// Its share that is done, 0 to 1.
     pub fraction: f32,
     preview: Option<&'a dyn Fn() -> Result<Vec<RgbImage>, PaintError>>,
@@ -47,7 +47,7 @@ pub struct Progress<'a> {
 
 impl<'a> Progress<'a> {
     /// Progress without a preview.
-    pub(crate) fn new(stage: Stage, fraction: f32) -> Self {
+    pub(crate) fn new(stage: PaintStage, fraction: f32) -> Self {
         Self { stage, fraction, preview: None }
     }
 

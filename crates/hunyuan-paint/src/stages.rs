@@ -9,26 +9,26 @@ use hunyuan_paint_bake::{
 };
 use hunyuan_paint_image::resize_bicubic_rgb;
 use hunyuan_paint_mesh::{
-    Camera, CameraView, Mesh, PaintMesh, UnwrapOptions, UnwrapProgress, UnwrapStage, UvMode, UvSource,
+    Camera, CameraView, Mesh, CanonicalMesh, UnwrapOptions, UnwrapProgress, UnwrapStage, UvMode, UvSource,
     prepare_uvs, validate_views,
 };
 
 use crate::{
-    PaintError, Progress, ProgressCallback, Stage, TexturedMesh, options::check_size, progress::report,
+    PaintError, Progress, ProgressCallback, PaintStage, TexturedMesh, options::check_size, progress::report,
 };
 
-/// A mesh that is ready to be painted: with UVs, and in paint space.
+/// A mesh that is ready to be painted: with UVs, and in canonical space.
 #[derive(Clone, Debug)]
 pub struct Surface {
     /// The mesh as it came, with UVs; vertices on chart borders are there twice.
     pub mesh: Mesh,
     /// The same vertices and faces in the space that the cameras stand in.
-    pub paint_mesh: PaintMesh,
+    pub canonical_mesh: CanonicalMesh,
     /// Whether the UVs are the mesh's own.
     pub uv_source: UvSource,
 }
 
-/// Gives a mesh UVs, or keeps its own, and puts it in paint space.
+/// Gives a mesh UVs, or keeps its own, and puts it in canonical space.
 ///
 /// # Errors
 /// If the mesh is not one that can be painted, an option is out of range, or the callback cancels.
@@ -38,19 +38,19 @@ pub fn prepare_surface(
     options: &UnwrapOptions,
     on_progress: &mut ProgressCallback<'_>,
 ) -> Result<Surface, PaintError> {
-    report(on_progress, &Progress::new(Stage::Unwrap, 0.0))?;
+    report(on_progress, &Progress::new(PaintStage::Unwrap, 0.0))?;
     let prepared = {
         // The unwrapper calls from its own threads, one at a time.
         let on_progress = Mutex::new(&mut *on_progress);
         let unwrap_progress = |progress: UnwrapProgress| match on_progress.lock() {
-            Ok(mut on_progress) => on_progress(&Progress::new(Stage::Unwrap, unwrapped_fraction(progress))),
+            Ok(mut on_progress) => on_progress(&Progress::new(PaintStage::Unwrap, unwrapped_fraction(progress))),
             Err(_) => ControlFlow::Break(()),
         };
         prepare_uvs(mesh, uv, options, unwrap_progress)?
     };
-    let paint_mesh = PaintMesh::new(&prepared.mesh)?;
-    report(on_progress, &Progress::new(Stage::Unwrap, 1.0))?;
-    Ok(Surface { mesh: prepared.mesh, paint_mesh, uv_source: prepared.uv_source })
+    let canonical_mesh = CanonicalMesh::new(&prepared.mesh)?;
+    report(on_progress, &Progress::new(PaintStage::Unwrap, 1.0))?;
+    Ok(Surface { mesh: prepared.mesh, canonical_mesh, uv_source: prepared.uv_source })
 }
 
 /// Flattening is most of the work; packing does not know how long it will take.
@@ -97,9 +97,9 @@ pub fn render_conditions(
     validate_views(views)?;
     let cameras: Vec<Camera> = views.iter().map(|view| view.camera).collect();
     let mut on_view =
-        |view| on_progress(&Progress::new(Stage::Conditions, view as f32 / cameras.len() as f32));
+        |view| on_progress(&Progress::new(PaintStage::Conditions, view as f32 / cameras.len() as f32));
     let rendered =
-        backend.render_views(&surface.paint_mesh, &cameras, render_size, view_size, &mut on_view)?;
+        backend.render_views(&surface.canonical_mesh, &cameras, render_size, view_size, &mut on_view)?;
     let mut conditions = Conditions {
         views: views.to_vec(),
         normal_maps: Vec::new(),
@@ -112,7 +112,7 @@ pub fn render_conditions(
         conditions.depths.extend(depth);
     }
     let preview = || Ok(conditions.normal_maps.clone());
-    report(on_progress, &Progress::new(Stage::Conditions, 1.0).with_preview(&preview))?;
+    report(on_progress, &Progress::new(PaintStage::Conditions, 1.0).with_preview(&preview))?;
     Ok(conditions)
 }
 
@@ -154,7 +154,7 @@ pub fn bake_views(
     if !depths.is_empty() {
         one_each("depths", depths.len())?;
     }
-    report(on_progress, &Progress::new(Stage::Bake, 0.0))?;
+    report(on_progress, &Progress::new(PaintStage::Bake, 0.0))?;
     let mut scaled = Vec::new();
     if options.transfer != Transfer::Gather {
         for image in images {
@@ -169,11 +169,11 @@ pub fn bake_views(
         })
         .collect();
     let options = BakeOptions { depth_size: options.depth_size.or(Some(render_size)), ..*options };
-    let mut bake_progress = |progress| on_progress(&Progress::new(Stage::Bake, baked_fraction(progress)));
-    let mesh = &surface.paint_mesh;
+    let mut bake_progress = |progress| on_progress(&Progress::new(PaintStage::Bake, baked_fraction(progress)));
+    let mesh = &surface.canonical_mesh;
     let baked = bake_with(backend, mesh, &bake_views, texture_size, &options, &mut bake_progress)?;
     let preview = || Ok(vec![baked.image.clone()]);
-    report(on_progress, &Progress::new(Stage::Bake, 1.0).with_preview(&preview))?;
+    report(on_progress, &Progress::new(PaintStage::Bake, 1.0).with_preview(&preview))?;
     Ok(TexturedMesh { mesh: surface.mesh.clone(), texture: baked.image, painted: baked.painted })
 }
 

@@ -7,7 +7,7 @@ use glam::Vec3;
 use hunyuan_paint::GeometryDevice;
 use hunyuan_paint::{
     Device, LoadOptions, MemoryBudget, MemoryPlan, PaintError, PaintOptions, PaintPipeline, Painting,
-    Progress, Stage, TexturedMesh, Variant,
+    Progress, PaintStage, TexturedMesh, Variant,
     bake::{AutomaticViews, Cpu},
     image::ReferenceImage,
     mesh::{CameraView, Mesh, UvMode, read_mesh},
@@ -72,7 +72,7 @@ fn paint(options: &PaintOptions) -> Result<Painting, PaintError> {
 
 #[test]
 fn networks_that_come_in_their_turn_paint_the_same() -> TestResult {
-    let load = LoadOptions { memory: MemoryPlan::InTurn, ..LoadOptions::from(&Device::flex()) };
+    let load = LoadOptions { memory: MemoryPlan::ReloadPerStage, ..LoadOptions::from(&Device::flex()) };
     let pipeline = PaintPipeline::from_pretrained(model(), Variant::Standard, load)?;
     let in_turn = pipeline.paint(&mesh(), &[image()], &options())?;
     assert_eq!(in_turn.views, paint(&options())?.views);
@@ -82,7 +82,7 @@ fn networks_that_come_in_their_turn_paint_the_same() -> TestResult {
 #[test]
 fn what_cannot_fit_is_refused_before_any_work() -> TestResult {
     let with =
-        |budget| LoadOptions { memory: MemoryPlan::InTurn, budget, ..LoadOptions::from(&Device::flex()) };
+        |budget| LoadOptions { memory: MemoryPlan::ReloadPerStage, budget, ..LoadOptions::from(&Device::flex()) };
     let refusal = |budget| -> Result<_, PaintError> {
         let pipeline = PaintPipeline::from_pretrained(model(), Variant::Standard, with(budget))?;
         let mut stages = Vec::new();
@@ -111,7 +111,7 @@ fn what_cannot_fit_is_refused_before_any_work() -> TestResult {
 #[test]
 fn networks_take_memory_while_they_are_there() -> TestResult {
     let budget = MemoryBudget::new(1 << 40);
-    for (memory, stays) in [(MemoryPlan::InTurn, false), (MemoryPlan::Keep, true)] {
+    for (memory, stays) in [(MemoryPlan::ReloadPerStage, false), (MemoryPlan::Keep, true)] {
         let load = LoadOptions { memory, budget: budget.clone(), ..LoadOptions::from(&Device::flex()) };
         let pipeline = PaintPipeline::from_pretrained(model(), Variant::Standard, load)?;
         let mut most = 0;
@@ -236,7 +236,7 @@ fn geometry_on_the_gpu_paints_the_same() -> TestResult {
 #[test]
 fn every_stage_reports_from_start_to_end_and_can_be_cancelled() -> TestResult {
     let pipeline = pipeline(Variant::Standard)?;
-    for stop in Stage::ALL {
+    for stop in PaintStage::ALL {
         let mut seen = Vec::new();
         let mut on_progress = |progress: &Progress<'_>| {
             seen.push((progress.stage, progress.fraction));
@@ -249,7 +249,7 @@ fn every_stage_reports_from_start_to_end_and_can_be_cancelled() -> TestResult {
         };
         let result = pipeline.paint_with_progress(&mesh(), &[image()], &options(), &mut on_progress);
         assert!(matches!(result, Err(PaintError::Cancelled)), "{}", stop.name());
-        let before = Stage::ALL.iter().take_while(|stage| **stage != stop);
+        let before = PaintStage::ALL.iter().take_while(|stage| **stage != stop);
         for stage in before {
             let fractions: Vec<f32> = seen.iter().filter(|(s, _)| s == stage).map(|(_, f)| *f).collect();
             assert_eq!(fractions.first(), Some(&0.0));

@@ -1,6 +1,6 @@
 //! Makes the repository's own example object anew: `cargo run --release --example make_assets`.
 //!
-//! A toy robot, modelled as a signed distance field: its mesh, a photograph of its front, and what the six
+//! A toy robot, modeled as a signed distance field: its mesh, a photograph of its front, and what the six
 //! default cameras see of it without any light. No random numbers, no clock and no platform's own functions
 //! (square roots are IEEE's) go into them: the same files come out of every run.
 

@@ -7,10 +7,10 @@ use crate::distance::{capsule, cylinder, polyline, rounded_box, smooth_max, smoo
 /// A box around the robot with some room.
 pub(crate) const BOUNDS: [Vec3; 2] = [Vec3::new(-0.43, -0.05, -0.36), Vec3::new(0.55, 1.06, 0.30)];
 
-/// Fillet between neighbouring parts.
+/// Fillet between neighboring parts.
 const FILLET: f32 = 0.012;
 
-/// What has one colour, or one pattern.
+/// What has one color, or one pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Head,
@@ -104,7 +104,7 @@ pub(crate) fn distance(p: Vec3) -> f32 {
 }
 
 mod paint {
-    //! The colours, as in sRGB bytes.
+    //! The colors, as in sRGB bytes.
     pub(super) const TEAL: u32 = 0x2a_a7_a0;
     pub(super) const CREAM: u32 = 0xf6_ea_d0;
     pub(super) const ORANGE: u32 = 0xf0_7a_2c;
@@ -118,7 +118,7 @@ mod paint {
     pub(super) const SILVER: u32 = 0xb4_bc_c8;
 }
 
-/// The colour of the surface at a point near it, 0…1 in sRGB.
+/// The color of the surface at a point near it, 0…1 in sRGB.
 pub(crate) fn color(p: Vec3) -> Vec3 {
     let nearest = parts(p).into_iter().min_by(|(_, a), (_, b)| a.total_cmp(b));
     let rgb = nearest.map_or(0, |(part, _)| pattern(part, p));

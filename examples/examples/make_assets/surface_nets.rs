@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::distance::normal;
 
-/// How often vertices move towards their neighbours, and back onto the surface.
+/// How often vertices move towards their neighbors, and back onto the surface.
 const RELAXATION_STEPS: usize = 6;
 
 /// Samples of a distance field at the points of a cubic lattice.
@@ -52,7 +52,7 @@ impl Lattice {
         ((a < 0.0) != (b < 0.0)).then(|| self.position(from).lerp(self.position(to), a / (a - b)))
     }
 
-    /// The centre of the crossings on a cell's edges; `None` if the surface misses the cell.
+    /// The center of the crossings on a cell's edges; `None` if the surface misses the cell.
     fn vertex(&self, cell: usize) -> Option<Vec3> {
         if (0..3).any(|axis| self.coordinates(cell)[axis] + 1 == self.counts[axis]) {
             return None;
@@ -111,7 +111,7 @@ fn net(lattice: &Lattice) -> (Vec<Vec3>, Vec<[u32; 4]>) {
     (positions, quads)
 }
 
-/// Moves every vertex half of the way to the middle of its neighbours.
+/// Moves every vertex half of the way to the middle of its neighbors.
 fn relax(positions: &mut [Vec3], quads: &[[u32; 4]]) {
     let mut sums = vec![(Vec3::ZERO, 0.0); positions.len()];
     for &[a, b, c, d] in quads {

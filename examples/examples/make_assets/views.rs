@@ -4,7 +4,7 @@ use std::error::Error;
 
 use glam::{Vec2, Vec3, Vec4};
 use hunyuan_paint::{
-    mesh::{Camera, Mesh, PaintMesh},
+    mesh::{Camera, Mesh, CanonicalMesh},
     raster::{NO_FACE, RasterError, RasterOptions, Size, View, interpolate, rasterize},
 };
 use image::RgbImage;
@@ -15,7 +15,7 @@ use crate::{
     robot,
 };
 
-/// The mesh from each camera in the robot's own colours on white, `side` pixels a side, on the pixel grid of
+/// The mesh from each camera in the robot's own colors on white, `side` pixels a side, on the pixel grid of
 /// [`render_condition_maps`](hunyuan_paint::bake::render_condition_maps).
 pub(crate) fn unlit_views(
     positions: &[Vec3],
@@ -23,10 +23,10 @@ pub(crate) fn unlit_views(
     cameras: &[Camera],
     side: u32,
 ) -> Result<Vec<RgbImage>, Box<dyn Error>> {
-    // Paint space asks for UVs, the cameras do not.
+    // Canonical space asks for UVs, the cameras do not.
     let uvs = Some(vec![Vec2::ZERO; positions.len()]);
     let mesh = Mesh { positions: positions.to_vec(), faces: faces.to_vec(), uvs, ..Mesh::default() };
-    let positions_paint = PaintMesh::new(&mesh)?.positions;
+    let positions_paint = CanonicalMesh::new(&mesh)?.positions;
     let view = |camera: &Camera| {
         let clip_from_world = camera.clip_from_view() * camera.view_from_world();
         let positions_clip: Vec<Vec4> =
@@ -45,7 +45,7 @@ fn unlit_view(
 ) -> Result<RgbImage, RasterError> {
     let attributes: Vec<[f32; 3]> = positions.iter().map(|p| p.to_array()).collect();
     let size = Size::square(side);
-    // NDC goes from the first pixel's centre to the last one's.
+    // NDC goes from the first pixel's center to the last one's.
     let ndc_per_pixel = 2.0 / (side - 1) as f32;
     let mut sums = vec![Vec3::ZERO; size.pixel_count()];
     let mut count = 0.0;

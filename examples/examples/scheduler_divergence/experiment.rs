@@ -1,6 +1,6 @@
 use std::error::Error;
 
-use hunyuan_paint::compare::{ImageDifferences, compare_images, compare_values, correlation, edge_variance};
+use hunyuan_paint::compare::{ImageDifferences, compare_images, compare_values, correlation, edge_strength};
 use hunyuan_paint_testkit::devices::{Randomness, Run, Scene, StepTrace, Workbench};
 use image::RgbImage;
 
@@ -15,7 +15,7 @@ pub(crate) struct Divergence {
     /// Of the second device's images from the first's.
     pub(crate) differences: ImageDifferences,
     /// The mean over the images, for each device.
-    pub(crate) edge_variance: [f64; 2],
+    pub(crate) edge_strength: [f64; 2],
 }
 
 impl Divergence {
@@ -34,8 +34,8 @@ impl Divergence {
             .collect::<Result<_, Box<dyn Error>>>()?;
         let differences = compare_images(&images, &other_images)?;
         let images = [images, other_images];
-        let edge_variance = [0, 1].map(|i| mean(images[i].iter().map(edge_variance)));
-        Ok(Self { run, randomness, per_step, images, differences, edge_variance })
+        let edge_strength = [0, 1].map(|i| mean(images[i].iter().map(edge_strength)));
+        Ok(Self { run, randomness, per_step, images, differences, edge_strength })
     }
 }
 

@@ -21,7 +21,7 @@ const PANEL: (u32, u32) = (420, 300);
 /// What is less, 0 for instance, is drawn on the floor of the logarithmic axis.
 const FLOOR: f64 = 1e-9;
 
-/// Colours that can be told apart by everyone (Okabe and Ito), and widths that show a line below another.
+/// Colors that can be told apart by everyone (Okabe and Ito), and widths that show a line below another.
 const STYLES: [(RGBColor, u32); 3] =
     [(RGBColor(213, 94, 0), 2), (RGBColor(230, 159, 0), 6), (RGBColor(0, 114, 178), 2)];
 

@@ -43,15 +43,15 @@ pub(crate) fn pictures(divergences: &[Divergence]) -> String {
     let header =
         ["scheduler", "random numbers", "max", "mean", "off by > 1", "edge variance, first", "second"];
     let mut table = row(header.map(str::to_owned)) + &rule(header.len());
-    for Divergence { run, randomness, differences, edge_variance, .. } in divergences {
+    for Divergence { run, randomness, differences, edge_strength, .. } in divergences {
         table += &row([
             run.scheduler.name().to_owned(),
             randomness.to_string(),
             differences.max.to_string(),
             format!("{:.3}", differences.mean),
             format!("{:.2}%", 100.0 * differences.beyond_one),
-            format!("{:.1}", edge_variance[0]),
-            format!("{:.1}", edge_variance[1]),
+            format!("{:.1}", edge_strength[0]),
+            format!("{:.1}", edge_strength[1]),
         ]);
     }
     table

@@ -1,4 +1,4 @@
-//! The rasteriser on a GPU, with every depth key that it has: what the CPU draws, to the bit.
+//! The rasterizer on a GPU, with every depth key that it has: what the CPU draws, to the bit.
 #![no_main]
 
 use std::sync::{LazyLock, Mutex};

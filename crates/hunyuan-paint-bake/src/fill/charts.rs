@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use hunyuan_paint_mesh::PaintMesh;
+use hunyuan_paint_mesh::CanonicalMesh;
 use rayon::prelude::*;
 
 use crate::grouped::Grouped;
@@ -36,7 +36,7 @@ struct Edge {
 }
 
 impl Charts {
-    pub(super) fn new(mesh: &PaintMesh) -> Self {
+    pub(super) fn new(mesh: &CanonicalMesh) -> Self {
         let Welded { place, texture_place } = Welded::new(mesh);
 
         let mut chart = Partition::new(mesh.positions.len());
@@ -78,7 +78,7 @@ struct Welded {
 }
 
 impl Welded {
-    fn new(mesh: &PaintMesh) -> Self {
+    fn new(mesh: &CanonicalMesh) -> Self {
         let position = |vertex: u32| mesh.positions[vertex as usize].to_array();
         let uv = |vertex: u32| mesh.uvs[vertex as usize].to_array();
         let mut order: Vec<u32> = (0..mesh.positions.len() as u32).collect();
@@ -110,7 +110,7 @@ fn compare<const N: usize>(a: [f32; N], b: [f32; N]) -> Ordering {
 }
 
 /// The sides of all faces, by the place of the end that comes first.
-fn edges_by_place(mesh: &PaintMesh, place: &[u32]) -> Grouped<Edge> {
+fn edges_by_place(mesh: &CanonicalMesh, place: &[u32]) -> Grouped<Edge> {
     let edge = move |face: u32, [a, b]: [u32; 2]| {
         let places = [place[a as usize], place[b as usize]];
         let (ends, [first, other]) =
@@ -157,7 +157,7 @@ mod tests {
         // A square of two triangles that lie apart in the texture, and a third triangle on one of them.
         let positions = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [-1.0, 0.0]];
         let uvs = [[0.0, 0.0], [0.3, 0.0], [0.0, 0.3], [0.9, 0.5], [0.9, 0.9], [0.5, 0.9], [0.3, 0.3]];
-        let mesh = PaintMesh {
+        let mesh = CanonicalMesh {
             positions: positions.map(|[x, y]| Vec3::new(x, y, 0.0)).to_vec(),
             faces: vec![[0, 1, 2], [3, 4, 5], [0, 2, 6]],
             uvs: uvs.map(Vec2::from).to_vec(),
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn unwelded_faces_that_touch_in_space_and_texture_are_one_chart() {
         let corners = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]];
-        let mesh = PaintMesh {
+        let mesh = CanonicalMesh {
             positions: corners.map(|[x, y]| Vec3::new(x, y, 0.0)).to_vec(),
             faces: vec![[0, 1, 2], [3, 4, 5]],
             uvs: corners.map(Vec2::from).to_vec(),

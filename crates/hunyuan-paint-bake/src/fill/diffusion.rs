@@ -1,6 +1,6 @@
-//! Colours that diffuse along the links of a graph until each node has the mean of its neighbours.
+//! Colors that diffuse along the links of a graph until each node has the mean of its neighbors.
 //!
-//! The graph is made smaller again and again by joining neighbours (aggregation), the smallest one is solved, and
+//! The graph is made smaller again and again by joining neighbors (aggregation), the smallest one is solved, and
 //! each larger one starts from the solution of the next smaller and improves it with conjugate gradients: the
 //! cascadic multigrid of Bornemann and Deuflhard (1996), in time proportional to the number of links.
 
@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-/// How many neighbours become one node of the next smaller graph.
+/// How many neighbors become one node of the next smaller graph.
 const JOINED_MAX: usize = 8;
 
 /// A graph this small is solved as it is.
@@ -26,33 +26,33 @@ const ITERATION_WORK: usize = 1_000_000;
 /// Nodes that a thread takes at a time.
 const SHARE: usize = 1 << 12;
 
-/// A colour, in whatever range.
+/// A color, in whatever range.
 pub(super) type Color = [f32; 3];
 
-/// A place in space. The nodes of the largest graph lie about 1 from their neighbours.
+/// A place in space. The nodes of the largest graph lie about 1 from their neighbors.
 pub(super) type Place = [f32; 3];
 
-/// A neighbour without a fixed colour.
+/// A neighbor without a fixed color.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Link {
     to: u32,
     /// How long the border between the two is.
     contact: f32,
-    /// How much colour comes through: the border's length over the distance.
+    /// How much color comes through: the border's length over the distance.
     weight: f32,
 }
 
 impl Link {
-    /// A neighbour at a distance of 1, with a border of length 1.
+    /// A neighbor at a distance of 1, with a border of length 1.
     pub(super) const fn new(to: u32) -> Self {
         Self { to, contact: 1.0, weight: 1.0 }
     }
 }
 
-/// All neighbours of a node that have a fixed colour.
+/// All neighbors of a node that have a fixed color.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Anchor {
-    /// Colours and places, times the length of the border.
+    /// Colors and places, times the length of the border.
     color_sum: Color,
     place_sum: Place,
     /// How long the border is.
@@ -62,7 +62,7 @@ pub(super) struct Anchor {
 }
 
 impl Anchor {
-    /// Adds a neighbour at a distance of 1, with a border of length 1.
+    /// Adds a neighbor at a distance of 1, with a border of length 1.
     pub(super) fn add(&mut self, color: Color, place: Place) {
         self.add_all(&Self { color_sum: color, place_sum: place, contact: 1.0, nearness: 1.0 });
         self.nearness = 1.0;
@@ -90,7 +90,7 @@ fn distance(a: Place, b: Place) -> f32 {
     (x * x + y * y + z * z).sqrt().max(1.0)
 }
 
-/// Nodes without a colour. A link is there from both of its ends.
+/// Nodes without a color. A link is there from both of its ends.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Graph {
     links: Vec<Link>,
@@ -135,7 +135,7 @@ impl Graph {
         &self.links[start..self.ends[node]]
     }
 
-    /// Finds the colours. `color_near` gives one to nodes whom no link leads to a fixed colour.
+    /// Finds the colors. `color_near` gives one to nodes whom no link leads to a fixed color.
     pub(super) fn solve(self, color_near: &(dyn Fn(usize) -> Color + Sync)) -> Vec<Color> {
         // Inside the thread pool, so that the many small steps need not be handed over to it one by one.
         rayon::scope(|_| self.solve_here(color_near))
@@ -200,7 +200,7 @@ impl Graph {
         (parents, first_children)
     }
 
-    /// The graph of the groups. Borders add up; distances are those of the groups' centres.
+    /// The graph of the groups. Borders add up; distances are those of the groups' centers.
     fn joined(&self, parents: &[u32], parent_count: usize) -> Self {
         let mut children: Vec<u32> = (0..parents.len() as u32).collect();
         // Stable: children stay in order.
@@ -253,7 +253,7 @@ impl Graph {
         joined
     }
 
-    /// Gives nodes that no link leads to a fixed colour one of their own.
+    /// Gives nodes that no link leads to a fixed color one of their own.
     fn anchor_islands(&mut self, color_near: impl Fn(usize) -> Color) {
         let mut is_anchored: Vec<bool> = self.anchors.iter().map(|anchor| anchor.contact > 0.0).collect();
         let mut reached: Vec<usize> = (0..self.node_count()).filter(|&node| is_anchored[node]).collect();
@@ -283,7 +283,7 @@ impl Graph {
         colors
     }
 
-    /// The anchors' colours; elsewhere their mean over all.
+    /// The anchors' colors; elsewhere their mean over all.
     fn starting_colors(&self) -> Vec<Color> {
         let mut all = Anchor::default();
         self.anchors.iter().for_each(|anchor| all.add_all(anchor));
@@ -294,7 +294,7 @@ impl Graph {
         self.anchors.iter().map(color_of).collect()
     }
 
-    /// Conjugate gradients (Hestenes and Stiefel 1952) with the diagonal as preconditioner, from the colours that are
+    /// Conjugate gradients (Hestenes and Stiefel 1952) with the diagonal as preconditioner, from the colors that are
     /// there. Sums are made in one order, whatever the threads.
     fn improve(&self, colors: &mut [Color], iteration_count: usize) {
         // 1. What is missing at each node.
@@ -343,7 +343,7 @@ impl Graph {
         }
     }
 
-    /// What leaves a node for its neighbours, where those with a fixed colour are black.
+    /// What leaves a node for its neighbors, where those with a fixed color are black.
     #[inline]
     fn outflow(&self, node: usize, colors: &[Color]) -> Color {
         let own = colors[node];
@@ -416,7 +416,7 @@ fn divide(a: [f64; 3], b: [f64; 3]) -> [f32; 3] {
 mod tests {
     use super::*;
 
-    /// A chain of nodes between two fixed colours; the colours of the exact solution lie on a line.
+    /// A chain of nodes between two fixed colors; the colors of the exact solution lie on a line.
     fn chain(length: u32) -> Graph {
         let mut graph = Graph::default();
         for node in 0..length {
@@ -434,7 +434,7 @@ mod tests {
         graph
     }
 
-    /// A square whose left and right sides lie beside fixed colours.
+    /// A square whose left and right sides lie beside fixed colors.
     fn square(side: u32) -> Graph {
         let mut graph = Graph::default();
         for (x, y) in (0..side).flat_map(|y| (0..side).map(move |x| (x, y))) {

@@ -12,7 +12,7 @@ const COLUMNS_PER_SHARE: usize = 64;
 /// No row.
 const NOWHERE: u16 = u16::MAX;
 
-/// Gives every texel outside the charts the colour of the nearest texel inside: charts are dilated until they meet,
+/// Gives every texel outside the charts the color of the nearest texel inside: charts are dilated until they meet,
 /// so that neither bilinear filtering nor mip-mapping brings in what belongs to no surface.
 ///
 /// The distance is Euclidean and exact (Meijster, Roerdink, Hesselink: "A general algorithm for computing distance
@@ -154,7 +154,7 @@ mod tests {
                 height: size,
                 face_index,
             };
-            // Colours name their place.
+            // Colors name their place.
             let mut image = RgbImage::from_fn(size, size, |x, y| Rgb([x as u8, y as u8, 7]));
             fill_gutter(&charts, &mut image)?;
             let sites: Vec<(i64, i64)> = (0..count)

@@ -1,7 +1,7 @@
-//! Colours for what no view has painted.
+//! Colors for what no view has painted.
 //!
 //! [`reference`] is the original's way: along the mesh's edges from vertex to vertex, then across the texture from
-//! texel to texel. [`surface`] lets colours diffuse over the surface, across the charts' seams; [`gutter`] then
+//! texel to texel. [`surface`] lets colors diffuse over the surface, across the charts' seams; [`gutter`] then
 //! carries them from the charts into the space between.
 
 mod charts;

@@ -1,35 +1,35 @@
-//! Colours for what no view has painted: along the mesh, then across the texture.
+//! Colors for what no view has painted: along the mesh, then across the texture.
 
 use glam::Vec3;
 use hunyuan_paint_image::inpaint_navier_stokes;
-use hunyuan_paint_mesh::PaintMesh;
+use hunyuan_paint_mesh::CanonicalMesh;
 use image::RgbImage;
 use rayon::prelude::*;
 
-use crate::{BakeError, PaintedTexture, check, condition_maps::to_byte, grouped::Grouped};
+use crate::{BakeError, PartialTexture, check, condition_maps::to_byte, grouped::Grouped};
 
-/// Neighbours closer than this weigh no more than at this distance; paint-space units.
+/// Neighbors closer than this weigh no more than at this distance; paint-space units.
 const DISTANCE_MIN: f64 = 1e-4;
 
 /// How far the inpainting looks for known texels, in texels.
 const INPAINT_RADIUS: u32 = 3;
 
-/// Spreads colours from painted vertices to their neighbours on the mesh, and writes them to the texels of
+/// Spreads colors from painted vertices to their neighbors on the mesh, and writes them to the texels of
 /// vertices; those count as painted from then on.
 ///
-/// A vertex has the colour of its texel if that is painted. All others, in the order of the faces' corners,
-/// take the mean of their coloured neighbours, weighted by the inverse square of the distance, sweep after
+/// A vertex has the color of its texel if that is painted. All others, in the order of the faces' corners,
+/// take the mean of their colored neighbors, weighted by the inverse square of the distance, sweep after
 /// sweep until nothing has changed for a while. (The sweeps run in place, so the order is part of the result,
 /// and this stage runs on one thread.)
 ///
 /// # Errors
 /// If the mesh is empty or inconsistent, or the texture's arrays do not fit its size.
-pub fn fill_vertices(mesh: &PaintMesh, texture: &mut PaintedTexture) -> Result<(), BakeError> {
+pub fn fill_vertices(mesh: &CanonicalMesh, texture: &mut PartialTexture) -> Result<(), BakeError> {
     check::mesh(mesh)?;
     texture.check()?;
     let texels: Vec<usize> = mesh.uvs.iter().map(|uv| texel_of([uv.x, uv.y], texture.texture_size)).collect();
 
-    // 1. Which vertices have a colour, and which corners look at a texel that has none.
+    // 1. Which vertices have a color, and which corners look at a texel that has none.
     let mut colors: Vec<Option<[f32; 3]>> = vec![None; mesh.positions.len()];
     let mut blank_corners: Vec<u32> = Vec::new();
     for &vertex in mesh.faces.as_flattened() {
@@ -41,7 +41,7 @@ pub fn fill_vertices(mesh: &PaintMesh, texture: &mut PaintedTexture) -> Result<(
         }
     }
 
-    // 2. Sweeps over those. One that leaves as many without a coloured neighbour as the one before brings the
+    // 2. Sweeps over those. One that leaves as many without a colored neighbor as the one before brings the
     // end nearer; any other puts it off.
     let neighbors = neighbors_of_vertices(mesh);
     let mut sweeps_left = 2_u32;
@@ -84,12 +84,12 @@ fn texel_of([u, v]: [f32; 2], texture_size: u32) -> usize {
 }
 
 /// The vertices that each vertex has an edge to, along the faces' winding, as often as there are such edges.
-fn neighbors_of_vertices(mesh: &PaintMesh) -> Grouped<u32> {
+fn neighbors_of_vertices(mesh: &CanonicalMesh) -> Grouped<u32> {
     let edges = |&[a, b, c]: &[u32; 3]| [(a as usize, b), (b as usize, c), (c as usize, a)];
     Grouped::new(mesh.positions.len(), mesh.faces.iter().flat_map(edges))
 }
 
-/// The mean colour of the neighbours that have one, weighted by the inverse square of their distance.
+/// The mean color of the neighbors that have one, weighted by the inverse square of their distance.
 fn mean_of_neighbors(
     vertex: u32,
     neighbors: &Grouped<u32>,
@@ -114,12 +114,12 @@ fn mean_of_neighbors(
 
 /// Fills everything that is not painted by Navier-Stokes inpainting on bytes, and so finishes the texture.
 ///
-/// Rows go down with v in paint space, so the image is the way round that files have it. If nothing is
+/// Rows go down with v in canonical space, so the image is the way round that files have it. If nothing is
 /// painted at all, the image has the bytes of `texture.colors`.
 ///
 /// # Errors
 /// If the texture's arrays do not fit its size.
-pub fn fill_gaps(texture: &PaintedTexture) -> Result<RgbImage, BakeError> {
+pub fn fill_gaps(texture: &PartialTexture) -> Result<RgbImage, BakeError> {
     texture.check()?;
     let mut image = RgbImage::new(texture.texture_size, texture.texture_size);
     let bytes = image.as_chunks_mut().0;
@@ -136,18 +136,18 @@ mod tests {
     use super::*;
 
     /// A strip of four triangles whose six vertices look at the six left texels of the upper two rows.
-    fn strip() -> PaintMesh {
+    fn strip() -> CanonicalMesh {
         let grid = || (0..6).map(|i| (i % 3, i / 3));
-        PaintMesh {
+        CanonicalMesh {
             positions: grid().map(|(x, y)| Vec3::new(x as f32 * 0.1, 0.0, y as f32 * 0.1)).collect(),
             faces: vec![[0, 1, 3], [1, 4, 3], [1, 2, 4], [2, 5, 4]],
             uvs: grid().map(|(x, y)| Vec2::new(x as f32, y as f32) / 3.0).collect(),
         }
     }
 
-    fn blank(texture_size: u32) -> PaintedTexture {
+    fn blank(texture_size: u32) -> PartialTexture {
         let texel_count = (texture_size * texture_size) as usize;
-        PaintedTexture {
+        PartialTexture {
             colors: vec![[0.0; 3]; texel_count],
             painted: vec![false; texel_count],
             texture_size,
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_spread_along_the_mesh() -> Result<(), BakeError> {
+    fn colors_spread_along_the_mesh() -> Result<(), BakeError> {
         let mut texture = blank(4);
         texture.colors[0] = [0.75, 0.5, 0.25];
         texture.painted[0] = true;
@@ -171,14 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn near_neighbours_weigh_more() {
+    fn near_neighbors_weigh_more() {
         let mesh = strip();
         let colors = [Some([1.0; 3]), None, None, None, Some([0.0; 3]), None];
         // From vertex 3 there are edges to 0 (0.1 away) and to 1; from 2 to 4 (0.14 away) and to 5.
         let neighbors = neighbors_of_vertices(&mesh);
         assert_eq!(neighbors.of(3), [0, 1]);
         assert_eq!(mean_of_neighbors(3, &neighbors, &mesh.positions, &colors), Some([1.0; 3]));
-        // From vertex 1: to 3, to 4 and to 2; from 4: to 3, to 1... only coloured ones count.
+        // From vertex 1: to 3, to 4 and to 2; from 4: to 3, to 1... only colored ones count.
         let colors = [None, Some([1.0; 3]), Some([0.0; 3]), None, None, None];
         assert_eq!(neighbors.of(4), [3, 1, 2]);
         let mean = mean_of_neighbors(4, &neighbors, &mesh.positions, &colors);

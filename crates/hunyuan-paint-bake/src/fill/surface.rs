@@ -1,6 +1,6 @@
-//! Colours that diffuse over the surface.
+//! Colors that diffuse over the surface.
 
-use hunyuan_paint_mesh::PaintMesh;
+use hunyuan_paint_mesh::CanonicalMesh;
 use hunyuan_paint_raster::{VisibilityBuffer, interpolate_at};
 use rstar::{RTree, primitives::GeomWithData};
 
@@ -10,14 +10,14 @@ use crate::{BakeError, BakedTexture, check};
 /// How many painted texels stand for all when the nearest is looked for.
 const SAMPLE_COUNT: usize = 1 << 15;
 
-/// Colours the blank texels of the charts: each becomes the mean of its neighbours on the surface, also across
+/// Colors the blank texels of the charts: each becomes the mean of its neighbors on the surface, also across
 /// seams, with the painted ones as they are (the discrete Laplace equation). Parts of the surface that hang together
-/// with nothing painted take the colour that is nearest in space. `texture.painted` stays as it is.
+/// with nothing painted take the color that is nearest in space. `texture.painted` stays as it is.
 ///
 /// # Errors
 /// If the mesh is empty or inconsistent, or texture and charts differ in size.
 pub fn fill_surface(
-    mesh: &PaintMesh,
+    mesh: &CanonicalMesh,
     charts: &VisibilityBuffer,
     texture: &mut BakedTexture,
 ) -> Result<(), BakeError> {

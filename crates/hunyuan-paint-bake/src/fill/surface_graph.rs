@@ -1,7 +1,7 @@
-//! The texels that have no colour yet, and their neighbours on the surface.
+//! The texels that have no color yet, and their neighbors on the surface.
 
 use glam::Vec2;
-use hunyuan_paint_mesh::PaintMesh;
+use hunyuan_paint_mesh::CanonicalMesh;
 use hunyuan_paint_raster::{NO_FACE, VisibilityBuffer, interpolate_at};
 use image::RgbImage;
 use rayon::prelude::*;
@@ -17,7 +17,7 @@ const NODES_PER_SHARE: usize = 1 << 13;
 
 /// The blank texels of a texture's charts as the nodes of a graph.
 ///
-/// Neighbours are the four texels around one, where they belong to the same chart, and across a seam the texels
+/// Neighbors are the four texels around one, where they belong to the same chart, and across a seam the texels
 /// that the same point of the surface lies in; on a seam there is a link for each texel of its length.
 pub(super) struct SurfaceGraph {
     /// The texel of each node, row by row.
@@ -26,7 +26,7 @@ pub(super) struct SurfaceGraph {
 }
 
 impl SurfaceGraph {
-    pub(super) fn new(mesh: &PaintMesh, charts: &VisibilityBuffer, image: &RgbImage, painted: &[u8]) -> Self {
+    pub(super) fn new(mesh: &CanonicalMesh, charts: &VisibilityBuffer, image: &RgbImage, painted: &[u8]) -> Self {
         let is_blank =
             |texel: &u32| charts.face_index[*texel as usize] != NO_FACE && painted[*texel as usize] == 0;
         let texels: Vec<u32> = (0..painted.len() as u32).into_par_iter().filter(is_blank).collect();
@@ -92,7 +92,7 @@ impl<'a> Nodes<'a> {
         Self { texels, row_starts, painted, width }
     }
 
-    /// `None` for a texel that has a colour, or belongs to no chart.
+    /// `None` for a texel that has a color, or belongs to no chart.
     fn at(&self, texel: u32) -> Option<u32> {
         if self.painted[texel as usize] != 0 {
             return None;
@@ -106,7 +106,7 @@ impl<'a> Nodes<'a> {
 
 /// What texels are asked.
 struct Lookup<'a> {
-    mesh: &'a PaintMesh,
+    mesh: &'a CanonicalMesh,
     places: &'a [Place],
     charts: &'a VisibilityBuffer,
     chart_of_face: &'a [u32],

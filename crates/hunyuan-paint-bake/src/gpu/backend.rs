@@ -1,11 +1,11 @@
 //! The GPU as one of the places where views are rendered and brought into the texture.
 
-use hunyuan_paint_mesh::{Camera, PaintMesh};
+use hunyuan_paint_mesh::{Camera, CanonicalMesh};
 use pollster::block_on;
 
 use super::GpuBaker;
 use crate::{
-    Backend, BakeError, BakeOptions, BakeView, Cpu, Fill, GatheredTexture, OnView, PaintedTexture,
+    Backend, BakeError, BakeOptions, BakeView, Cpu, Fill, GatheredTexture, OnView, PartialTexture,
     RenderedView, Transfer, backend::report, draw_charts,
 };
 
@@ -14,7 +14,7 @@ use crate::{
 impl Backend for GpuBaker {
     fn render_views(
         &mut self,
-        mesh: &PaintMesh,
+        mesh: &CanonicalMesh,
         cameras: &[Camera],
         render_size: u32,
         view_size: u32,
@@ -32,7 +32,7 @@ impl Backend for GpuBaker {
 
     fn gather(
         &mut self,
-        mesh: &PaintMesh,
+        mesh: &CanonicalMesh,
         views: &[BakeView<'_>],
         texture_size: u32,
         options: &BakeOptions,
@@ -52,12 +52,12 @@ impl Backend for GpuBaker {
 
     fn splat(
         &mut self,
-        mesh: &PaintMesh,
+        mesh: &CanonicalMesh,
         views: &[BakeView<'_>],
         texture_size: u32,
         options: &BakeOptions,
         on_view: &mut OnView<'_>,
-    ) -> Result<PaintedTexture, BakeError> {
+    ) -> Result<PartialTexture, BakeError> {
         if options.transfer == Transfer::Reference {
             return Cpu.splat(mesh, views, texture_size, options, on_view);
         }

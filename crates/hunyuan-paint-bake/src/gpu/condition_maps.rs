@@ -1,7 +1,7 @@
 //! Condition maps at the diffusion model's size.
 
 use hunyuan_paint_image::ResizeKernel;
-use hunyuan_paint_mesh::{Camera, PaintMesh};
+use hunyuan_paint_mesh::{Camera, CanonicalMesh};
 use hunyuan_paint_raster::{
     Size, View,
     gpu::{GpuAttributes, GpuDraw, GpuMesh, GpuView},
@@ -9,13 +9,13 @@ use hunyuan_paint_raster::{
 use image::RgbImage;
 use rayon::prelude::*;
 
-use super::{GpuBaker, resize, stages::Stage, work::Work};
+use super::{GpuBaker, resize, stages::BakePass, work::Work};
 use crate::{BakeError, ConditionMaps, check, condition_maps::condition_attributes, view::project};
 
 /// Bytes of a pixel of two images.
 const PIXEL_BYTES: u64 = 8;
 
-/// Numbers of a vertex: the position's colour, the normal.
+/// Numbers of a vertex: the position's color, the normal.
 const CHANNELS: u64 = 6;
 
 impl GpuBaker {
@@ -28,7 +28,7 @@ impl GpuBaker {
     /// device can bind, or it is lost or has no room.
     pub async fn condition_maps(
         &mut self,
-        mesh: &PaintMesh,
+        mesh: &CanonicalMesh,
         cameras: &[Camera],
         render_size: u32,
         view_size: u32,
@@ -88,7 +88,7 @@ fn plan(
     let maps = work.buffer("condition maps", u64::from(pixel_count) * PIXEL_BYTES)?;
     let scaled = work.buffer(SCALED, result_bytes)?;
     work.dispatch(
-        Stage::ConditionMaps,
+        BakePass::ConditionMaps,
         &[pixel_count],
         &[&drawn.face_index, Work::attributes(drawn)?, &maps],
         pixel_count,

@@ -1,8 +1,8 @@
-//! Texels that look up their colours in the views.
+//! Texels that look up their colors in the views.
 
 use std::mem;
 
-use hunyuan_paint_mesh::PaintMesh;
+use hunyuan_paint_mesh::CanonicalMesh;
 use hunyuan_paint_raster::{
     Size, View, VisibilityBuffer,
     gpu::{GpuDraw, GpuMesh, GpuView, wgpu},
@@ -10,12 +10,12 @@ use hunyuan_paint_raster::{
 use image::{GrayImage, RgbImage};
 use rayon::prelude::*;
 
-use super::{GpuBaker, reliable_depth, resize, stages::Stage, work::Work};
+use super::{GpuBaker, reliable_depth, resize, stages::BakePass, work::Work};
 use crate::{
     BakeError, BakeOptions, BakeView, BakedTexture, check,
     gather::{image_scale, lookup_size},
     reliable_depth::DEPTH_RANGE_MIN,
-    sight::Aim,
+    sight::ViewProjection,
     texels::{chart_positions, point_attributes, texel_side},
 };
 
@@ -34,7 +34,7 @@ struct Charts {
 }
 
 impl GpuBaker {
-    /// Colours the texels that a view sees: what [`gather`](crate::gather) does with the charts that
+    /// Colors the texels that a view sees: what [`gather`](crate::gather) does with the charts that
     /// [`draw_charts`](crate::draw_charts) draws, to the bit.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ impl GpuBaker {
     /// is lost or has no room. (The texture takes 24 bytes a texel.)
     pub async fn gather(
         &mut self,
-        mesh: &PaintMesh,
+        mesh: &CanonicalMesh,
         views: &[BakeView<'_>],
         texture_size: u32,
         options: &BakeOptions,
@@ -70,7 +70,7 @@ impl GpuBaker {
                 let totals = work.buffer("totals", u64::from(texel_count) * 16)?;
                 work.clear(&totals);
                 let buffers = [&charts.face_index, &charts.barycentrics, &charts.faces, &vertices, &points];
-                work.dispatch(Stage::TexelPoints, &[texel_count], &buffers, texel_count)?;
+                work.dispatch(BakePass::TexelPoints, &[texel_count], &buffers, texel_count)?;
                 Ok([points, totals])
             })
             .await?;
@@ -84,7 +84,7 @@ impl GpuBaker {
         let texels = Texels { count: texel_count, points: &points, totals: &totals };
         for view in views {
             let size = view_size(view, options);
-            let aim = Aim::new(&view.camera, size, options);
+            let aim = ViewProjection::new(&view.camera, size, options);
             if !aim.clip_rows.iter().chain([&aim.z_row]).all(|row| row.is_finite()) {
                 // Such a camera sees nothing.
                 continue;
@@ -114,7 +114,7 @@ impl GpuBaker {
         let texels = self
             .submit(|work| {
                 let texels = work.buffer("texels", u64::from(texel_count) * 4)?;
-                work.dispatch(Stage::Paint, &[texel_count], &[&totals, &texels], texel_count)?;
+                work.dispatch(BakePass::Paint, &[texel_count], &[&totals, &texels], texel_count)?;
                 Ok(texels)
             })
             .await?;
@@ -144,7 +144,7 @@ impl GpuBaker {
     /// As [`gather`](Self::gather).
     pub async fn draw_charts(
         &mut self,
-        mesh: &PaintMesh,
+        mesh: &CanonicalMesh,
         texture_size: u32,
     ) -> Result<VisibilityBuffer, BakeError> {
         check::mesh(mesh)?;
@@ -168,7 +168,7 @@ impl GpuBaker {
     /// Draws the charts, and has the device find the texels beside them.
     async fn plan_charts(
         &mut self,
-        mesh: &PaintMesh,
+        mesh: &CanonicalMesh,
         faces: &GpuMesh,
         texture_size: u32,
     ) -> Result<Charts, BakeError> {
@@ -188,25 +188,25 @@ impl GpuBaker {
             work.clear(&count);
             let buffers =
                 [&drawn.face_index, &drawn.barycentrics, &faces, &uvs, &face_index, &barycentrics, &count];
-            work.dispatch(Stage::Charts, &[texture_size], &buffers, texel_count)?;
+            work.dispatch(BakePass::Charts, &[texture_size], &buffers, texel_count)?;
             Ok(Charts { face_index, barycentrics, faces, texel_count: count, view })
         })
         .await
     }
 }
 
-/// The texels that are coloured.
+/// The texels that are colored.
 struct Texels<'a> {
     count: u32,
     /// The point of the surface that each shows.
     points: &'a wgpu::Buffer,
-    /// Colour times trust, and trust.
+    /// Color times trust, and trust.
     totals: &'a wgpu::Buffer,
 }
 
 /// How a view is looked up.
 struct Lookup<'a> {
-    aim: Aim,
+    aim: ViewProjection,
     view_size: Size,
     /// The size that the image has to be scaled to.
     image_size: Size,
@@ -230,11 +230,11 @@ fn plan(
     let pixel_count = size.pixel_count() as u32;
     let bytes = work.upload("image", &view.image.as_raw()[..3 * pixel_count as usize])?;
     let mut pixels = work.buffer("pixels", 4 * u64::from(pixel_count))?;
-    work.dispatch(Stage::Unpack, &[pixel_count], &[&bytes, &pixels], pixel_count)?;
+    work.dispatch(BakePass::Unpack, &[pixel_count], &[&bytes, &pixels], pixel_count)?;
     if lookup.image_size != size {
         pixels = resize::plan(work, &pixels, size, lookup.image_size)?;
     }
-    let Aim { clip_rows: [clip_x, clip_y, clip_w], z_row, span, .. } = lookup.aim;
+    let ViewProjection { clip_rows: [clip_x, clip_y, clip_w], z_row, span, .. } = lookup.aim;
     let numbers = [clip_x, clip_y, clip_w, z_row].into_iter().flat_map(|row| row.to_array());
     let numbers = numbers.chain(span).chain(image_scale(lookup.image_size, lookup.view_size));
     let mut params: Vec<u32> = numbers.map(f32::to_bits).collect();
@@ -249,5 +249,5 @@ fn plan(
         lookup.options.cosine_exponent,
         texels.count,
     ]);
-    work.dispatch(Stage::Gather, &params, &[texels.points, depth, &pixels, texels.totals], texels.count)
+    work.dispatch(BakePass::Gather, &params, &[texels.points, depth, &pixels, texels.totals], texels.count)
 }

@@ -1,16 +1,16 @@
 //! Condition maps and baking on a GPU, through wgpu: Vulkan, Metal, DX12, WebGPU. The results are those of the CPU, to
 //! the bit.
 //!
-//! [`GpuBaker`] has the same stages as the CPU, one WGSL file each in `shaders/`. They read the rasteriser's buffers,
+//! [`GpuBaker`] has the same stages as the CPU, one WGSL file each in `shaders/`. They read the rasterizer's buffers,
 //! and nothing comes back before the result. Two things stay on the host, as they are little work and have to be
 //! exact: what belongs to a vertex (its place in clip space, its normal), and the resize's kernel.
 //!
 //! ```no_run
 //! use hunyuan_paint_bake::{BakeError, BakeOptions, BakeView, BakedTexture, gpu::GpuBaker};
-//! use hunyuan_paint_mesh::PaintMesh;
+//! use hunyuan_paint_mesh::CanonicalMesh;
 //! use hunyuan_paint_raster::gpu::GpuDevice;
 //!
-//! async fn paint(mesh: &PaintMesh, views: &[BakeView<'_>]) -> Result<BakedTexture, BakeError> {
+//! async fn paint(mesh: &CanonicalMesh, views: &[BakeView<'_>]) -> Result<BakedTexture, BakeError> {
 //!     let device = GpuDevice::request().await?;
 //!     let mut baker = GpuBaker::new(&device).await?;
 //!     baker.gather(mesh, views, 2048, &BakeOptions::default()).await
@@ -36,7 +36,7 @@ use hunyuan_paint_raster::{
     texture,
 };
 
-pub use self::stages::Stage;
+pub use self::stages::BakePass;
 use self::work::Work;
 use crate::BakeError;
 

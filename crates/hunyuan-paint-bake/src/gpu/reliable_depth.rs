@@ -1,14 +1,14 @@
 //! Which pixels of a view can be relied on.
 
 use hunyuan_paint_image::ImageError;
-use hunyuan_paint_mesh::{Camera, PaintMesh};
+use hunyuan_paint_mesh::{Camera, CanonicalMesh};
 use hunyuan_paint_raster::{
     Size, View,
     gpu::{GpuAttributes, GpuBand, GpuDraw, GpuMesh, GpuView, wgpu},
 };
 use image::GrayImage;
 
-use super::{GpuBaker, stages::Stage, work::Work};
+use super::{GpuBaker, stages::BakePass, work::Work};
 use crate::{
     BakeError, ReliableDepth, check,
     reliable_depth::{DEPTH_EDGE_THRESHOLDS, DEPTH_RANGE_MIN, margin},
@@ -32,9 +32,9 @@ pub(super) fn plan(
     let bytes = work.buffer("bytes", 4 * u64::from(pixel_count))?;
     work.clear(&range);
     let buffers = [&drawn.face_index, Work::attributes(drawn)?, &depth, &range];
-    work.dispatch(Stage::VisibleDepth, &[pixel_count, channel_count, channel], &buffers, pixel_count)?;
+    work.dispatch(BakePass::VisibleDepth, &[pixel_count, channel_count, channel], &buffers, pixel_count)?;
     work.dispatch(
-        Stage::DepthBytes,
+        BakePass::DepthBytes,
         &[pixel_count, range_min.to_bits()],
         &[&depth, &range, &bytes],
         pixel_count,
@@ -44,8 +44,8 @@ pub(super) fn plan(
 
     let params = [size.width, size.height, margin(size)];
     let wide = work.buffer("gradients", 4 * u64::from(pixel_count))?;
-    work.dispatch(Stage::DilateRows, &params, &[&mask, &wide], pixel_count)?;
-    work.dispatch(Stage::DilateColumns, &params, &[&wide, &depth], pixel_count)?;
+    work.dispatch(BakePass::DilateRows, &params, &[&mask, &wide], pixel_count)?;
+    work.dispatch(BakePass::DilateColumns, &params, &[&wide, &depth], pixel_count)?;
     Ok(depth)
 }
 
@@ -63,11 +63,11 @@ fn plan_canny(
     let labels = work.buffer("labels", 4 * u64::from(pixel_count))?;
     let [first, second] = thresholds.map(u32::from);
     let sides = [size.width, size.height];
-    work.dispatch(Stage::Sobel, &sides, &[bytes, &gradients], pixel_count)?;
+    work.dispatch(BakePass::Sobel, &sides, &[bytes, &gradients], pixel_count)?;
     let params = [size.width, size.height, first.min(second), first.max(second)];
-    work.dispatch(Stage::Candidates, &params, &[&gradients, &labels], pixel_count)?;
-    work.dispatch(Stage::Connect, &sides, &[&labels], pixel_count)?;
-    work.dispatch(Stage::Unreliable, &[pixel_count], &[&labels, depth, bytes], pixel_count)?;
+    work.dispatch(BakePass::Candidates, &params, &[&gradients, &labels], pixel_count)?;
+    work.dispatch(BakePass::Connect, &sides, &[&labels], pixel_count)?;
+    work.dispatch(BakePass::Unreliable, &[pixel_count], &[&labels, depth, bytes], pixel_count)?;
     Ok(bytes.clone())
 }
 
@@ -79,7 +79,7 @@ impl GpuBaker {
     /// device can bind, or it is lost or has no room.
     pub async fn reliable_depth(
         &mut self,
-        mesh: &PaintMesh,
+        mesh: &CanonicalMesh,
         camera: &Camera,
         width: u32,
         height: u32,
@@ -98,7 +98,7 @@ impl GpuBaker {
     /// Draws view-space z.
     pub(super) async fn draw_depth(
         &mut self,
-        mesh: &PaintMesh,
+        mesh: &CanonicalMesh,
         faces: &GpuMesh,
         camera: &Camera,
         size: Size,

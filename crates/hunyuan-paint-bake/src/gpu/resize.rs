@@ -3,7 +3,7 @@
 use hunyuan_paint_image::ResizeKernel;
 use hunyuan_paint_raster::{Size, gpu::wgpu};
 
-use super::{stages::Stage, work::Work};
+use super::{stages::BakePass, work::Work};
 use crate::BakeError;
 
 /// A kernel on the GPU.
@@ -65,7 +65,7 @@ pub(super) fn plan_rows(
 ) -> Result<(), BakeError> {
     let params = [source_width, target_width, row_count, 0, 0];
     let buffers = [&kernel.taps, &kernel.weights, source, target];
-    work.dispatch(Stage::ResizeRows, &params, &buffers, target_width * row_count)
+    work.dispatch(BakePass::ResizeRows, &params, &buffers, target_width * row_count)
 }
 
 /// Appends how each of `width` columns is resampled to so many rows. `starts` are where the image begins in the source
@@ -81,5 +81,5 @@ pub(super) fn plan_columns(
 ) -> Result<(), BakeError> {
     let params = [width, width, row_count, source_start, target_start];
     let buffers = [&kernel.taps, &kernel.weights, source, target];
-    work.dispatch(Stage::ResizeColumns, &params, &buffers, width * row_count)
+    work.dispatch(BakePass::ResizeColumns, &params, &buffers, width * row_count)
 }

@@ -1,13 +1,13 @@
 //! Views scattered into the texture, and merged there.
 
-use hunyuan_paint_mesh::{PaintMesh, vertex_normals};
+use hunyuan_paint_mesh::{CanonicalMesh, vertex_normals};
 use hunyuan_paint_raster::{
     Size, View,
     gpu::{GpuAttributes, GpuDraw, GpuMesh, GpuView, wgpu},
 };
 
-use super::{GpuBaker, reliable_depth, stages::Stage, work::Work};
-use crate::{BakeError, BakeOptions, BakeView, PaintedTexture, check, splat::weight_bits, view::project};
+use super::{GpuBaker, reliable_depth, stages::BakePass, work::Work};
+use crate::{BakeError, BakeOptions, BakeView, PartialTexture, check, splat::weight_bits, view::project};
 
 /// Numbers of a vertex: UV, view-space normal, view-space z.
 const CHANNELS: u32 = 6;
@@ -19,7 +19,7 @@ const SUM_WORDS: u64 = 10;
 struct Target<'a> {
     texture_size: u32,
     options: &'a BakeOptions,
-    /// Colour times trust, and trust, of each texel.
+    /// Color times trust, and trust, of each texel.
     totals: wgpu::Buffer,
     /// For each view how many texels it sees, and of how many of those have been painted.
     counts: wgpu::Buffer,
@@ -27,8 +27,8 @@ struct Target<'a> {
 
 impl GpuBaker {
     /// Puts the pixels of each view where its camera sees them in the texture, and merges the views by trust: what
-    /// [`back_project`](crate::back_project) and [`TrustMerge`](crate::TrustMerge) do, to the bit, as long as no
-    /// weight times a colour overflows.
+    /// [`back_project`](crate::back_project) and [`WeightedMerge`](crate::WeightedMerge) do, to the bit, as long as no
+    /// weight times a color overflows.
     ///
     /// # Errors
     /// If the mesh is empty or inconsistent, there are no views, a weight, an option or a size is out of range, a
@@ -36,11 +36,11 @@ impl GpuBaker {
     /// bytes a texel.)
     pub async fn project_and_merge(
         &mut self,
-        mesh: &PaintMesh,
+        mesh: &CanonicalMesh,
         views: &[BakeView<'_>],
         texture_size: u32,
         options: &BakeOptions,
-    ) -> Result<PaintedTexture, BakeError> {
+    ) -> Result<PartialTexture, BakeError> {
         check::mesh(mesh)?;
         check::views(views)?;
         options.validate()?;
@@ -75,7 +75,7 @@ impl GpuBaker {
             }
         }
         let finish =
-            |work: &mut Work| work.dispatch(Stage::Finish, &[texel_count], &[&target.totals], texel_count);
+            |work: &mut Work| work.dispatch(BakePass::Finish, &[texel_count], &[&target.totals], texel_count);
         self.submit(finish).await?;
 
         let mut colors = Vec::with_capacity(texel_count as usize);
@@ -90,7 +90,7 @@ impl GpuBaker {
                 });
             })
             .await?;
-        Ok(PaintedTexture { colors, painted, texture_size })
+        Ok(PartialTexture { colors, painted, texture_size })
     }
 }
 
@@ -114,10 +114,10 @@ fn plan(
     work.clear(&sums);
     let params =
         [pixel_count, *texture_size, weight_bits(size.pixel_count()), options.cosine_min().to_bits()];
-    work.dispatch(Stage::Splat, &params, &[&depth, Work::attributes(drawn)?, &image, &sums], pixel_count)?;
+    work.dispatch(BakePass::Splat, &params, &[&depth, Work::attributes(drawn)?, &image, &sums], pixel_count)?;
 
     let means = work.buffer("means", u64::from(texel_count) * 16)?;
     let params = [texel_count, view.weight.to_bits(), options.cosine_exponent, index];
-    work.dispatch(Stage::Mean, &params, &[&sums, totals, &means, counts], texel_count)?;
-    work.dispatch(Stage::Merge, &[texel_count, index], &[&means, counts, totals], texel_count)
+    work.dispatch(BakePass::Mean, &params, &[&sums, totals, &means, counts], texel_count)?;
+    work.dispatch(BakePass::Merge, &[texel_count, index], &[&means, counts, totals], texel_count)
 }

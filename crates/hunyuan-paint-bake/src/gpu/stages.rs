@@ -2,11 +2,11 @@
 
 use hunyuan_paint_raster::gpu::{FLOAT_WGSL, SHARED_WGSL};
 
-/// A stage, with a shader of its own. Its entry point has its [`name`](Stage::name).
+/// A stage, with a shader of its own. Its entry point has its [`name`](BakePass::name).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Stage {
-    /// The colours of normals and positions.
+pub enum BakePass {
+    /// The colors of normals and positions.
     ConditionMaps,
     /// Two images scaled along the rows.
     ResizeRows,
@@ -48,7 +48,7 @@ pub enum Stage {
     Paint,
 }
 
-impl Stage {
+impl BakePass {
     /// All stages.
     pub const ALL: [Self; 20] = [
         Self::ConditionMaps,

@@ -5,7 +5,7 @@ use hunyuan_paint_raster::{
     gpu::{GpuBand, GpuDevice, GpuView, wgpu},
 };
 
-use super::stages::Stage;
+use super::stages::BakePass;
 use crate::BakeError;
 
 /// Threads of a workgroup in every stage.
@@ -15,7 +15,7 @@ const GROUP_SIZE: u32 = 256;
 #[derive(Debug)]
 pub(super) struct Work {
     device: GpuDevice,
-    pipelines: Vec<(Stage, wgpu::ComputePipeline)>,
+    pipelines: Vec<(BakePass, wgpu::ComputePipeline)>,
     /// Buffers by what they hold.
     buffers: Vec<(&'static str, wgpu::Buffer)>,
     /// What is to be done next.
@@ -30,8 +30,8 @@ enum Step {
 
 impl Work {
     pub(super) async fn new(device: &GpuDevice) -> Result<Self, RasterError> {
-        let compile = |stage: Stage| (stage, device.compile(stage.name(), stage.source()));
-        let compile_all = || Ok(Stage::ALL.into_iter().map(compile).collect());
+        let compile = |stage: BakePass| (stage, device.compile(stage.name(), stage.source()));
+        let compile_all = || Ok(BakePass::ALL.into_iter().map(compile).collect());
         let pipelines = device.checked("compiling shaders", compile_all).await?;
         Ok(Self { device: device.clone(), pipelines, buffers: Vec::new(), steps: Vec::new() })
     }
@@ -108,7 +108,7 @@ impl Work {
     /// buffers are bound from 1 on.
     pub(super) fn dispatch(
         &mut self,
-        stage: Stage,
+        stage: BakePass,
         params: &[u32],
         buffers: &[&wgpu::Buffer],
         thread_count: u32,

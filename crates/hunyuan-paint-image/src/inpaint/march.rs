@@ -52,7 +52,7 @@ pub(super) fn fill_order(mask: &GrayImage) -> Vec<u32> {
     order
 }
 
-/// When a front of speed 1 arrives, coming through a vertical and a horizontal neighbour, each with its own
+/// When a front of speed 1 arrives, coming through a vertical and a horizontal neighbor, each with its own
 /// arrival time and whether that is known.
 fn arrival_time(vertical: (f32, bool), horizontal: (f32, bool)) -> f32 {
     let ((v, v_known), (h, h_known)) = (vertical, horizontal);

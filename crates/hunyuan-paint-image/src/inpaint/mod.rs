@@ -33,7 +33,7 @@ pub fn inpaint_navier_stokes(
     inpaint(image, mask, radius)
 }
 
-/// Fills a grey image; see [`inpaint_navier_stokes`].
+/// Fills a gray image; see [`inpaint_navier_stokes`].
 ///
 /// # Errors
 /// If image and mask differ in size, or a side is 0 or beyond [`MAX_SIDE`](crate::MAX_SIDE).

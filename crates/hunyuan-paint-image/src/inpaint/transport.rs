@@ -1,11 +1,11 @@
-//! The colours of one channel: each pixel takes those whose isophotes point at it.
+//! The colors of one channel: each pixel takes those whose isophotes point at it.
 
 use image::GrayImage;
 
-/// The flow to a pixel from a neighbour whose isophote is perpendicular to the way, or that has none.
+/// The flow to a pixel from a neighbor whose isophote is perpendicular to the way, or that has none.
 const NO_FLOW: f32 = 1e-6;
 
-/// Keeps the mean defined where no neighbour is known.
+/// Keeps the mean defined where no neighbor is known.
 const TINY: f32 = 1e-20;
 
 /// Fills the pixels of a channel in the given order (`y * width + x`); `mask` says which are unknown at first.
@@ -154,7 +154,7 @@ impl Field {
     }
 }
 
-/// The absolute differences to the colours on either side, of those that are known; 0 if neither is.
+/// The absolute differences to the colors on either side, of those that are known; 0 if neither is.
 fn sum_of_differences(before: (i32, bool), center: i32, after: (i32, bool)) -> i32 {
     let (to_before, to_after) = ((before.0 - center).abs(), (after.0 - center).abs());
     match (before.1, after.1) {
@@ -165,18 +165,18 @@ fn sum_of_differences(before: (i32, bool), center: i32, after: (i32, bool)) -> i
     }
 }
 
-/// The disc around a pixel, row by row: one value for each neighbour, in arrays that suit vectors. The
-/// centre takes part, but is never known.
+/// The disc around a pixel, row by row: one value for each neighbor, in arrays that suit vectors. The
+/// center takes part, but is never known.
 struct Window {
     radius: usize,
     /// Half the disc's width in each row.
     half_widths: Vec<usize>,
-    /// The way to the neighbour, in pixels.
+    /// The way to the neighbor, in pixels.
     way_x: Vec<f32>,
     way_y: Vec<f32>,
     /// The squared length of the way.
     distance2: Vec<f32>,
-    /// The neighbour's weight by distance.
+    /// The neighbor's weight by distance.
     nearness: Vec<f32>,
     samples: Vec<Sample>,
     weights: Vec<f32>,
@@ -202,7 +202,7 @@ impl Window {
         }
     }
 
-    /// The weighted mean of the known pixels around a centre, rounded to nearest, halves to even.
+    /// The weighted mean of the known pixels around a center, rounded to nearest, halves to even.
     fn mean(&mut self, field: &Field, x: usize, y: usize) -> u8 {
         // The margin is the radius.
         let rows = &field.row_index[y..];

@@ -57,9 +57,9 @@ impl Tile {
 pub(super) enum Source {
     /// They are there: `[rows, depth]`.
     Matrix,
-    /// The 3×3 neighbourhoods of a map `[B, H, W, C]`, with zeros outside of it.
+    /// The 3×3 neighborhoods of a map `[B, H, W, C]`, with zeros outside of it.
     Map {
-        /// Step between the neighbourhoods.
+        /// Step between the neighborhoods.
         stride: u32,
         /// Pixels of zeros above and to the left.
         padding: u32,

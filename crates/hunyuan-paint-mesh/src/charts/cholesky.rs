@@ -1,4 +1,4 @@
-//! Sparse Cholesky factorisation for meshes, in plain arithmetic: the same bits on every platform.
+//! Sparse Cholesky factorization for meshes, in plain arithmetic: the same bits on every platform.
 
 use glam::{DVec2, DVec3};
 
@@ -8,13 +8,13 @@ const FILL_MAX: usize = 600;
 /// Parts of the mesh this small are not dissected further.
 const LEAF: usize = 24;
 
-/// Vertices with more entries than this, two for each neighbour, stay out of the dissection.
+/// Vertices with more entries than this, two for each neighbor, stay out of the dissection.
 const HUB_MIN: usize = 100;
 
-/// A symmetric matrix on the vertices of a mesh: the diagonal, and a value for each pair of neighbours.
+/// A symmetric matrix on the vertices of a mesh: the diagonal, and a value for each pair of neighbors.
 pub(super) struct MeshMatrix {
     diagonal: Vec<f64>,
-    /// For each vertex its neighbours and their values; a neighbour that occurs several times has their sum.
+    /// For each vertex its neighbors and their values; a neighbor that occurs several times has their sum.
     rows: Vec<Vec<(u32, f64)>>,
 }
 
@@ -33,7 +33,7 @@ impl MeshMatrix {
         self.rows[j as usize].push((i, value));
     }
 
-    /// Factorises the matrix without the row and column of the vertex that the ordering puts last, whose value is
+    /// Factorizes the matrix without the row and column of the vertex that the ordering puts last, whose value is
     /// taken as zero. `None` if it is not positive definite, or too tangled.
     pub(super) fn factorize(&self, positions: &[DVec3]) -> Option<Cholesky> {
         let order = dissect(positions, &self.rows);

@@ -204,16 +204,16 @@ impl<'a> Patch<'a> {
     /// edges. The two are those that clash, or lie far apart.
     fn split(self, clash: Clash) -> (Vec<u32>, Vec<u32>) {
         let number: HashMap<u32, usize> = self.faces.iter().enumerate().map(|(i, &face)| (face, i)).collect();
-        let neighbours: Vec<[Option<usize>; 3]> = self
+        let neighbors: Vec<[Option<usize>; 3]> = self
             .faces
             .iter()
-            .map(|&face| self.surface.neighbours[face as usize].map(|other| number.get(&other).copied()))
+            .map(|&face| self.surface.neighbors[face as usize].map(|other| number.get(&other).copied()))
             .collect();
         let (a, b) = clash.unwrap_or_else(|| {
-            let a = farthest(&steps_from(0, &neighbours));
-            (a, farthest(&steps_from(a, &neighbours)))
+            let a = farthest(&steps_from(0, &neighbors));
+            (a, farthest(&steps_from(a, &neighbors)))
         });
-        let (from_a, from_b) = (steps_from(a, &neighbours), steps_from(b, &neighbours));
+        let (from_a, from_b) = (steps_from(a, &neighbors), steps_from(b, &neighbors));
         let (near_a, near_b): (Vec<_>, Vec<_>) =
             self.faces.iter().enumerate().partition(|(i, _)| from_a[*i] <= from_b[*i]);
         let faces = |part: Vec<(usize, &u32)>| part.into_iter().map(|(_, &face)| face).collect();
@@ -222,14 +222,14 @@ impl<'a> Patch<'a> {
 }
 
 /// The number of steps to each face; `u32::MAX` where none lead.
-fn steps_from(start: usize, neighbours: &[[Option<usize>; 3]]) -> Vec<u32> {
-    let mut steps = vec![u32::MAX; neighbours.len()];
+fn steps_from(start: usize, neighbors: &[[Option<usize>; 3]]) -> Vec<u32> {
+    let mut steps = vec![u32::MAX; neighbors.len()];
     steps[start] = 0;
     let mut queue = vec![start];
     let mut i = 0;
     while let Some(&face) = queue.get(i) {
         i += 1;
-        for other in neighbours[face].into_iter().flatten() {
+        for other in neighbors[face].into_iter().flatten() {
             if steps[other] == u32::MAX {
                 steps[other] = steps[face] + 1;
                 queue.push(other);

@@ -2,7 +2,7 @@
 //!
 //! Charts grow one after another, face by face, cheapest first (as in xatlas and uvunwrap): a face costs more the
 //! more it turns away from the chart, less where it fills a notch, more beyond a crease. Small charts are then given
-//! to the neighbour that they touch most, and faces that stick out of a border to the chart that they stick into.
+//! to the neighbor that they touch most, and faces that stick out of a border to the chart that they stick into.
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 
@@ -89,7 +89,7 @@ impl Charts<'_> {
         let mut shape = self.shape(seed);
         self.chart_of[seed as usize] = chart;
         let mut heap = BinaryHeap::new();
-        self.push_neighbours(&mut heap, &shape, chart, seed);
+        self.push_neighbors(&mut heap, &shape, chart, seed);
         while let Some(Candidate { cost: queued, face }) = heap.pop() {
             if self.chart_of[face as usize] != NONE {
                 continue;
@@ -106,7 +106,7 @@ impl Charts<'_> {
             shape.normals += added.normals;
             shape.area += added.area;
             shape.border += added.border - 2.0 * self.length_towards(face, chart);
-            self.push_neighbours(&mut heap, &shape, chart, face);
+            self.push_neighbors(&mut heap, &shape, chart, face);
         }
         let count = faces.len();
         self.faces.push(faces);
@@ -114,8 +114,8 @@ impl Charts<'_> {
         count
     }
 
-    fn push_neighbours(&self, heap: &mut BinaryHeap<Candidate>, shape: &Shape, chart: u32, face: u32) {
-        for other in self.surface.neighbours[face as usize] {
+    fn push_neighbors(&self, heap: &mut BinaryHeap<Candidate>, shape: &Shape, chart: u32, face: u32) {
+        for other in self.surface.neighbors[face as usize] {
             if other != NONE && self.chart_of[other as usize] == NONE {
                 heap.extend(self.cost(shape, chart, other).map(|cost| Candidate { cost, face: other }));
             }
@@ -131,7 +131,7 @@ impl Charts<'_> {
     /// The length of the edges that the face has in common with the chart.
     fn length_towards(&self, face: u32, chart: u32) -> f64 {
         let towards = |k: &usize| {
-            let other = self.surface.neighbours[face as usize][*k];
+            let other = self.surface.neighbors[face as usize][*k];
             other != NONE && self.chart_of[other as usize] == chart
         };
         (0..3).filter(towards).map(|k| self.surface.edge_length(face, k)).sum()
@@ -144,7 +144,7 @@ impl Charts<'_> {
             return None;
         }
         let (mut inside, mut crease) = (0.0, 0.0);
-        for (k, &other) in self.surface.neighbours[face as usize].iter().enumerate() {
+        for (k, &other) in self.surface.neighbors[face as usize].iter().enumerate() {
             if other != NONE && self.chart_of[other as usize] == chart {
                 let length = self.surface.edge_length(face, k);
                 let bend = self.surface.normals[face as usize].dot(self.surface.normals[other as usize]);
@@ -158,7 +158,7 @@ impl Charts<'_> {
         (cost <= COST_MAX).then_some(cost)
     }
 
-    /// Gives small charts, and those that a neighbour mostly surrounds, to that neighbour, if all faces still face
+    /// Gives small charts, and those that a neighbor mostly surrounds, to that neighbor, if all faces still face
     /// the same way.
     fn merge(&mut self) {
         let total: f64 = self.shapes.iter().map(|shape| shape.area).sum();
@@ -176,7 +176,7 @@ impl Charts<'_> {
     }
 
     fn merge_one(&mut self, chart: usize, small: f64) -> bool {
-        let Some((into, shared)) = self.closest_neighbour(chart) else { return false };
+        let Some((into, shared)) = self.closest_neighbor(chart) else { return false };
         let (a, b) = (self.shapes[chart], self.shapes[into]);
         let share = shared / a.border;
         if !(share >= 0.5 || (a.area < small && share >= 0.25) || a.area < small * 0.1) {
@@ -200,10 +200,10 @@ impl Charts<'_> {
     }
 
     /// The chart with which this one shares most of its border, and how much.
-    fn closest_neighbour(&self, chart: usize) -> Option<(usize, f64)> {
+    fn closest_neighbor(&self, chart: usize) -> Option<(usize, f64)> {
         let mut shared: Vec<(u32, f64)> = Vec::new();
         for &face in &self.faces[chart] {
-            for (k, &other) in self.surface.neighbours[face as usize].iter().enumerate() {
+            for (k, &other) in self.surface.neighbors[face as usize].iter().enumerate() {
                 let other = if other == NONE { NONE } else { self.chart_of[other as usize] };
                 if other == NONE || other == chart as u32 {
                     continue;
@@ -228,7 +228,7 @@ impl Charts<'_> {
             for face in 0..self.chart_of.len() {
                 let own = self.chart_of[face];
                 let chart_beyond = |face: u32| if face == NONE { NONE } else { self.chart_of[face as usize] };
-                let [a, b, c] = self.surface.neighbours[face].map(chart_beyond);
+                let [a, b, c] = self.surface.neighbors[face].map(chart_beyond);
                 let other = if a == b || a == c { a } else { b };
                 let twice = [a, b, c].iter().filter(|&&chart| chart == other).count() >= 2;
                 if own == NONE || other == NONE || other == own || !twice {
@@ -246,25 +246,25 @@ impl Charts<'_> {
     }
 }
 
-/// Face normals averaged over neighbours, weighted by area, but not across creases.
+/// Face normals averaged over neighbors, weighted by area, but not across creases.
 fn smooth_normals(surface: &Surface) -> Vec<DVec3> {
     let smooth: Vec<[u32; 3]> = surface
-        .neighbours
+        .neighbors
         .iter()
         .zip(&surface.normals)
-        .map(|(neighbours, normal)| {
+        .map(|(neighbors, normal)| {
             let is_smooth =
                 |other: u32| other != NONE && normal.dot(surface.normals[other as usize]) >= SMOOTH_MIN;
-            neighbours.map(|other| if is_smooth(other) { other } else { NONE })
+            neighbors.map(|other| if is_smooth(other) { other } else { NONE })
         })
         .collect();
     let mut sums: Vec<DVec3> =
         surface.normals.iter().zip(&surface.areas).map(|(normal, area)| *normal * *area).collect();
     for _ in 0..SMOOTHING_ROUNDS {
-        let around = |neighbours: &[u32; 3]| -> DVec3 {
-            neighbours.iter().filter(|&&other| other != NONE).map(|&other| sums[other as usize]).sum()
+        let around = |neighbors: &[u32; 3]| -> DVec3 {
+            neighbors.iter().filter(|&&other| other != NONE).map(|&other| sums[other as usize]).sum()
         };
-        sums = sums.iter().zip(&smooth).map(|(sum, neighbours)| *sum + around(neighbours)).collect();
+        sums = sums.iter().zip(&smooth).map(|(sum, neighbors)| *sum + around(neighbors)).collect();
     }
     sums.iter().zip(&surface.normals).map(|(sum, normal)| sum.normalize_or(*normal)).collect()
 }

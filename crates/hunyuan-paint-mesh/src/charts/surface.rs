@@ -24,7 +24,7 @@ pub(super) struct Surface {
     pub(super) areas: Vec<f64>,
     /// The face across the edge from corner `k` to the next one, or [`NONE`] where a chart has to end: at a border,
     /// a non-manifold edge, a change of orientation, or a hard edge.
-    pub(super) neighbours: Vec<[u32; 3]>,
+    pub(super) neighbors: Vec<[u32; 3]>,
 }
 
 impl Surface {
@@ -47,8 +47,8 @@ impl Surface {
                 }
             })
             .unzip();
-        let mut surface = Self { positions, faces, normals, areas, neighbours: Vec::new() };
-        surface.neighbours = surface.find_neighbours(mesh);
+        let mut surface = Self { positions, faces, normals, areas, neighbors: Vec::new() };
+        surface.neighbors = surface.find_neighbors(mesh);
         surface
     }
 
@@ -57,7 +57,7 @@ impl Surface {
         self.positions[face[k] as usize].distance(self.positions[face[(k + 1) % 3] as usize])
     }
 
-    fn find_neighbours(&self, mesh: &Mesh) -> Vec<[u32; 3]> {
+    fn find_neighbors(&self, mesh: &Mesh) -> Vec<[u32; 3]> {
         let mut edges: Vec<([u32; 2], u32, u8)> = Vec::with_capacity(self.faces.len() * 3);
         for (face, corners) in (0..).zip(&self.faces).filter(|(face, _)| self.areas[*face as usize] > 0.0) {
             for k in 0..3 {
@@ -66,7 +66,7 @@ impl Surface {
             }
         }
         edges.par_sort_unstable();
-        let mut neighbours = vec![[NONE; 3]; self.faces.len()];
+        let mut neighbors = vec![[NONE; 3]; self.faces.len()];
         let (mut joined, mut hard) = (0, Vec::new());
         for edge in edges.chunk_by(|a, b| a.0 == b.0) {
             let &[(_, f, k), (_, g, l)] = edge else { continue };
@@ -77,8 +77,8 @@ impl Surface {
             if ends.iter().any(|(a, b)| a.0 != b.0) {
                 continue;
             }
-            neighbours[f as usize][k] = g;
-            neighbours[g as usize][l] = f;
+            neighbors[f as usize][k] = g;
+            neighbors[g as usize][l] = f;
             joined += 1;
             if ends.iter().any(|(a, b)| a.1 != b.1) {
                 hard.extend([(f, k), (g, l)]);
@@ -87,9 +87,9 @@ impl Surface {
         // Where the vertices of a few edges are split, somebody wanted an edge there; where those of most are,
         // the mesh is merely written with flat shading.
         if hard.len() <= joined {
-            hard.into_iter().for_each(|(face, k)| neighbours[face as usize][k] = NONE);
+            hard.into_iter().for_each(|(face, k)| neighbors[face as usize][k] = NONE);
         }
-        neighbours
+        neighbors
     }
 }
 

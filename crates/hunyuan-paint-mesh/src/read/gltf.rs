@@ -27,7 +27,7 @@ use crate::{Mesh, MeshError, MeshPart};
 /// show one mesh again and again.
 const COUNT_MAX: u64 = 100_000_000;
 
-/// Required extensions that leave positions, indices and UVs readable as they stand: looks and quantisation.
+/// Required extensions that leave positions, indices and UVs readable as they stand: looks and quantization.
 fn is_harmless(extension: &str) -> bool {
     extension.starts_with("KHR_materials_")
         || matches!(

@@ -66,7 +66,7 @@ impl fmt::Display for MeshFormat {
 /// Reads a mesh file. Its extension names the format; where that says nothing, its first bytes do.
 ///
 /// All parts of a scene are merged into one mesh, in the scene's coordinates; [`Mesh::parts`] says what they were
-/// called (by their first 256 bytes) and what of their materials survives painting. Textures, colours, animations, skins and morph targets
+/// called (by their first 256 bytes) and what of their materials survives painting. Textures, colors, animations, skins and morph targets
 /// are left behind. UVs and normals are kept if every part has them.
 /// Polygons are triangulated; vertices that no triangle uses are dropped, the others keep their order.
 ///

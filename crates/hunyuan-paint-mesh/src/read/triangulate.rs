@@ -21,7 +21,7 @@ pub(super) fn triangulate(polygon: &[Vec3]) -> Vec<[usize; 3]> {
     if (4..=CONCAVE_CORNERS_MAX).contains(&count) && !is_convex(&points) {
         // Only corners that bend inwards can lie in an ear; none begins to do so when ears are cut off.
         let bends_inwards = |&i: &usize| {
-            let [a, b, c] = neighbours(&rest, i).map(|k| points[k]);
+            let [a, b, c] = neighbors(&rest, i).map(|k| points[k]);
             turn(a, b, c) <= 0.0
         };
         let inward: Vec<usize> = (0..count).filter(bends_inwards).collect();
@@ -30,7 +30,7 @@ pub(super) fn triangulate(polygon: &[Vec3]) -> Vec<[usize; 3]> {
             // The next ear is often beside the last one.
             let mut candidates = (last..rest.len()).chain(0..last);
             let Some(ear) = candidates.find(|&i| is_ear(&points, &rest, &inward, i)) else { break };
-            triangles.push(neighbours(&rest, ear));
+            triangles.push(neighbors(&rest, ear));
             rest.remove(ear);
             last = ear.saturating_sub(1);
         }
@@ -58,7 +58,7 @@ fn turn(a: DVec2, b: DVec2, c: DVec2) -> f64 {
     (b - a).perp_dot(c - a)
 }
 
-fn neighbours(rest: &[usize], i: usize) -> [usize; 3] {
+fn neighbors(rest: &[usize], i: usize) -> [usize; 3] {
     let count = rest.len();
     [rest[(i + count - 1) % count], rest[i], rest[(i + 1) % count]]
 }
@@ -66,7 +66,7 @@ fn neighbours(rest: &[usize], i: usize) -> [usize; 3] {
 /// Whether the triangle at corner `i` of the rest lies inside the polygon and holds no other corner; `inward` are
 /// those that come into question.
 fn is_ear(points: &[DVec2], rest: &[usize], inward: &[usize], i: usize) -> bool {
-    let corners = neighbours(rest, i);
+    let corners = neighbors(rest, i);
     let [a, b, c] = corners.map(|k| points[k]);
     let inside = |p: DVec2| turn(a, b, p) >= 0.0 && turn(b, c, p) >= 0.0 && turn(c, a, p) >= 0.0;
     turn(a, b, c) > 0.0 && !inward.iter().any(|k| !corners.contains(k) && inside(points[*k]))

@@ -32,7 +32,7 @@ pub fn write_glb(path: &Path, mesh: &Mesh, texture: &RgbImage) -> Result<(), Mes
 /// A textured mesh as the content of a `.glb` file.
 ///
 /// Positions are written bit for bit, in the mesh's own units and axes. Every part of the mesh becomes a primitive
-/// with its material, of which the base colour is the texture (row 0 on top, as PNG); parts of the same name that
+/// with its material, of which the base color is the texture (row 0 on top, as PNG); parts of the same name that
 /// follow one another become one node. All of them share their vertices. Normals are written if the mesh has them
 /// and none of them is zero or not finite.
 ///

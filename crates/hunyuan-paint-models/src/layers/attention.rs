@@ -77,7 +77,7 @@ impl Attention {
         Self { group_norm: Some(group_norm), ..self }
     }
 
-    /// Normalised attention of every pixel to every other, with a residual:
+    /// Normalized attention of every pixel to every other, with a residual:
     /// `[B, C, H, W]` → `[B, C, H, W]`.
     pub(crate) fn forward_map(&self, x: Tensor<4>) -> Tensor<4> {
         let [_, _, height, width] = x.dims();

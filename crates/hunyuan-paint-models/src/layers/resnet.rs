@@ -24,7 +24,7 @@ pub(crate) struct ResnetBlock2DConfig {
     pub(crate) eps: f64,
 }
 
-/// Two normalised 3×3 convolutions around an added time embedding, and a residual.
+/// Two normalized 3×3 convolutions around an added time embedding, and a residual.
 #[derive(Module, Debug)]
 pub(crate) struct ResnetBlock2D {
     norm1: GroupNorm,

@@ -47,7 +47,7 @@ pub(crate) struct BlockInputs<'a> {
 pub(crate) enum CrossView<'a> {
     /// Not at all.
     Off,
-    /// The reference pass: every block stores its normalised input `[B, S, C]`.
+    /// The reference pass: every block stores its normalized input `[B, S, C]`.
     Store(&'a mut Vec<Tensor<3>>),
     /// The main pass: every block attends to what its counterpart stored, and to all views.
     Attend {
@@ -103,7 +103,7 @@ impl BasicTransformerBlock {
 
     /// `[B, S, C]` → `[B, S, C]`.
     fn forward(&self, x: Tensor<3>, inputs: &mut BlockInputs<'_>) -> Tensor<3> {
-        // 1. self-attention, and beside it, from the same normalised input, the exchange with the
+        // 1. self-attention, and beside it, from the same normalized input, the exchange with the
         //    reference and the other views
         let h = layer_norm(&self.norm1, x.clone());
         let mut x = self.attn1.attend(h.clone(), &self.attn1.project(h.clone()), x);

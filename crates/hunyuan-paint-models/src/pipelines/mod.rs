@@ -43,7 +43,7 @@ fn autoencoder(
 }
 
 /// Whether a device still computes: a sum is done there and read back. A device that was lost, or refuses memory, does not.
-pub fn device_works(device: &Device) -> bool {
+pub fn is_device_alive(device: &Device) -> bool {
     let numbers: Tensor<1> = Tensor::from_data(TensorData::new(vec![1.0f32, 2.0], [2]), device);
     let sum = numbers.add_scalar(1.0).try_into_data().ok().map(TensorData::convert::<f32>);
     sum.and_then(|data| data.try_into_vec::<f32>().ok()).is_some_and(|sum| sum == [2.0, 3.0])

@@ -48,7 +48,7 @@ impl<T: Module> Slot<T> {
 impl<T> Slot<T> {
     /// The network, loaded now unless it is there.
     pub(super) fn lend(&self) -> Result<Lent<T>, ModelError> {
-        if self.memory == MemoryPlan::InTurn {
+        if self.memory == MemoryPlan::ReloadPerStage {
             return Ok(Lent { loaded: Some(Arc::new(self.load()?)), frees: Some(self.device.clone()) });
         }
         let mut kept = self.kept();

@@ -16,7 +16,7 @@ use crate::{
     parameters::{Parameter, parameters},
     weights::{
         KeyMap,
-        convert::{copy, turned_over},
+        convert::{copy, transpose},
     },
 };
 
@@ -57,7 +57,7 @@ impl Entry {
     pub(super) fn bytes(&self, precision: Precision) -> Vec<u8> {
         let mut values = self.weights.values();
         if self.is_transposed {
-            values = turned_over(&values, self.shape[0], copy);
+            values = transpose(&values, self.shape[0], copy);
         }
         match precision {
             Precision::F32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),

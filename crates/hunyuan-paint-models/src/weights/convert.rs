@@ -34,9 +34,9 @@ impl ModuleAdapter for Convert {
             return bridge::map_data(tensor, name, dtype, shape.into(), move |data| {
                 match data.as_slice::<f32>() {
                     Ok(values) if dtype == DType::F32 => {
-                        TensorData::new(turned_over(values, columns, copy), shape)
+                        TensorData::new(transpose(values, columns, copy), shape)
                     }
-                    Ok(values) => TensorData::new(turned_over(values, columns, to_half), shape),
+                    Ok(values) => TensorData::new(transpose(values, columns, to_half), shape),
                     // It was said to be in single precision, and is not: an empty tensor is refused by its shape.
                     Err(_) => TensorData::new(Vec::<f32>::new(), [0]),
                 }
@@ -69,7 +69,7 @@ fn is_linear_weight(tensor: &Tensor, context: ModuleContext<'_>) -> bool {
 }
 
 /// Rows for columns; `convert` makes of single precision what is wanted.
-pub(crate) fn turned_over<T: Copy + Default + Send>(
+pub(crate) fn transpose<T: Copy + Default + Send>(
     values: &[f32],
     columns: usize,
     convert: impl Fn(&[f32], &mut [T]) + Sync,
@@ -90,7 +90,7 @@ pub(crate) fn turned_over<T: Copy + Default + Send>(
     out
 }
 
-/// As it is, for [`turned_over`].
+/// As it is, for [`transpose`].
 pub(crate) fn copy(values: &[f32], out: &mut [f32]) {
     out.copy_from_slice(values);
 }
@@ -112,10 +112,10 @@ mod tests {
     #[test]
     fn a_matrix_is_turned_over() {
         let values: Vec<f32> = (0..35 * 18).map(|i| i as f32).collect();
-        let turned = turned_over(&values, 35, copy);
+        let turned = transpose(&values, 35, copy);
         for (row, column) in [(0, 0), (17, 34), (3, 20), (16, 15)] {
             assert_eq!(turned[column * 18 + row], values[row * 35 + column]);
         }
-        assert!(turned_over(&[], 0, copy).is_empty());
+        assert!(transpose(&[], 0, copy).is_empty());
     }
 }

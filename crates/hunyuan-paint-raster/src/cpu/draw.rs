@@ -1,4 +1,4 @@
-//! Stage 2: the nearest face of every pixel.
+//! RasterPass 2: the nearest face of every pixel.
 
 use std::ops::Range;
 
@@ -80,7 +80,7 @@ pub(super) fn draw<R: CoverageRule>(
                     if depth < least {
                         continue;
                     }
-                    let Some(steps) = R::quantise(depth) else { continue };
+                    let Some(steps) = R::quantize(depth) else { continue };
                     // Faces come in order: where depths are equal, the one that is there stays.
                     let depth = key.of(steps);
                     if depth < depths[column] {

@@ -56,7 +56,7 @@ struct Edge {
     from: [i32; 2],
     /// Change per subpixel.
     step: [i64; 2],
-    /// 0 if pixel centres on the edge belong to the triangle, −1 if they do not.
+    /// 0 if pixel centers on the edge belong to the triangle, −1 if they do not.
     bias: i64,
 }
 
@@ -146,7 +146,7 @@ fn ratio(numerator: f32, denominator: f32) -> Option<i32> {
     Some(if negative { -magnitude } else { magnitude })
 }
 
-/// The centre of a pixel in subpixels.
+/// The center of a pixel in subpixels.
 const fn pixel_center(pixel: u32) -> i32 {
     pixel as i32 * SUBPIXELS + SUBPIXELS / 2
 }
@@ -170,7 +170,7 @@ impl SnappedVertex {
     }
 }
 
-/// The pixels along one axis of the image whose centres lie within a bounding box.
+/// The pixels along one axis of the image whose centers lie within a bounding box.
 #[inline(always)]
 fn pixel_range(positions: [i32; 3], pixel_count: u32) -> std::ops::Range<u32> {
     let [a, b, c] = positions;
@@ -270,7 +270,7 @@ impl CoverageRule for FixedPoint {
     }
 
     #[inline(always)]
-    fn quantise(depth: i32) -> Option<u32> {
+    fn quantize(depth: i32) -> Option<u32> {
         (depth >= 0).then_some(depth as u32 >> 6)
     }
 

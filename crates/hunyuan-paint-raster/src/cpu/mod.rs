@@ -1,4 +1,4 @@
-//! The rasteriser on the CPU, one file per stage.
+//! The rasterizer on the CPU, one file per stage.
 //!
 //! 1. [`project`](project::project): vertices, clip space → pixels and depth
 //! 2. [`draw`](draw::draw): for each pixel the nearest face
@@ -41,7 +41,7 @@ const BAND_COUNT: u32 = 64;
 /// How many faces a thread sorts into bands at a time.
 const FACES_PER_SHARE: usize = 1 << 14;
 
-/// Finds the nearest face at every pixel centre.
+/// Finds the nearest face at every pixel center.
 ///
 /// Nothing is clipped or culled. A pixel shows the face of the lowest depth, in steps that
 /// [`DepthKey`] tells, and of those the one that comes first. A vertex that is not finite, or has w = 0,

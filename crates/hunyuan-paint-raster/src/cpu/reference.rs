@@ -10,7 +10,7 @@ use glam::Vec4;
 use super::rule::{Bounds, CoverageRule, Fragments, LANES, Placement, bits};
 use crate::{Size, view::DEPTH_SCALE};
 
-/// Steps of depth; quantising makes the order of faces decide between surfaces that touch.
+/// Steps of depth; quantizing makes the order of faces decide between surfaces that touch.
 const DEPTH_STEPS: f32 = (1 << 18) as f32;
 
 /// See [`Coverage::Reference`](crate::Coverage::Reference).
@@ -19,7 +19,7 @@ pub(super) struct Reference;
 /// A vertex on the image.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ScreenVertex {
-    /// Column; pixel centres lie at n + 0.5.
+    /// Column; pixel centers lie at n + 0.5.
     x: f32,
     /// Row, likewise.
     y: f32,
@@ -41,7 +41,7 @@ pub(super) struct Triangle {
 }
 
 impl Triangle {
-    /// The second and third barycentric along the row of pixels with that y, as a function of `L` neighbouring x.
+    /// The second and third barycentric along the row of pixels with that y, as a function of `L` neighboring x.
     #[inline(always)]
     fn along_row<const L: usize>(&self, y: f32) -> impl Fn([f32; L]) -> [[f32; L]; 2] + use<L> {
         let Self { vertices: [a, ..], ab, ac, inverse_area } = *self;
@@ -71,7 +71,7 @@ impl Triangle {
     }
 }
 
-/// Where the centres of pixels lie along an axis, from that one on. Exact, as images are far smaller than 2²³.
+/// Where the centers of pixels lie along an axis, from that one on. Exact, as images are far smaller than 2²³.
 #[inline(always)]
 fn pixel_centers(first: u32) -> [f32; LANES] {
     let first = first as f32;
@@ -80,7 +80,7 @@ fn pixel_centers(first: u32) -> [f32; LANES] {
 
 /// Makes the sum of the weights 1.
 #[inline(always)]
-fn normalise([alpha, beta, gamma]: [f32; 3]) -> [f32; 3] {
+fn normalize([alpha, beta, gamma]: [f32; 3]) -> [f32; 3] {
     let scale = 1.0 / (alpha + beta + gamma);
     [alpha * scale, beta * scale, gamma * scale]
 }
@@ -149,7 +149,7 @@ impl CoverageRule for Reference {
 
     /// `None` where the original's integer is negative or has overflowed, which never wins over the background.
     #[inline(always)]
-    fn quantise(depth: f32) -> Option<u32> {
+    fn quantize(depth: f32) -> Option<u32> {
         let steps = depth * DEPTH_STEPS;
         (steps > -1.0 && steps < i32::MAX as f32).then_some(steps as i32 as u32)
     }
@@ -167,7 +167,7 @@ impl CoverageRule for Reference {
             let depth = on_image.map(|weights| triangle.depth(weights).max(0.0).to_bits());
             let in_space =
                 if with_perspective { on_image.map(|w| triangle.divide_by_w(w)) } else { on_image };
-            let weights = in_space.map(normalise);
+            let weights = in_space.map(normalize);
             from_fn(|i| (weights[i], depth[i]))
         }
     }
@@ -206,10 +206,10 @@ mod tests {
 
     #[test]
     fn depths_out_of_range_never_win() {
-        assert_eq!(Reference::quantise(0.5), Some(1 << 17));
-        assert_eq!(Reference::quantise(-1e-6), Some(0));
+        assert_eq!(Reference::quantize(0.5), Some(1 << 17));
+        assert_eq!(Reference::quantize(-1e-6), Some(0));
         for depth in [-1e-5, 1e4, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            assert_eq!(Reference::quantise(depth), None, "{depth}");
+            assert_eq!(Reference::quantize(depth), None, "{depth}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Stage 3: where on its face each pixel lies.
+//! RasterPass 3: where on its face each pixel lies.
 
 use super::{
     draw::Band,
@@ -19,7 +19,7 @@ pub(super) fn resolve<R: CoverageRule>(
     let width = band.size.width as usize;
     let rows = face_index.chunks(width).zip(barycentrics.chunks_mut(width)).zip(band.rows.start..);
     for ((face_index, barycentrics), row) in rows {
-        // Neighbours mostly show the same face.
+        // Neighbors mostly show the same face.
         let mut end = 0;
         for run in face_index.chunk_by(|a, b| a == b) {
             let columns = end..end + run.len();

@@ -6,7 +6,7 @@ use glam::Vec4;
 
 use crate::{Size, Viewport};
 
-/// How many neighbouring pixels are tried at once, so that the compiler can use vector instructions.
+/// How many neighboring pixels are tried at once, so that the compiler can use vector instructions.
 pub(super) const LANES: usize = 8;
 
 /// From NDC to the image.
@@ -59,7 +59,7 @@ pub(super) trait CoverageRule: Sync {
     fn depth_from(depth: f32) -> Self::Depth;
 
     /// Depth in steps of 2⁻¹⁸; `None` where it is nearer than the near plane, or overflows.
-    fn quantise(depth: Self::Depth) -> Option<u32>;
+    fn quantize(depth: Self::Depth) -> Option<u32>;
 
     /// For a row, a function of its columns and a number of pixels, up to [`LANES`], that are covered from there
     /// on: their perspective-correct barycentrics, and their depths as integers that keep the order.
@@ -69,7 +69,7 @@ pub(super) trait CoverageRule: Sync {
     fn depth_of(ordered: u32) -> f32;
 }
 
-/// The pixels of a face among [`LANES`] neighbours.
+/// The pixels of a face among [`LANES`] neighbors.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fragments<D> {
     /// A bit for each pixel, the first one lowest.

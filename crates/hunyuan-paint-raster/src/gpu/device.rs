@@ -13,7 +13,7 @@ use futures_channel::oneshot;
 use crate::{DepthKey, RasterError};
 
 /// What a shader can do with it that WebGPU does not promise, and that is asked for where it is there.
-const WELCOME_FEATURES: wgpu::Features = wgpu::Features::SHADER_INT64
+const OPTIONAL_FEATURES: wgpu::Features = wgpu::Features::SHADER_INT64
     .union(wgpu::Features::SHADER_INT64_ATOMIC_MIN_MAX)
     .union(wgpu::Features::TIMESTAMP_QUERY);
 
@@ -50,7 +50,7 @@ impl GpuDevice {
         };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("hunyuan-paint-raster"),
-            required_features: adapter.features() & WELCOME_FEATURES,
+            required_features: adapter.features() & OPTIONAL_FEATURES,
             required_limits: adapter.limits(),
             ..Default::default()
         };

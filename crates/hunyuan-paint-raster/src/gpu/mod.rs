@@ -1,4 +1,4 @@
-//! The rasteriser on a GPU, through wgpu: Vulkan, Metal, DX12, WebGPU.
+//! The rasterizer on a GPU, through wgpu: Vulkan, Metal, DX12, WebGPU.
 //!
 //! [`GpuDevice`] is the GPU, [`GpuMesh`] a mesh's faces on it, [`GpuRasterizer`] draws views of the mesh, and each
 //! [`GpuView`] stays there until it is read. The stages are those of the CPU, one WGSL file each in `shaders/`;
@@ -42,6 +42,6 @@ mod view;
 pub use device::GpuDevice;
 pub use mesh::{GpuAttributes, GpuMesh};
 pub use rasterizer::{GpuDraw, GpuRasterizer, Shares};
-pub use shaders::{FLOAT_WGSL, SHARED_WGSL, Stage};
+pub use shaders::{FLOAT_WGSL, SHARED_WGSL, RasterPass};
 pub use view::{GpuBand, GpuView};
 pub use wgpu;

@@ -6,7 +6,7 @@ use super::{
     device::GpuDevice,
     mesh::{GpuAttributes, GpuMesh},
     params::Params,
-    shaders::Stage,
+    shaders::RasterPass,
     view::{GpuBand, GpuView},
 };
 use crate::{
@@ -43,14 +43,14 @@ impl<'a> GpuDraw<'a> {
     }
 }
 
-/// The rasteriser on a GPU.
+/// The rasterizer on a GPU.
 #[derive(Debug)]
 pub struct GpuRasterizer {
     pub(super) device: GpuDevice,
     options: RasterOptions,
     depth_key: DepthKey,
     shares: Shares,
-    pipelines: Vec<(Stage, wgpu::ComputePipeline)>,
+    pipelines: Vec<(RasterPass, wgpu::ComputePipeline)>,
     /// A key for each pixel of a band; drawings follow one another and share it.
     keys: Option<wgpu::Buffer>,
     /// The buffers of views that are no longer needed, the oldest first.
@@ -75,7 +75,7 @@ impl Default for Shares {
 /// One dispatch of a stage.
 #[derive(Debug)]
 pub(super) struct Dispatch {
-    pub(super) stage: Stage,
+    pub(super) stage: RasterPass,
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
     group_count: u32,
@@ -97,8 +97,8 @@ impl GpuRasterizer {
             return Err(RasterError::UnsupportedDepthKey { depth_key });
         }
         let compile =
-            |stage: Stage| (stage, device.compile(stage.name(), stage.source(options.coverage, depth_key)));
-        let compile_all = || Ok(Stage::ALL.into_iter().map(compile).collect());
+            |stage: RasterPass| (stage, device.compile(stage.name(), stage.source(options.coverage, depth_key)));
+        let compile_all = || Ok(RasterPass::ALL.into_iter().map(compile).collect());
         let pipelines = device.checked("compiling shaders", compile_all).await?;
         Ok(Self {
             device: device.clone(),
@@ -175,7 +175,7 @@ impl GpuRasterizer {
         }
     }
 
-    fn pipeline(&self, stage: Stage) -> Result<&wgpu::ComputePipeline, RasterError> {
+    fn pipeline(&self, stage: RasterPass) -> Result<&wgpu::ComputePipeline, RasterError> {
         let found = self.pipelines.iter().find(|(of, _)| *of == stage);
         found.map(|(_, pipeline)| pipeline).ok_or_else(|| RasterError::Gpu {
             operation: "drawing",
@@ -209,7 +209,7 @@ impl GpuRasterizer {
             let positions = chunk.upload_positions(&device, view.clip_positions);
             let params = Params { chunk: Some((index, chunk)), ..self.params(view, 0..height) };
             let bindings = [(1, &positions), (2, &chunk.vertices)];
-            self.dispatch(Stage::Project, &params, &bindings, groups_for(chunk.vertex_count), dispatches)?;
+            self.dispatch(RasterPass::Project, &params, &bindings, groups_for(chunk.vertex_count), dispatches)?;
         }
         let mut bands = Vec::new();
         for first_row in (0..height).step_by(band_rows as usize) {
@@ -260,7 +260,7 @@ impl GpuRasterizer {
         let threads = key_words.div_ceil(4).max(2 * mesh.chunks.len() as u32);
         let bindings = [(4, &mesh.counters), (5, keys)];
         self.dispatch(
-            Stage::Clear,
+            RasterPass::Clear,
             &self.params(view, rows.clone()),
             &bindings,
             groups_for(threads),
@@ -281,9 +281,9 @@ impl GpuRasterizer {
                     (7, &chunk.queue),
                 ];
                 let mut draw = |stage, count| self.dispatch(stage, &params, &bindings, count, dispatches);
-                draw(Stage::DrawSmall, groups_for(chunk.face_count))?;
-                draw(Stage::DrawMedium, MEDIUM_GROUPS.min(chunk.face_count))?;
-                draw(Stage::DrawLarge, tile_count)?;
+                draw(RasterPass::DrawSmall, groups_for(chunk.face_count))?;
+                draw(RasterPass::DrawMedium, MEDIUM_GROUPS.min(chunk.face_count))?;
+                draw(RasterPass::DrawLarge, tile_count)?;
             }
         }
         for (index, chunk) in chunks() {
@@ -296,7 +296,7 @@ impl GpuRasterizer {
                 (10, depth_range),
             ];
             self.dispatch(
-                Stage::Resolve,
+                RasterPass::Resolve,
                 &of_chunk((index, chunk)),
                 &bindings,
                 groups_for(pixel_count),
@@ -317,7 +317,7 @@ impl GpuRasterizer {
                         (11, pixels),
                     ];
                     self.dispatch(
-                        Stage::Interpolate,
+                        RasterPass::Interpolate,
                         &params,
                         &bindings,
                         groups_for(pixel_count),
@@ -329,7 +329,7 @@ impl GpuRasterizer {
         if let Some(mask) = &band.mask {
             let bindings = [(8, &band.face_index), (11, mask)];
             self.dispatch(
-                Stage::Mask,
+                RasterPass::Mask,
                 &self.params(view, rows),
                 &bindings,
                 groups_for(pixel_count),
@@ -342,7 +342,7 @@ impl GpuRasterizer {
     /// Appends a dispatch of so many workgroups of a stage; `bindings` are all that the stage has.
     fn dispatch(
         &self,
-        stage: Stage,
+        stage: RasterPass,
         params: &Params<'_>,
         bindings: &[(u32, &wgpu::Buffer)],
         group_count: u32,

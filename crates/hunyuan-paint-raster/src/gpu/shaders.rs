@@ -11,10 +11,10 @@ pub const SHARED_WGSL: &str = include_str!("../../shaders/shared.wgsl");
 /// with a field `zero: u32`, which the host fills with 0.
 pub const FLOAT_WGSL: &str = include_str!("../../shaders/float.wgsl");
 
-/// A stage of drawing, in order. Its entry point has its [`name`](Stage::name).
+/// A stage of drawing, in order. Its entry point has its [`name`](RasterPass::name).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Stage {
+pub enum RasterPass {
     /// All pixels show the background.
     Clear,
     /// Vertices from clip space to the image.
@@ -45,7 +45,7 @@ struct RuleSources {
     resolve: &'static str,
 }
 
-impl Stage {
+impl RasterPass {
     /// All stages.
     pub const ALL: [Self; 8] = [
         Self::Clear,

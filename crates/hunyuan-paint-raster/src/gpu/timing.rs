@@ -5,7 +5,7 @@ use std::{iter, time::Duration};
 use super::{
     mesh::GpuMesh,
     rasterizer::{Dispatch, GpuDraw, GpuRasterizer},
-    shaders::Stage,
+    shaders::RasterPass,
 };
 use crate::RasterError;
 
@@ -44,7 +44,7 @@ impl GpuRasterizer {
         &mut self,
         mesh: &GpuMesh,
         draw: &GpuDraw<'_>,
-    ) -> Result<Vec<(Stage, Duration)>, RasterError> {
+    ) -> Result<Vec<(RasterPass, Duration)>, RasterError> {
         let mut dispatches = Vec::new();
         let device = self.device.clone();
         let _view = device.checked("drawing", || self.plan(mesh, draw, &mut dispatches)).await?;

@@ -98,7 +98,7 @@ mod tests {
         assert!((mean(&|x| x.powi(4)) - 3.0).abs() < 4.9e-2);
         let beyond_two = mean(&|x| f64::from(u8::from(x.abs() > 2.0)));
         assert!((beyond_two - 0.045_500).abs() < 1.1e-3);
-        let neighbours = numbers.windows(2).map(|w| f64::from(w[0] * w[1])).sum::<f64>() / 1e6;
-        assert!(neighbours.abs() < 5e-3);
+        let neighbors = numbers.windows(2).map(|w| f64::from(w[0] * w[1])).sum::<f64>() / 1e6;
+        assert!(neighbors.abs() < 5e-3);
     }
 }

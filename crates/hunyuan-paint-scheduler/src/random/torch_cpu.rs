@@ -9,7 +9,7 @@ const BLOCK: usize = 16;
 
 /// `torch.randn` in float32 with a CPU generator: a Mersenne twister and Box and Muller's method.
 ///
-/// PyTorch's logarithm and cosine are vectorised approximations, so numbers can differ from its in the last bits.
+/// PyTorch's logarithm and cosine are vectorized approximations, so numbers can differ from its in the last bits.
 #[derive(Clone, Debug)]
 pub struct TorchCpu {
     engine: Mt19937,

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::{LinearCombination, SolverType, prediction::Mixture};
+use crate::{LinearCombination, SolverType, prediction::AlphaSigma};
 
 /// diffusers allows any order; beyond this one its linear systems are all rounding error.
 pub(crate) const MAX_ORDER: usize = 6;
@@ -49,7 +49,7 @@ impl Update {
             h_phi_k = h_phi_k / hh - 1.0 / factorial;
         }
 
-        let (t, s) = (Mixture::of_sigma(sigma_t), Mixture::of_sigma(sigma_s));
+        let (t, s) = (AlphaSigma::of_sigma(sigma_t), AlphaSigma::of_sigma(sigma_s));
         let (sample_scale, weight) =
             if predict_x0 { (t.sigma / s.sigma, t.alpha) } else { (t.alpha / s.alpha, t.sigma) };
         Self { sample_scale, model_output_scale: weight * h_phi_1, difference_scale: weight * b_h, rks, b }
@@ -150,7 +150,7 @@ mod tests {
         let lambda = |sigma: f32| -f64::from(sigma).ln();
         let model_output = |sigma: f32| vec![(lambda(sigma) * lambda(sigma)) as f32];
         let [.., s, t] = sigmas;
-        let (mixture_s, mixture_t) = (Mixture::of_sigma(s), Mixture::of_sigma(t));
+        let (mixture_s, mixture_t) = (AlphaSigma::of_sigma(s), AlphaSigma::of_sigma(t));
         let sample = 0.7;
         for predict_x0 in [true, false] {
             // ∫ e^(±λ) λ² dλ between s and t, by which x/σ or x/α grows.

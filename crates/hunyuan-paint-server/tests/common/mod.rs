@@ -17,7 +17,7 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use hunyuan_paint::Stage;
+use hunyuan_paint::PaintStage;
 use hunyuan_paint_server::{
     PaintProgress, PaintRequest, PaintServer, Painter, ProgressSink, ServerError, ServerOptions,
 };
@@ -63,12 +63,12 @@ impl FakePainter {
             b"panic" => panic!("a panic that the test asks for"),
             b"deaf" => thread::sleep(Duration::from_secs(4)),
             // Half a second, three, or ten.
-            b"slow" => (0..100).try_for_each(|_| pause_at(&mut at, Stage::Views, 0.5))?,
-            b"long" => (0..600).try_for_each(|_| pause_at(&mut at, Stage::Views, 0.5))?,
-            b"endless" => (0..2000).try_for_each(|_| pause_at(&mut at, Stage::Views, 0.5))?,
+            b"slow" => (0..100).try_for_each(|_| pause_at(&mut at, PaintStage::Views, 0.5))?,
+            b"long" => (0..600).try_for_each(|_| pause_at(&mut at, PaintStage::Views, 0.5))?,
+            b"endless" => (0..2000).try_for_each(|_| pause_at(&mut at, PaintStage::Views, 0.5))?,
             _ => {}
         }
-        for stage in Stage::ALL {
+        for stage in PaintStage::ALL {
             let preview = || vec![RgbImage::new(8, 8); 2];
             for fraction in [0.0, 0.5, 1.0] {
                 if on_progress(&PaintProgress { stage, fraction, preview: &preview }).is_break() {
@@ -81,8 +81,8 @@ impl FakePainter {
 }
 
 fn pause_at(
-    at: &mut impl FnMut(Stage, f32) -> Result<(), ServerError>,
-    stage: Stage,
+    at: &mut impl FnMut(PaintStage, f32) -> Result<(), ServerError>,
+    stage: PaintStage,
     fraction: f32,
 ) -> Result<(), ServerError> {
     thread::sleep(Duration::from_millis(5));

@@ -14,7 +14,7 @@ use hunyuan_paint_testkit::{
 /// Checks parity cases.
 #[derive(Parser)]
 struct Arguments {
-    /// Where networks and the rasteriser run: cpu, wgpu, vulkan, metal or auto.
+    /// Where networks and the rasterizer run: cpu, wgpu, vulkan, metal or auto.
     #[arg(long, default_value = "cpu")]
     device: ComputeDevice,
     /// Case folders.

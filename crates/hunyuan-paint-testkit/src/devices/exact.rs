@@ -19,13 +19,13 @@ pub(super) fn softmax(x: &[f64], width: usize) -> Vec<f64> {
 
 /// Group norm without scale and shift; `group` values are consecutive.
 pub(super) fn group_norm(x: &[f64], group: usize, epsilon: f64) -> Vec<f64> {
-    let normalise = |group: &[f64]| {
+    let normalize = |group: &[f64]| {
         let count = group.len() as f64;
         let mean = group.iter().sum::<f64>() / count;
         let variance = group.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count;
         group.iter().map(|x| (x - mean) / (variance + epsilon).sqrt()).collect::<Vec<_>>()
     };
-    x.chunks_exact(group).flat_map(normalise).collect()
+    x.chunks_exact(group).flat_map(normalize).collect()
 }
 
 /// A 3×3 convolution with a border of zeros: `x [c, s, s]`, `weight [c, c, 3, 3]` → `[c, s, s]`.

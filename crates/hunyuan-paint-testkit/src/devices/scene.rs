@@ -33,10 +33,10 @@ impl Scene {
     /// If a file cannot be read, or the maps cannot be rendered.
     pub fn read(mesh: &Path, image: &Path, size: u32) -> Result<Self, CaseError> {
         let mesh = read_mesh(mesh).map_err(CaseError::under_test)?;
-        let centred = read_image(image)
+        let centered = read_image(image)
             .and_then(|image| image.recenter(DEFAULT_BORDER_RATIO))
             .map_err(CaseError::under_test)?;
-        let reference = DelightInput::new(&centred, size).map_err(CaseError::under_test)?.rgb;
+        let reference = DelightInput::new(&centered, size).map_err(CaseError::under_test)?.rgb;
         let surface =
             prepare_surface(&mesh, UvMode::Auto, &UnwrapOptions::new(TEXTURE_SIZE), &mut ignore_progress)
                 .map_err(CaseError::under_test)?;

@@ -1,9 +1,9 @@
 //! `condition_maps` and `bake`: from a mesh to what the model sees, and from views to a texture.
 
 use hunyuan_paint_bake::{
-    BakeOptions, TrustMerge, back_project, fill_gaps, fill_vertices, render_condition_maps, render_depth_map,
+    BakeOptions, WeightedMerge, back_project, fill_gaps, fill_vertices, render_condition_maps, render_depth_map,
 };
-use hunyuan_paint_mesh::{Camera, Mesh, PaintMesh};
+use hunyuan_paint_mesh::{Camera, Mesh, CanonicalMesh};
 use image::RgbImage;
 use serde::Deserialize;
 
@@ -26,14 +26,14 @@ impl Cameras {
     }
 }
 
-fn paint_mesh(case: &Case) -> Result<PaintMesh, CaseError> {
+fn canonical_mesh(case: &Case) -> Result<CanonicalMesh, CaseError> {
     let mesh = Mesh {
         positions: case.vectors::<3>("in.positions")?.into_iter().map(Into::into).collect(),
         faces: case.faces("in.faces")?,
         uvs: Some(case.vectors::<2>("in.uvs")?.into_iter().map(Into::into).collect()),
         ..Mesh::default()
     };
-    PaintMesh::new(&mesh).map_err(CaseError::under_test)
+    CanonicalMesh::new(&mesh).map_err(CaseError::under_test)
 }
 
 fn image_array(image: RgbImage) -> Array {
@@ -54,7 +54,7 @@ pub fn check_condition_maps(case: &Case, report: &mut Report) -> Result<(), Case
         resolution: u32,
     }
     let Parameters { cameras, views, resolution } = case.parameters()?;
-    let mesh = paint_mesh(case)?;
+    let mesh = canonical_mesh(case)?;
 
     let positions: Vec<f32> = mesh.positions.iter().flat_map(|position| position.to_array()).collect();
     report.compare(case, "out.normalized_positions", &Array::f32(&[mesh.positions.len(), 3], positions))?;
@@ -86,12 +86,12 @@ pub fn check_bake(case: &Case, report: &mut Report) -> Result<(), CaseError> {
         bake_exponent: u32,
     }
     let Parameters { cameras, view_weights, texture_size, bake_exponent } = case.parameters()?;
-    let mesh = paint_mesh(case)?;
+    let mesh = canonical_mesh(case)?;
     let options = BakeOptions { cosine_exponent: bake_exponent, ..BakeOptions::reference() };
     let side = texture_size as usize;
     let colors = |colors: &[[f32; 3]]| Array::f32(&[side, side, 3], colors.as_flattened().to_vec());
 
-    let mut merge = TrustMerge::new(texture_size, &options).map_err(CaseError::under_test)?;
+    let mut merge = WeightedMerge::new(texture_size, &options).map_err(CaseError::under_test)?;
     for (view, (camera, weight)) in cameras.views().iter().zip(view_weights).enumerate() {
         let image = rgb_image(case, &format!("in.view_{view}"))?;
         let projected =

@@ -158,7 +158,7 @@ fn target_size(case: &Case, output: &str) -> Result<(u32, u32), CaseError> {
     Ok(size_and_channels(case, output)?.0)
 }
 
-/// The bytes as an array of their own size; grey ones have as many dimensions as the recording.
+/// The bytes as an array of their own size; gray ones have as many dimensions as the recording.
 fn like(
     case: &Case,
     output: &str,

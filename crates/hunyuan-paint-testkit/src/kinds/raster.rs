@@ -23,7 +23,7 @@ struct Parameters {
 /// Checks the kind `rasterize`, on a GPU if there is one.
 ///
 /// # Errors
-/// If an input is missing or the mesh cannot be rasterised.
+/// If an input is missing or the mesh cannot be rasterized.
 pub fn check_rasterize(case: &Case, report: &mut Report, gpu: Option<&GpuDevice>) -> Result<(), CaseError> {
     let Parameters { width, height, occlusion_truncation } = case.parameters()?;
     let clip_positions: Vec<Vec4> =

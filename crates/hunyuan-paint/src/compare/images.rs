@@ -54,8 +54,8 @@ pub struct ImageStatistics {
     pub mean: f64,
     /// The standard deviation.
     pub standard_deviation: f64,
-    /// See [`edge_variance`].
-    pub edge_variance: f64,
+    /// See [`edge_strength`].
+    pub edge_strength: f64,
     /// Bytes of the image as a well-compressed PNG file.
     pub png_size: usize,
 }
@@ -79,14 +79,14 @@ pub fn image_statistics(image: &RgbImage) -> Result<ImageStatistics, PaintError>
     Ok(ImageStatistics {
         mean: moments.mean(),
         standard_deviation: moments.standard_deviation(),
-        edge_variance: edge_variance(image),
+        edge_strength: edge_strength(image),
         png_size: png.len(),
     })
 }
 
-/// The standard deviation of the differences between neighbouring pixels in a row, plus that between neighbours in a
+/// The standard deviation of the differences between neighboring pixels in a row, plus that between neighbors in a
 /// column, over all channels, in steps of 1/255. A flat image has 0; independent noise of standard deviation s has 2√2·s.
-pub fn edge_variance(image: &RgbImage) -> f64 {
+pub fn edge_strength(image: &RgbImage) -> f64 {
     let (width, height) = image.dimensions();
     let (mut along_rows, mut along_columns) = (Moments::default(), Moments::default());
     let add = |moments: &mut Moments, from: [u8; 3], to: [u8; 3]| {
@@ -152,11 +152,11 @@ mod tests {
         let stripes = |f: &dyn Fn(u32, u32) -> u32| {
             RgbImage::from_fn(65, 65, |x, y| Rgb([if f(x, y).is_multiple_of(2) { 0 } else { 100 }; 3]))
         };
-        assert_eq!(edge_variance(&RgbImage::from_pixel(8, 8, Rgb([9, 8, 7]))), 0.0);
+        assert_eq!(edge_strength(&RgbImage::from_pixel(8, 8, Rgb([9, 8, 7]))), 0.0);
         // Differences of +100 and −100, equally many, along the rows only, and along both.
-        assert_eq!(edge_variance(&stripes(&|x, _| x)), 100.0);
-        assert_eq!(edge_variance(&stripes(&|x, y| x + y)), 200.0);
-        assert_eq!(edge_variance(&RgbImage::new(1, 1)), 0.0);
+        assert_eq!(edge_strength(&stripes(&|x, _| x)), 100.0);
+        assert_eq!(edge_strength(&stripes(&|x, y| x + y)), 200.0);
+        assert_eq!(edge_strength(&RgbImage::new(1, 1)), 0.0);
     }
 
     #[test]
@@ -165,7 +165,7 @@ mod tests {
         let bytes = Philox::new(0).randn(64 * 64 * 3).into_iter().map(|x| (128.0 + 40.0 * x) as u8).collect();
         let noise = RgbImage::from_raw(64, 64, bytes).unwrap_or_default();
         let (ramp, noise) = (image_statistics(&ramp)?, image_statistics(&noise)?);
-        assert!(noise.edge_variance > 10.0 * ramp.edge_variance);
+        assert!(noise.edge_strength > 10.0 * ramp.edge_strength);
         assert!(noise.png_size > 20 * ramp.png_size, "{} and {}", noise.png_size, ramp.png_size);
         assert_eq!(ramp.mean, 126.0);
         assert!(image_statistics(&RgbImage::new(0, 0)).is_err());

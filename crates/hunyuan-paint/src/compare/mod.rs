@@ -5,6 +5,6 @@ mod images;
 mod numbers;
 
 pub use self::{
-    images::{ImageDifferences, ImageStatistics, compare_images, edge_variance, image_statistics},
+    images::{ImageDifferences, ImageStatistics, compare_images, edge_strength, image_statistics},
     numbers::{Differences, compare_tensors, compare_values, correlation},
 };

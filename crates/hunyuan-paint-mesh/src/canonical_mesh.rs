@@ -1,4 +1,4 @@
-//! The mesh in paint space, in which views are rendered and textures are baked.
+//! The mesh in canonical space, in which views are rendered and textures are baked.
 
 use glam::{Vec2, Vec3};
 
@@ -7,16 +7,16 @@ use crate::{Mesh, MeshError};
 /// The scale is computed from the double, not from its rounded self.
 const PAINT_DIAMETER: f64 = 1.15;
 
-/// A mesh with UVs in paint space.
+/// A mesh with UVs in canonical space.
 ///
-/// Of an object-space point the x and y axes are negated, y and z swapped; then the bounding box is centred on the
-/// origin and the farthest vertex put at [`PaintMesh::DIAMETER`]` / 2` from it. Vertices and faces keep their order.
+/// Of an object-space point the x and y axes are negated, y and z swapped; then the bounding box is centered on the
+/// origin and the farthest vertex put at [`CanonicalMesh::DIAMETER`]` / 2` from it. Vertices and faces keep their order.
 ///
 /// This mirrors the mesh: faces turn clockwise seen from outside, and the normals computed from them
 /// ([`vertex_normals`](crate::vertex_normals)) point inwards. The models were trained that way. For an object whose
-/// y axis points up, paint space's z points down.
+/// y axis points up, canonical space's z points down.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PaintMesh {
+pub struct CanonicalMesh {
     /// One position per vertex, within a ball of radius `DIAMETER / 2`.
     pub positions: Vec<Vec3>,
     /// Three vertices per triangle.
@@ -26,11 +26,11 @@ pub struct PaintMesh {
     pub uvs: Vec<Vec2>,
 }
 
-impl PaintMesh {
+impl CanonicalMesh {
     /// Diameter of the ball around the origin that the mesh is fitted into.
     pub const DIAMETER: f32 = PAINT_DIAMETER as f32;
 
-    /// Takes a mesh with UVs to paint space.
+    /// Takes a mesh with UVs to canonical space.
     ///
     /// # Errors
     /// If the mesh is not valid (see [`Mesh::validate`]), has no UVs, or has one outside 0 to 1.
@@ -75,8 +75,8 @@ mod tests {
     }
 
     #[test]
-    fn axes_centre_scale_and_v() -> Result<(), MeshError> {
-        let paint = PaintMesh::new(&mesh())?;
+    fn axes_center_scale_and_v() -> Result<(), MeshError> {
+        let paint = CanonicalMesh::new(&mesh())?;
         let unit = 0.575 / 5.0_f32.sqrt();
         assert!(paint.positions[0].distance(Vec3::new(2.0, 0.0, 1.0) * unit) < 1e-6);
         assert!(paint.positions[1].distance(Vec3::new(-2.0, 0.0, 1.0) * unit) < 1e-6);
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn paint_space_mirrors_the_mesh() -> Result<(), MeshError> {
-        let paint = PaintMesh::new(&mesh())?;
+        let paint = CanonicalMesh::new(&mesh())?;
         let [a, b, c] = [0, 1, 2].map(|i| paint.positions[i]);
         // The object-space normal is +z, which goes to +y.
         assert!((b - a).cross(c - a).normalize().distance(Vec3::NEG_Y) < 1e-6);
@@ -97,11 +97,11 @@ mod tests {
     #[test]
     fn unusable_uvs_are_errors() {
         let without = Mesh { uvs: None, ..mesh() };
-        assert!(matches!(PaintMesh::new(&without), Err(MeshError::MissingUvs)));
+        assert!(matches!(CanonicalMesh::new(&without), Err(MeshError::MissingUvs)));
         for bad in [-0.01, 1.01, f32::NAN] {
             let mut outside = mesh();
             outside.uvs = Some(vec![Vec2::ZERO, Vec2::new(0.5, bad), Vec2::ONE]);
-            assert!(matches!(PaintMesh::new(&outside), Err(MeshError::UvOutsideTexture { vertex: 1, .. })));
+            assert!(matches!(CanonicalMesh::new(&outside), Err(MeshError::UvOutsideTexture { vertex: 1, .. })));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! When the licence is told, what is told, and what a refusal stops.
+//! When the license is told, what is told, and what a refusal stops.
 
 mod server;
 
@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use hunyuan_paint_hub::{HubError, HubOptions, Licence, LicenceCallback, ModelFolder, fetch_folders};
+use hunyuan_paint_hub::{HubError, HubOptions, License, LicenseCallback, ModelFolder, fetch_folders};
 use serde_json::json;
 use tempfile::tempdir;
 
@@ -18,11 +18,11 @@ use server::{
 };
 
 /// Notes what it is told.
-fn listener(answer: ControlFlow<()>) -> (Option<LicenceCallback>, Arc<Mutex<Vec<Licence>>>) {
+fn listener(answer: ControlFlow<()>) -> (Option<LicenseCallback>, Arc<Mutex<Vec<License>>>) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let sink = told.clone();
-    let callback = LicenceCallback::new(move |licence| {
-        lock(&sink).push(licence.clone());
+    let callback = LicenseCallback::new(move |license| {
+        lock(&sink).push(license.clone());
         answer
     });
     (Some(callback), told)
@@ -31,15 +31,15 @@ fn listener(answer: ControlFlow<()>) -> (Option<LicenceCallback>, Arc<Mutex<Vec<
 #[test]
 fn a_refusal_stops_before_any_file() -> TestResult {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
-    let (on_licence, told) = listener(ControlFlow::Break(()));
-    let options = HubOptions { on_licence, ..options(&server, cache.path()) };
+    let (on_license, told) = listener(ControlFlow::Break(()));
+    let options = HubOptions { on_license, ..options(&server, cache.path()) };
     for attempt in 1..=2 {
         let error = error_of(fetch_paint(&options))?;
         let text = error.to_string();
-        let HubError::LicenceRefused { licence } = error else { return Err(error.into()) };
-        assert_eq!(licence.name, "Tencent Hunyuan 3D 2.0 Community License");
-        assert!(text.starts_with("nothing was downloaded, since the licence was not accepted"), "{text}");
-        assert!(text.contains(&licence.name) && text.contains(&licence.address), "{text}");
+        let HubError::LicenseRefused { license } = error else { return Err(error.into()) };
+        assert_eq!(license.name, "Tencent Hunyuan 3D 2.0 Community License");
+        assert!(text.starts_with("nothing was downloaded, since the license was not accepted"), "{text}");
+        assert!(text.contains(&license.name) && text.contains(&license.address), "{text}");
         assert!(text.contains("European Union, the United Kingdom and South Korea"), "{text}");
         assert_eq!(lock(&told).len(), attempt, "it is asked again");
     }
@@ -52,8 +52,8 @@ fn a_refusal_stops_before_any_file() -> TestResult {
 #[test]
 fn it_is_told_once() -> TestResult {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
-    let (on_licence, told) = listener(ControlFlow::Continue(()));
-    let options = HubOptions { on_licence, ..options(&server, cache.path()) };
+    let (on_license, told) = listener(ControlFlow::Continue(()));
+    let options = HubOptions { on_license, ..options(&server, cache.path()) };
     server.fail(UNET, Fault::HangUpAfter(10), 1);
     assert!(fetch_paint(&options).is_err());
     assert_eq!(lock(&told).len(), 1);
@@ -63,7 +63,7 @@ fn it_is_told_once() -> TestResult {
     let both = [ModelFolder::multiview(PAINT), ModelFolder::instruct_pix2pix(DELIGHT)];
     fetch_folders(&tencent()?, &both, &options)?;
     assert_eq!(lock(&told).len(), 1);
-    // Another commit may have another licence.
+    // Another commit may have another license.
     server.state().commit = "f".repeat(40);
     fetch_paint(&options)?;
     assert_eq!(lock(&told).len(), 2);
@@ -96,8 +96,8 @@ fn of_other_models_the_page_is_asked() -> TestResult {
     for (card, name, address) in cases {
         let cache = tempdir()?;
         server.state().card = card;
-        let (on_licence, told) = listener(ControlFlow::Continue(()));
-        let options = HubOptions { on_licence, ..options(&server, cache.path()) };
+        let (on_license, told) = listener(ControlFlow::Continue(()));
+        let options = HubOptions { on_license, ..options(&server, cache.path()) };
         fetch_folders(&"someone/else".parse()?, &[ModelFolder::multiview("my-model")], &options)?;
         let told = lock(&told);
         assert_eq!((told[0].name.as_str(), told[0].address.as_str()), (name, address));

@@ -4,13 +4,13 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use crate::RepoId;
 
-/// The licence that a repository's files carry.
+/// The license that a repository's files carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Licence {
+pub struct License {
     /// The repository.
     pub repository: RepoId,
-    /// The licence's name.
+    /// The license's name.
     pub name: String,
     /// Where it can be read.
     pub address: String,
@@ -18,7 +18,7 @@ pub struct Licence {
     pub conditions: String,
 }
 
-/// What the page of a repository says of its licence.
+/// What the page of a repository says of its license.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Card {
@@ -44,8 +44,8 @@ impl Default for Card {
     }
 }
 
-impl Licence {
-    /// The licence of the model folders. Folders that are called as Hunyuan3D 2.0's are taken for those or derived from
+impl License {
+    /// The license of the model folders. Folders that are called as Hunyuan3D 2.0's are taken for those or derived from
     /// them, whoever publishes them; for all others the repository's page is asked.
     pub(crate) fn of(repository: &RepoId, folders: &[&str], card: Card, endpoint: &str) -> Self {
         let page = format!("{endpoint}/{repository}");
@@ -75,9 +75,9 @@ impl Licence {
     }
 }
 
-impl fmt::Display for Licence {
+impl fmt::Display for License {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the licence of {}: {} ({})", self.repository, self.name, self.address)?;
+        write!(f, "the license of {}: {} ({})", self.repository, self.name, self.address)?;
         if !self.conditions.is_empty() {
             write!(f, "; {}", self.conditions)?;
         }

@@ -1,0 +1,3 @@
+//! The program `hunyuan-paint`.
+
+fn main() {}
