@@ -15,7 +15,7 @@ pub enum BetaSchedule {
     /// Linear in the square roots (latent diffusion).
     #[serde(rename = "scaled_linear")]
     ScaledLinear,
-    /// `alphas_cumprod` follows a squared cosine (Nichol & Dhariwal 2021); each variance is at most 0.999.
+    /// `alphas_cumprod` follows a squared cosine (Nichol & Dhariwal 2021). Variances are at most 0.999.
     #[serde(rename = "squaredcos_cap_v2")]
     SquaredCosCapV2,
 }
@@ -33,7 +33,8 @@ pub enum PredictionType {
     VPrediction,
 }
 
-/// How inference timesteps are spread over the training timesteps (Lin et al. 2023, table 2, arXiv:2305.08891).
+/// How inference timesteps are spread over the training timesteps (Lin et al. 2023, table 2,
+/// arXiv:2305.08891).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -71,8 +72,9 @@ pub enum FinalSigmasType {
 
 /// The configuration of a scheduler.
 ///
-/// `None` stands for the default of the scheduler that is built from it. So one scheduler can be built from the
-/// configuration of another, as diffusers' `from_config` does. A scheduler ignores fields that it does not have.
+/// `None` stands for the default of the scheduler that is built from it. So one scheduler can be
+/// built from the configuration of another, as diffusers' `from_config` does. A scheduler ignores
+/// fields that it does not have.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(try_from = "Value")]
 pub struct SchedulerConfig {
@@ -94,14 +96,14 @@ pub struct SchedulerConfig {
     pub timestep_spacing: Option<TimestepSpacing>,
     /// Added to every timestep of leading spacing; 0 by default.
     pub steps_offset: Option<usize>,
-    /// Rescales the variances so that the last timestep is pure noise (Lin et al. 2023, algorithm 1); off by
-    /// default.
+    /// Rescales the variances so that the last timestep is pure noise (algorithm 1 of Lin et al.
+    /// 2023); off by default.
     pub rescale_betas_zero_snr: Option<bool>,
     /// DDIM, LCM: clamps the predicted clean sample. On by default for DDIM, off for LCM.
     pub clip_sample: Option<bool>,
     /// DDIM, LCM: the predicted clean sample is clamped to ± this value; 1 by default.
     pub clip_sample_range: Option<f32>,
-    /// DDIM: ends the last step without noise (the default) rather than with the noise of timestep 0.
+    /// DDIM: ends the last step without noise (the default) rather than with that of timestep 0.
     pub set_alpha_to_one: Option<bool>,
     /// LCM: the number of steps of the schedule that the model was distilled with; 50 by default.
     pub original_inference_steps: Option<usize>,
@@ -143,8 +145,8 @@ const NULLABLE: [&str; 6] = [
     "use_flow_sigmas",
 ];
 
-/// Fields without effect here: parameters of options that are not implemented, and fields of diffusers' other
-/// schedulers, which diffusers keeps when it converts a configuration.
+/// Fields without effect here: parameters of options that are not implemented, and fields of
+/// diffusers' other schedulers, which diffusers keeps when it converts a configuration.
 const WITHOUT_EFFECT: [&str; 16] = [
     "algorithm_type",
     "dynamic_thresholding_ratio",
@@ -170,7 +172,8 @@ impl SchedulerConfig {
     /// Fields that start with `_` are notes of diffusers and are ignored, except for `_class_name`.
     ///
     /// # Errors
-    /// If the text is not a JSON object, a value has the wrong type, or no scheduler of diffusers has such a field.
+    /// If the text is not a JSON object, a value has the wrong type, or no scheduler of diffusers
+    /// has such a field.
     pub fn from_json(json: &str) -> Result<Self, SchedulerError> {
         serde_json::from_str::<Value>(json)?.try_into()
     }

@@ -98,8 +98,8 @@ impl<S: LinearCombination> Scheduler<S> for DdimScheduler {
     ) -> Result<StepOutput<S>, SchedulerError> {
         let timestep = check_step(self, step_index, model_output, sample, noise)? as usize;
 
-        // 1. The noise levels of this timestep and of the previous one, which is not always in the list of
-        //    timesteps.
+        // 1. The noise levels of this timestep and of the previous one, which is not always in the
+        //    list of timesteps.
         let prev_timestep = timestep.checked_sub(self.grid.num_train_timesteps / self.timesteps.len());
         let alpha_prod_t = self.alphas_cumprod[timestep];
         let alpha_prod_t_prev = prev_timestep.map_or(self.final_alpha_cumprod, |t| self.alphas_cumprod[t]);

@@ -1,4 +1,5 @@
-//! Ancestral sampling with Euler steps: Karras et al. 2022, arXiv:2206.00364, algorithm 2, as in k-diffusion.
+//! Ancestral sampling with Euler steps: Karras et al. 2022, arXiv:2206.00364, algorithm 2, as in
+//! k-diffusion.
 
 use crate::{
     LinearCombination, PredictionType, Schedule, Scheduler, SchedulerConfig, SchedulerError, SchedulerKind,
@@ -10,8 +11,8 @@ use crate::{
 
 /// Euler ancestral: an Euler step to below the next noise level, then fresh noise up to that level.
 ///
-/// Samples are `x₀ + sigma · ε`, so their variance is not 1 and [`Scheduler::scale_model_input`] is needed.
-/// With linspace spacing, timesteps are fractional.
+/// Samples are `x₀ + sigma · ε`, so their variance is not 1 and [`Scheduler::scale_model_input`] is
+/// needed. With linspace spacing, timesteps are fractional.
 #[derive(Clone, Debug)]
 pub struct EulerAncestralScheduler {
     train_sigmas: Vec<f32>,

@@ -58,7 +58,8 @@ impl SchedulerKind {
         self.into()
     }
 
-    /// Builds this scheduler from a configuration, which may have been written for another scheduler.
+    /// Builds this scheduler from a configuration, which may have been written for another
+    /// scheduler.
     ///
     /// # Errors
     /// If the scheduler does not support a value of the configuration.

@@ -11,10 +11,11 @@ use crate::{
 /// The standard deviation of the data in the boundary condition.
 const SIGMA_DATA: f32 = 0.5;
 
-/// LCM: each step predicts the clean sample and, except for the last one, adds noise up to the next timestep.
+/// LCM: each step predicts the clean sample and, except for the last one, adds noise up to the next
+/// timestep.
 ///
-/// Timesteps come from the schedule of the distillation, so `timestep_spacing` and `steps_offset` have no effect.
-/// `set_alpha_to_one` has none either, since no step goes beyond the last timestep.
+/// Timesteps come from the schedule of the distillation, so `timestep_spacing` and `steps_offset`
+/// have no effect. `set_alpha_to_one` has none either, since no step goes beyond the last timestep.
 #[derive(Clone, Debug)]
 pub struct LcmScheduler {
     alphas_cumprod: Vec<f32>,
@@ -120,7 +121,8 @@ impl<S: LinearCombination> Scheduler<S> for LcmScheduler {
         Ok(sample.clone())
     }
 
-    /// Takes one step. The predicted clean sample includes the boundary condition of the consistency model.
+    /// Takes one step. The predicted clean sample includes the boundary condition of the
+    /// consistency model.
     fn step(
         &mut self,
         step_index: usize,

@@ -2,8 +2,8 @@
 
 /// A sample that can be scaled, added and clamped: a tensor on any device.
 ///
-/// Every operation must round to the sample's precision. A scheduler's result then equals, bit for bit, that of
-/// PyTorch doing the same operations. Schedulers only combine samples of equal shapes.
+/// Every operation must round to the sample's precision. A scheduler's result then equals, bit for
+/// bit, that of PyTorch doing the same operations. Schedulers only combine samples of equal shapes.
 pub trait LinearCombination: Clone {
     /// Returns the dimensions, outermost first.
     fn shape(&self) -> Vec<usize>;
@@ -56,7 +56,8 @@ impl LinearCombination for Vec<f32> {
     }
 }
 
-/// A tensor of burn, on its own device. Keep samples in float32: they can reach 4096 standard deviations.
+/// A tensor of burn, on its own device. Keep samples in float32: they can reach 4096 standard
+/// deviations.
 #[cfg(feature = "burn")]
 impl<const D: usize> LinearCombination for burn::tensor::Tensor<D> {
     fn shape(&self) -> Vec<usize> {

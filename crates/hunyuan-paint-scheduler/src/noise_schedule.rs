@@ -1,11 +1,12 @@
 //! Computes `alphas_cumprod` and sigmas from the configuration, with PyTorch's rounding.
 //!
-//! diffusers computes these tables in float32. The last entries of a zero-SNR schedule are differences of nearly
-//! equal numbers, so every operation here rounds as PyTorch's does.
+//! diffusers computes these tables in float32. The last entries of a zero-SNR schedule are
+//! differences of nearly equal numbers, so every operation here rounds as PyTorch's does.
 
 use crate::{BetaSchedule, SchedulerConfig, SchedulerError};
 
-/// The most training timesteps: more than any model has, small enough for a table, and exact in float32.
+/// The most training timesteps: more than any model has, small enough for a table, and exact in
+/// float32.
 const MAX_TRAIN_TIMESTEPS: usize = 1 << 20;
 
 /// The last sigma of a zero-SNR schedule. It would be infinite; diffusers uses `ᾱ = 2⁻²⁴` instead.
@@ -69,7 +70,8 @@ fn degenerate(config: &SchedulerConfig, expected: &str, timestep: usize) -> Sche
     }
 }
 
-/// Returns the noise per unit of signal at every training timestep, `√((1−ᾱ)/ᾱ)`. All values are finite.
+/// Returns the noise per unit of signal at every training timestep, `√((1−ᾱ)/ᾱ)`. All values are
+/// finite.
 pub(crate) fn sigmas(config: &SchedulerConfig, defaults: &BetaDefaults) -> Result<Vec<f32>, SchedulerError> {
     let alphas_cumprod = alphas_cumprod(config, defaults)?;
     let mut sigmas: Vec<f32> = alphas_cumprod.iter().map(|&alpha| ((1.0 - alpha) / alpha).sqrt()).collect();

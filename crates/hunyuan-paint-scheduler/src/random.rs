@@ -1,7 +1,8 @@
 //! Standard normal numbers, identical on every device.
 //!
 //! [`Philox`] is this workspace's own generator: portable, and independent of the order of draws.
-//! [`TorchCpu`] and [`TorchCuda`] reproduce PyTorch's generators, and with them images made by PyTorch.
+//! [`TorchCpu`] and [`TorchCuda`] reproduce PyTorch's generators, and with them images made by
+//! PyTorch.
 
 mod mt19937;
 mod philox;
@@ -21,7 +22,8 @@ use crate::SchedulerError;
 pub trait NormalGenerator {
     /// Fills `out` with the next numbers, as one tensor in row-major order.
     ///
-    /// With PyTorch's generators the numbers depend on how draws are split into calls, as they do in PyTorch.
+    /// With PyTorch's generators the numbers depend on how draws are split into calls, as they do
+    /// in PyTorch.
     fn fill_normal(&mut self, out: &mut [f32]);
 
     /// Returns the next `n` numbers.

@@ -2,7 +2,8 @@
 
 use crate::{LinearCombination, SchedulerError, SchedulerKind};
 
-/// The part of a scheduler that is independent of how samples are stored: timesteps and noise levels.
+/// The part of a scheduler that is independent of how samples are stored: timesteps and noise
+/// levels.
 pub trait Schedule {
     /// Returns which scheduler this is.
     fn kind(&self) -> SchedulerKind;
@@ -26,11 +27,12 @@ pub trait Schedule {
         })
     }
 
-    /// Returns the timesteps of the run, as the model gets them; empty before [`Self::set_timesteps`].
+    /// Returns the timesteps of the run, as the model gets them; empty before
+    /// [`Self::set_timesteps`].
     fn timesteps(&self) -> &[f32];
 
-    /// Returns the noise per unit of signal before each step and after the last one. Empty for DDIM and LCM,
-    /// which do not use sigmas.
+    /// Returns the noise per unit of signal before each step and after the last one. Empty for DDIM
+    /// and LCM, which do not use sigmas.
     fn sigmas(&self) -> &[f32] {
         &[]
     }
@@ -40,8 +42,8 @@ pub trait Schedule {
         1.0
     }
 
-    /// Returns whether diffusers draws noise in this step. To reproduce its random numbers, draw in exactly these
-    /// steps.
+    /// Returns whether diffusers draws noise in this step. To reproduce its random numbers, draw in
+    /// exactly these steps.
     fn needs_noise(&self, step_index: usize) -> bool;
 }
 
@@ -54,12 +56,14 @@ pub trait Scheduler<S: LinearCombination>: Schedule {
     /// If there is no such step.
     fn scale_model_input(&self, sample: &S, step_index: usize) -> Result<S, SchedulerError>;
 
-    /// Takes one step: computes the sample at the next timestep from `sample` and the model's output for it.
+    /// Takes one step: computes the sample at the next timestep from `sample` and the model's
+    /// output for it.
     ///
     /// `noise` is standard normal. It is ignored if [`Schedule::needs_noise`] returns false.
     ///
     /// # Errors
-    /// If there is no such step, noise is needed and missing, or the shape of an input differs from the sample's.
+    /// If there is no such step, noise is needed and missing, or the shape of an input differs from
+    /// the sample's.
     fn step(
         &mut self,
         step_index: usize,

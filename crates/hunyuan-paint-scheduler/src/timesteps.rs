@@ -54,8 +54,9 @@ impl TimestepGrid {
                 (0..count).rev().map(|i| (i * ratio + self.steps_offset) as f64).collect()
             }
             TimestepSpacing::Trailing => {
-                // `numpy.arange` steps by the rounded difference of its first two values. For some counts, such
-                // as 61, it goes one step too far, to timestep −1, which is omitted here.
+                // `numpy.arange` steps by the rounded difference of its first two values. For some
+                // counts, such as 61, it goes one step too far, to timestep −1, which is omitted
+                // here.
                 let step = (train - train / count as f64) - train;
                 (0..count).map(|i| (train + i as f64 * step).round_ties_even() - 1.0).collect()
             }

@@ -1,5 +1,5 @@
-//! UniPC: Zhao et al. 2023, "UniPC: A Unified Predictor-Corrector Framework for Fast Sampling of Diffusion
-//! Models", arXiv:2302.04867.
+//! UniPC: Zhao et al. 2023, "UniPC: A Unified Predictor-Corrector Framework for Fast Sampling of
+//! Diffusion Models", arXiv:2302.04867.
 
 mod update;
 
@@ -17,8 +17,8 @@ use update::{MAX_ORDER, Update};
 
 /// UniPC: the predictor and corrector of type B(h).
 ///
-/// This is a multistep solver, so steps must be taken in order. After [`Schedule::set_timesteps`] a run can start
-/// at any step, and step 0 always starts a new run.
+/// This is a multistep solver, so steps must be taken in order. After [`Schedule::set_timesteps`] a
+/// run can start at any step, and step 0 always starts a new run.
 #[derive(Clone, Debug)]
 pub struct UniPcScheduler<S> {
     train_sigmas: Vec<f32>,
@@ -51,7 +51,8 @@ impl<S> UniPcScheduler<S> {
     /// Creates a scheduler without timesteps.
     ///
     /// # Errors
-    /// If a value of the configuration is out of range, not implemented, or leaves the last step undefined.
+    /// If a value of the configuration is out of range, not implemented, or leaves the last step
+    /// undefined.
     pub fn new(config: &SchedulerConfig) -> Result<Self, SchedulerError> {
         let kind = SchedulerKind::UniPc;
         kind.refuse("thresholding", config.thresholding)?;
@@ -72,7 +73,8 @@ impl<S> UniPcScheduler<S> {
         let lower_order_final = config.lower_order_final.unwrap_or(true);
         let final_sigmas_type = config.final_sigmas_type.unwrap_or(FinalSigmasType::Zero);
         if final_sigmas_type == FinalSigmasType::Zero {
-            // The last step is infinitely long in log-SNR, where only a first-order step in x₀ has a limit.
+            // The last step is infinitely long in log-SNR, where only a first-order step in x₀ has
+            // a limit.
             let why = "with final_sigmas_type zero";
             kind.require(predict_x0, "predict_x0", &format!("true {why}"), "false")?;
             let lowered = lower_order_final || solver_order == 1;
@@ -106,7 +108,8 @@ impl<S> UniPcScheduler<S> {
         }
     }
 
-    /// Returns the update from the noise level `from` to the next one, with `order − 1` earlier model outputs.
+    /// Returns the update from the noise level `from` to the next one, with `order − 1` earlier
+    /// model outputs.
     fn update(&self, from: usize, order: usize) -> Update {
         Update::new(&self.sigmas[from + 1 - order..=from + 1], self.solver_type, self.predict_x0)
     }
@@ -193,7 +196,8 @@ impl<S: LinearCombination> Scheduler<S> for UniPcScheduler<S> {
             _ => sample.clone(),
         };
 
-        // 3. UniP: takes a step of the highest order that the history and the remaining steps allow.
+        // 3. UniP: takes a step of the highest order that the history and the remaining steps
+        //    allow.
         let mut model_outputs = run.map(|run| run.model_outputs).unwrap_or_default();
         model_outputs.push_front(model_output);
         model_outputs.truncate(self.solver_order);

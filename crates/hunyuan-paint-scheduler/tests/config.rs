@@ -4,7 +4,8 @@ use hunyuan_paint_scheduler::{
     BetaSchedule, Schedule, Scheduler, SchedulerConfig, SchedulerError, SchedulerKind, UniPcScheduler,
 };
 
-/// The file published with the paint model. The last two fields belong to schedulers that this crate lacks.
+/// The file published with the paint model. The last two fields belong to schedulers that this
+/// crate lacks.
 const PAINT: &str = r#"{
     "_class_name": "DDIMScheduler", "_diffusers_version": "0.32.2",
     "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085,

@@ -92,7 +92,8 @@ fn a_perfect_model_denoises_to_its_data() -> Result<(), SchedulerError> {
     Ok(())
 }
 
-/// UniP of order 1 is DDIM (section 3.5 of the paper): without a corrector, both take the same steps.
+/// UniP of order 1 is DDIM (section 3.5 of the paper): without a corrector, both take the same
+/// steps.
 #[test]
 fn first_order_unipc_is_ddim() -> Result<(), SchedulerError> {
     let config = SchedulerConfig {
@@ -198,8 +199,8 @@ fn a_step_removes_the_added_noise() -> Result<(), SchedulerError> {
     Ok(())
 }
 
-/// Starting from pure noise with eta 1, the variance of the direction is 0 up to rounding, and must not become
-/// negative.
+/// Starting from pure noise with eta 1, the variance of the direction is 0 up to rounding, and must
+/// not become negative.
 #[test]
 fn ddim_with_full_variance_stays_finite_at_zero_snr() -> Result<(), SchedulerError> {
     for spacing in [TimestepSpacing::Trailing, TimestepSpacing::Linspace] {

@@ -61,7 +61,7 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
 
     // 1. the same run on two devices
     let mut divergences = Vec::new();
-    for scheduler in SchedulerKind::ALL {
+    for &scheduler in SchedulerKind::ALL {
         for randomness in EXPERIMENTS {
             let run = run_of(scheduler);
             divergences.push(Divergence::measure(
@@ -76,7 +76,7 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
 
     // 2. one seed for latents and noise
     let mut correlations = Vec::new();
-    for scheduler in SchedulerKind::ALL {
+    for &scheduler in SchedulerKind::ALL {
         for bench in [&cpu, &gpu] {
             for randomness in [Randomness::DeviceOwn, Randomness::OneSeedTwice] {
                 let run = run_of(scheduler);

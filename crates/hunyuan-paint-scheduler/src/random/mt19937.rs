@@ -46,7 +46,8 @@ impl Mt19937 {
 mod tests {
     use super::*;
 
-    /// The first and the 10,000th output for the default seed. The latter is in the C++ standard, [rand.predef].
+    /// The first and the 10,000th output for the default seed. The latter is in the C++ standard,
+    /// [rand.predef].
     #[test]
     fn outputs_match_the_standard() {
         let mut engine = Mt19937::new(5489);

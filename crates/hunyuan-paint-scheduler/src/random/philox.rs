@@ -2,11 +2,12 @@
 
 use super::{NormalGenerator, philox4x32::philox4x32_10};
 
-/// Standard normal numbers, of which the n-th depends on the seed and n alone. It depends neither on how draws are
-/// split or ordered, nor on the machine: logarithm, sine and cosine are computed in software.
+/// Standard normal numbers, of which the n-th depends on the seed and n alone. It depends neither
+/// on how draws are split or ordered, nor on the machine: logarithm, sine and cosine are computed
+/// in software.
 ///
-/// Philox4x32-10, keyed by the seed, turns the counter n/4 into four words. Each pair of words gives two numbers by
-/// the Box-Muller transform in double precision.
+/// Philox4x32-10, keyed by the seed, turns the counter n/4 into four words. Each pair of words
+/// gives two numbers by the Box-Muller transform in double precision.
 #[derive(Clone, Debug)]
 pub struct Philox {
     seed: u64,

@@ -9,7 +9,8 @@ const BLOCK: usize = 16;
 
 /// `torch.randn` in float32 with a CPU generator: a Mersenne twister and the Box-Muller transform.
 ///
-/// PyTorch's logarithm and cosine are vectorized approximations, so the last bits can differ from PyTorch's.
+/// PyTorch's logarithm and cosine are vectorized approximations, so the last bits can differ from
+/// PyTorch's.
 #[derive(Clone, Debug)]
 pub struct TorchCpu {
     engine: Mt19937,
@@ -18,7 +19,8 @@ pub struct TorchCpu {
 }
 
 impl TorchCpu {
-    /// Creates the equivalent of `torch.Generator().manual_seed(seed)`. Only the lower 32 bits of the seed count.
+    /// Creates the equivalent of `torch.Generator().manual_seed(seed)`. Only the lower 32 bits of
+    /// the seed count.
     pub fn new(seed: u64) -> Self {
         Self { engine: Mt19937::new(seed as u32), next_normal: None }
     }

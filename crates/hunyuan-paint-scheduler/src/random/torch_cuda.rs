@@ -24,11 +24,12 @@ impl Default for CudaDevice {
     }
 }
 
-/// `torch.randn` in float32 with a CUDA generator: Philox4x32-10, one subsequence per thread, and cuRAND's Box-Muller.
+/// `torch.randn` in float32 with a CUDA generator: Philox4x32-10, one subsequence per thread, and
+/// cuRAND's Box-Muller.
 ///
-/// All devices agree for draws of up to as many numbers as the device runs threads at once (270,336 on the default
-/// device). The fast sine and cosine of GPUs are approximations; this generator imitates them, and its numbers
-/// agree to about 2e-6.
+/// All devices agree for draws of up to as many numbers as the device runs threads at once (270,336
+/// on the default device). The fast sine and cosine of GPUs are approximations; this generator
+/// imitates them, and its numbers agree to about 2e-6.
 #[derive(Clone, Debug)]
 pub struct TorchCuda {
     seed: u64,
@@ -54,7 +55,8 @@ impl TorchCuda {
 impl NormalGenerator for TorchCuda {
     fn fill_normal(&mut self, out: &mut [f32]) {
         let threads = (out.len() as u64).next_multiple_of(BLOCK_SIZE).min(self.max_threads);
-        // In each round, thread i computes the numbers i, i + threads, i + 2·threads and i + 3·threads.
+        // In each round, thread i computes the numbers i, i + threads, i + 2·threads and i +
+        // 3·threads.
         for round in out.chunks_mut((threads * UNROLL).max(1) as usize) {
             for thread in 0..threads.min(round.len() as u64) {
                 let counter = [self.offset as u32, (self.offset >> 32) as u32, thread as u32, 0];
@@ -76,7 +78,8 @@ fn box_muller(word_0: u32, word_1: u32) -> [f32; 2] {
     let u = (word_0 as f32).mul_add(SCALE, SCALE / 2.0);
     let v = (word_1 as f32).mul_add(ANGLE_SCALE, ANGLE_SCALE / 2.0);
     let radius = (-2.0 * libm::log(f64::from(u)) as f32).sqrt();
-    // A GPU's fast sine and cosine take the angle in turns, in float32, and return 23 fractional bits.
+    // A GPU's fast sine and cosine take the angle in turns, in float32, and return 23 fractional
+    // bits.
     let angle = TAU * f64::from(v * (1.0 / TAU) as f32);
     let cut = |x: f64| ((x * 8_388_608.0).trunc() / 8_388_608.0) as f32;
     [radius * cut(libm::sin(angle)), radius * cut(libm::cos(angle))]
@@ -96,8 +99,8 @@ mod tests {
         assert!(close(&TorchCuda::new(42).randn(4), &[0.194_018_8, 2.161_373_6, -0.172_050_22, 0.849_060_1]));
     }
 
-    /// Recorded from PyTorch 2.11 on an H200: three calls of one generator, the third of which needs more than one
-    /// round.
+    /// Recorded from PyTorch 2.11 on an H200: three calls of one generator, the third of which
+    /// needs more than one round.
     #[test]
     fn successive_calls_match_pytorch() {
         let mut generator = TorchCuda::new(7);

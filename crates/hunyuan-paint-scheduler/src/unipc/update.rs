@@ -7,7 +7,8 @@ use crate::{LinearCombination, SolverType, prediction::AlphaSigma};
 /// The highest order. diffusers allows more, but there rounding errors dominate its linear systems.
 pub(crate) const MAX_ORDER: usize = 6;
 
-/// One update from noise level s to noise level t, in the notation of the paper's algorithms 5 to 8.
+/// One update from noise level s to noise level t, in the notation of the paper's algorithms 5 to
+/// 8.
 #[derive(Clone, Debug)]
 pub(crate) struct Update {
     /// The factor on the sample at s.
@@ -23,11 +24,11 @@ pub(crate) struct Update {
 }
 
 impl Update {
-    /// Computes the coefficients. `sigmas` are the noise levels of the earlier steps, oldest first, then s and t:
-    /// one more than the order.
+    /// Computes the coefficients. `sigmas` are the noise levels of the earlier steps, oldest first,
+    /// then s and t: one more than the order.
     ///
-    /// Everything is in double precision: in float32, as in diffusers, cancellation destroys much of h where steps
-    /// are short.
+    /// Everything is in double precision: in float32, as in diffusers, cancellation destroys much
+    /// of h where steps are short.
     pub(crate) fn new(sigmas: &[f32], solver_type: SolverType, predict_x0: bool) -> Self {
         let lambda = |sigma: f32| -libm::log(f64::from(sigma));
         let (sigma_t, sigma_s) = (sigmas[sigmas.len() - 1], sigmas[sigmas.len() - 2]);
@@ -111,7 +112,8 @@ impl Update {
         }
     }
 
-    /// Solves the first `count` order conditions, `Σₖ rkₖⁱ · weightₖ = bᵢ`, by Gaussian elimination with pivoting.
+    /// Solves the first `count` order conditions, `Σₖ rkₖⁱ · weightₖ = bᵢ`, by Gaussian elimination
+    /// with pivoting.
     fn weights(&self, count: usize) -> Vec<f64> {
         let row = |i: usize| -> Vec<f64> {
             let powers = self.rks[..count].iter().map(|&rk| (0..i).fold(1.0, |power, _| power * rk));
@@ -144,8 +146,9 @@ impl Update {
 mod tests {
     use super::*;
 
-    /// If the model output is a polynomial in λ, the diffusion ODE has a closed-form solution. For a square, the
-    /// third-order predictor and the correctors of order 2 and above must reproduce it.
+    /// If the model output is a polynomial in λ, the diffusion ODE has a closed-form solution. For
+    /// a square, the third-order predictor and the correctors of order 2 and above must reproduce
+    /// it.
     #[test]
     fn polynomials_are_integrated_exactly() {
         let sigmas = [3.0_f32, 2.2, 1.3, 0.8];
