@@ -50,8 +50,8 @@ pub fn concat_channels(first: Tensor<4>, second: Tensor<4>) -> Tensor<4> {
     }
 }
 
-/// Stores the weight of a 3×3 convolution, `[C', C, 3, 3]`, as the kernels read it: `[3, 3, C,
-/// C']`. The shape stays. Other weights are returned unchanged.
+/// Stores the weight of a 3×3 convolution, `[C', C, 3, 3]`, in the order in which the kernels read
+/// it, `[3, 3, C, C']`. The shape stays the same. Other weights are returned unchanged.
 pub fn arrange_weight<const D: usize>(weight: Tensor<D>) -> Tensor<D> {
     let is_conv = D == 4 && weight.dims()[2..] == [3, 3];
     if !is_conv || !is_channels_last(&weight) {

@@ -36,8 +36,8 @@ pub trait Operation: Sized {
         None
     }
 
-    /// Returns the name of the kernel that [`Self::run`] uses: the GPU function as listed in the
-    /// README, or `cpu`. `None` stands for burn's operations.
+    /// Returns the name of the kernel that [`Self::run`] uses, as listed in the README. `None` stands
+    /// for burn's operations.
     ///
     /// Computes nothing, but may copy operands of unusual shapes.
     fn kernel_name(&self) -> Option<&'static str> {

@@ -6,8 +6,7 @@ use burn::tensor::Device;
 pub enum MatrixUnits {
     /// None that the kernels use.
     None,
-    /// Products of 16×16 matrices in half precision, with sums in single precision, in planes of
-    /// 32.
+    /// Products of 16×16 matrices in half precision in planes of 32, with sums in single precision.
     Multiply,
     /// [`Self::Multiply`], and operations on the elements of a matrix in registers (Vulkan's
     /// `VK_NV_cooperative_matrix2`).

@@ -169,7 +169,7 @@ fn kernels_that_cannot_run_here_are_reported() {
 }
 
 #[test]
-fn attention() {
+fn attention_matches_the_reference() {
     on_devices(|pair| {
         // [batch, key batch, queries, keys, heads, width]: complete and incomplete tiles, shared
         // keys, and every head width of the networks that diffusers has
@@ -206,7 +206,7 @@ fn attention() {
 }
 
 #[test]
-fn linear_layers() {
+fn linear_layers_match_the_reference() {
     on_devices(|pair| {
         for ([rows, depth, columns], gated, residual) in [
             ([300, 64, 320], false, true),
@@ -234,7 +234,7 @@ fn linear_layers() {
 }
 
 #[test]
-fn convolutions() {
+fn convolutions_match_the_reference() {
     on_devices(|pair| {
         for ([batch, channels, height, width, columns], stride, padding, upsample2x) in [
             ([2, 32, 9, 7, 64], 1, Padding::Around, false),
@@ -266,7 +266,7 @@ fn convolutions() {
 /// The kernels need multiples of 32 channels and of 8 columns. Zeros fill up other numbers, such as
 /// those of the networks' first and last convolutions.
 #[test]
-fn convolutions_of_few_channels() {
+fn convolutions_of_few_channels_match_the_reference() {
     on_devices(|pair| {
         for [channels, columns] in [[4, 32], [12, 32], [32, 3]] {
             let [map, map_cpu] = pair.normal([2, channels, 6, 5], 1.0);
@@ -280,7 +280,7 @@ fn convolutions_of_few_channels() {
 }
 
 #[test]
-fn pointwise_convolutions() {
+fn pointwise_convolutions_match_the_reference() {
     on_devices(|pair| {
         for [batch, channels, height, width, columns] in [[2, 32, 9, 7, 64], [1, 64, 5, 5, 8]] {
             let [map, map_cpu] = pair.normal([batch, channels, height, width], 1.0);
@@ -349,7 +349,7 @@ fn fill(
 }
 
 #[test]
-fn norms() {
+fn norms_match_the_reference() {
     on_devices(|pair| {
         for [batch, channels, side, groups] in
             [[2, 64, 9, 32], [1, 320, 33, 32], [1, 1280, 4, 32], [3, 8, 17, 2]]

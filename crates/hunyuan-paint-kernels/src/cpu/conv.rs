@@ -112,7 +112,7 @@ impl Scratch {
         let pitch = shape.pitch();
         let repeat = if upsample2x { 2 } else { 1 };
         self.padded.clear();
-        // The last row's taps reach beyond its end, into what counts for nothing.
+        // The taps of the last row read beyond its end. Their results are not used.
         self.padded.resize((rows * pitch + 2) * channels, 0.0);
         for (row, padded) in self.padded.chunks_exact_mut(pitch * channels).enumerate() {
             let Some(y) = (first + row).checked_sub(leading).filter(|&y| y < repeat * height) else {
