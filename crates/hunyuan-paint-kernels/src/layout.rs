@@ -57,8 +57,8 @@ pub fn arrange_weight<const D: usize>(weight: Tensor<D>) -> Tensor<D> {
     if !is_conv || !is_channels_last(&weight) {
         return weight;
     }
-    let arranged = weight.permute(std::array::from_fn(|i| [2isize, 3, 1, 0][i]));
+    let arranged = weight.permute(std::array::from_fn(|i| [2_isize, 3, 1, 0][i]));
     let shape = arranged.dims();
     let arranged: Tensor<D> = arranged.reshape::<1, _>([-1]).reshape(shape);
-    arranged.permute(std::array::from_fn(|i| [3isize, 2, 0, 1][i]))
+    arranged.permute(std::array::from_fn(|i| [3_isize, 2, 0, 1][i]))
 }

@@ -16,9 +16,10 @@ use hunyuan_paint_scheduler::random::{NormalGenerator, Philox};
 /// The kernels that only run where the device supports them.
 const MATRIX_KERNELS: [&str; 3] = ["attention_registers", "attention_matrix", "matmul"];
 
-/// Writes a line that `cargo test` shows even for tests that pass.
+/// Writes a line that `cargo test` shows even for tests that pass. It starts on a new line even if
+/// the name of a running test was written before.
 fn report(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "\n{line}");
 }
 
 /// A device and a precision, compared with the CPU in double precision.
@@ -94,8 +95,8 @@ impl Pair {
         let found = numbers(found).unwrap_or_default();
         let expected = numbers(expected).unwrap_or_default();
         assert!(!found.is_empty() && found.len() == expected.len(), "{name}: not numbers");
-        let largest = expected.iter().fold(0.0f64, |largest, x| largest.max(x.abs()));
-        let off = found.iter().zip(&expected).fold(0.0f64, |off, (a, b)| {
+        let largest = expected.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
+        let off = found.iter().zip(&expected).fold(0.0_f64, |off, (a, b)| {
             // `max` would ignore NaN.
             if (a - b).is_nan() { f64::INFINITY } else { off.max((a - b).abs()) }
         });

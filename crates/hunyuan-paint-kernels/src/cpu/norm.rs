@@ -38,7 +38,7 @@ pub(crate) fn group_norm(
 #[inline(always)]
 fn part(chunk: &[f32], channels: usize) -> Part {
     let origin = &chunk[..channels];
-    let (mut means, mut deviations) = (vec![0.0f32; channels], vec![0.0f32; channels]);
+    let (mut means, mut deviations) = (vec![0.0_f32; channels], vec![0.0_f32; channels]);
     for pixel in chunk.chunks_exact(channels) {
         for (((&value, &origin), sum), squares) in
             pixel.iter().zip(origin).zip(&mut means).zip(&mut deviations)

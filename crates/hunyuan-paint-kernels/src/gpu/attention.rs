@@ -58,12 +58,13 @@ pub(super) fn attention_matrix(
     let stride = comptime!(STRIDE / 8);
     let score_stride = comptime!(STRIDE / 4);
 
-    let mut keys_shared = Shared::<[PackedHalf8]>::new_aligned_slice(comptime!(KEYS * STRIDE / 8), 16usize);
-    let mut values_shared = Shared::<[PackedHalf8]>::new_aligned_slice(comptime!(KEYS * STRIDE / 8), 16usize);
+    let mut keys_shared = Shared::<[PackedHalf8]>::new_aligned_slice(comptime!(KEYS * STRIDE / 8), 16_usize);
+    let mut values_shared =
+        Shared::<[PackedHalf8]>::new_aligned_slice(comptime!(KEYS * STRIDE / 8), 16_usize);
     let mut scores_shared =
-        Shared::<[Float4]>::new_aligned_slice(comptime!(PLANES * FRAGMENT * STRIDE / 4), 16usize);
+        Shared::<[Float4]>::new_aligned_slice(comptime!(PLANES * FRAGMENT * STRIDE / 4), 16_usize);
     let mut weights_shared =
-        Shared::<[PackedHalf8]>::new_aligned_slice(comptime!(PLANES * FRAGMENT * STRIDE / 8), 16usize);
+        Shared::<[PackedHalf8]>::new_aligned_slice(comptime!(PLANES * FRAGMENT * STRIDE / 8), 16_usize);
 
     let lane = UNIT_POS_X;
     let plane = UNIT_POS_Y as usize;
@@ -85,8 +86,8 @@ pub(super) fn attention_matrix(
     let mut total = Array::<f32>::new(ROWS);
     #[unroll]
     for m in 0..ROWS {
-        maximum[m] = -1.0e30f32;
-        total[m] = 0.0f32;
+        maximum[m] = -1.0e30_f32;
+        total[m] = 0.0_f32;
     }
 
     // 2. for each tile of keys
@@ -129,16 +130,16 @@ pub(super) fn attention_matrix(
             store_row(&scores, &mut scores_shared, scratch, m, comptime!(KEYS / FRAGMENT));
             sync_plane();
             let mut row_scores = Array::<Float4>::new(comptime!(KEYS / 8));
-            let mut largest = Float4::new(-1.0e30f32);
+            let mut largest = Float4::new(-1.0e30_f32);
             #[unroll]
             for i in 0..comptime!(KEYS / 8) {
                 let mut score = scores_shared[lane_start + comptime!(vec4_position(i))];
                 let column = key0 + comptime!(4 * vec4_position(i) as u32) + lane % 2 * 8;
                 if column + 3 >= shape.keys {
                     #[unroll]
-                    for c in 0..4usize {
+                    for c in 0..4_usize {
                         if column + comptime!(c as u32) >= shape.keys {
-                            score.insert(c, -1.0e30f32);
+                            score.insert(c, -1.0e30_f32);
                         }
                     }
                 }
@@ -158,7 +159,7 @@ pub(super) fn attention_matrix(
                 scale_sums(&mut sums, &mut scores_shared, scratch, lane_start, factor, m);
             }
             let offset = Float4::new(maximum[m]);
-            let mut row_total = Float4::new(0.0f32);
+            let mut row_total = Float4::new(0.0_f32);
             #[unroll]
             for i in 0..comptime!(KEYS / 16) {
                 let left = ((row_scores[comptime!(2 * i)] - offset) * Float4::new(scale)).exp();
@@ -167,9 +168,9 @@ pub(super) fn attention_matrix(
                 weights_shared[weight_start + comptime!(2 * i)] =
                     pack(Half4::cast_from(left), Half4::cast_from(right));
             }
-            let row_sum = (row_total.extract(0usize) + row_total.extract(1usize))
-                + (row_total.extract(2usize) + row_total.extract(3usize));
-            total[m] += row_sum + plane_shuffle_xor(row_sum, 1u32);
+            let row_sum = (row_total.extract(0_usize) + row_total.extract(1_usize))
+                + (row_total.extract(2_usize) + row_total.extract(3_usize));
+            total[m] += row_sum + plane_shuffle_xor(row_sum, 1_u32);
             sync_plane();
             #[unroll]
             for k in 0..comptime!(KEYS / FRAGMENT) {
@@ -297,10 +298,10 @@ fn store_row(
 #[cube]
 pub(super) fn largest_of_row(largest: Float4) -> f32 {
     let lane_largest = max(
-        max(largest.extract(0usize), largest.extract(1usize)),
-        max(largest.extract(2usize), largest.extract(3usize)),
+        max(largest.extract(0_usize), largest.extract(1_usize)),
+        max(largest.extract(2_usize), largest.extract(3_usize)),
     );
-    max(lane_largest, plane_shuffle_xor(lane_largest, 1u32))
+    max(lane_largest, plane_shuffle_xor(lane_largest, 1_u32))
 }
 
 /// Multiplies row `m` of fragments by each lane's factor for its row.
@@ -314,7 +315,7 @@ pub(super) fn scale_sums(
     #[comptime] m: usize,
 ) {
     sync_plane();
-    store_row(sums, shared, scratch, m, comptime!(HEAD_WIDTH / FRAGMENT));
+    store_row(&*sums, shared, scratch, m, comptime!(HEAD_WIDTH / FRAGMENT));
     sync_plane();
     #[unroll]
     for i in 0..comptime!(HEAD_WIDTH / 8) {
@@ -356,7 +357,7 @@ pub(super) fn write_sums(
         if row < shape.queries {
             let head = CUBE_POS_Y * comptime!(HEAD_WIDTH as u32);
             let to = (CUBE_POS_Z * shape.out_batch + row * shape.out_stride + head) / 4 + lane % 2 * 2;
-            let factor = Float4::new(1.0f32 / total[m]);
+            let factor = Float4::new(1.0_f32 / total[m]);
             #[unroll]
             for i in 0..comptime!(HEAD_WIDTH / 8) {
                 let sum = shared[lane_start + comptime!(vec4_position(i))];
@@ -401,10 +402,10 @@ pub(super) const fn vec4_position(i: usize) -> usize {
 fn pack(left: Half4, right: Half4) -> PackedHalf8 {
     let left = Vector::<u32, Const<2>>::reinterpret(left);
     let right = Vector::<u32, Const<2>>::reinterpret(right);
-    let mut packed = PackedHalf8::new(left.extract(0usize));
-    packed.insert(1usize, left.extract(1usize));
-    packed.insert(2usize, right.extract(0usize));
-    packed.insert(3usize, right.extract(1usize));
+    let mut packed = PackedHalf8::new(left.extract(0_usize));
+    packed.insert(1_usize, left.extract(1_usize));
+    packed.insert(2_usize, right.extract(0_usize));
+    packed.insert(3_usize, right.extract(1_usize));
     packed
 }
 
@@ -436,8 +437,8 @@ pub(super) fn attention_scalar<F: Float>(
 ) {
     let vec4s = comptime!(head_width / 4);
     let tile_vec4s = comptime!(SCALAR_KEYS * vec4s);
-    let mut keys_shared = Shared::<[Float4]>::new_aligned_slice(tile_vec4s, 16usize);
-    let mut values_shared = Shared::<[Float4]>::new_aligned_slice(tile_vec4s, 16usize);
+    let mut keys_shared = Shared::<[Float4]>::new_aligned_slice(tile_vec4s, 16_usize);
+    let mut values_shared = Shared::<[Float4]>::new_aligned_slice(tile_vec4s, 16_usize);
 
     let head = CUBE_POS_Y * comptime!(head_width as u32);
     let row = CUBE_POS_X * comptime!(SCALAR_QUERIES as u32) + UNIT_POS;
@@ -450,10 +451,10 @@ pub(super) fn attention_scalar<F: Float>(
     #[unroll]
     for i in 0..vec4s {
         queries[i] = Float4::cast_from(query[query_from as usize + i]) * Float4::new(scale);
-        sums[i] = Float4::new(0.0f32);
+        sums[i] = Float4::new(0.0_f32);
     }
-    let mut maximum = (-1.0e30f32).runtime();
-    let mut total = 0.0f32.runtime();
+    let mut maximum = (-1.0e30_f32).runtime();
+    let mut total = 0.0_f32.runtime();
 
     let tiles = (shape.keys + comptime!(SCALAR_KEYS as u32 - 1)) / comptime!(SCALAR_KEYS as u32);
     for tile in 0..tiles {
@@ -471,13 +472,13 @@ pub(super) fn attention_scalar<F: Float>(
         let keys = min(shape.keys - key0, comptime!(SCALAR_KEYS as u32));
         for k in 0..keys {
             let start = k as usize * vec4s;
-            let mut products = Float4::new(0.0f32);
+            let mut products = Float4::new(0.0_f32);
             #[unroll]
             for i in 0..vec4s {
                 products += queries[i] * keys_shared[start + i];
             }
-            let score = (products.extract(0usize) + products.extract(1usize))
-                + (products.extract(2usize) + products.extract(3usize));
+            let score = (products.extract(0_usize) + products.extract(1_usize))
+                + (products.extract(2_usize) + products.extract(3_usize));
             if score > maximum {
                 let factor = (maximum - score).exp();
                 maximum = score;
@@ -500,7 +501,7 @@ pub(super) fn attention_scalar<F: Float>(
         let to = (CUBE_POS_Z * shape.out_batch + row * shape.out_stride + head) / 4;
         #[unroll]
         for i in 0..vec4s {
-            out[to as usize + i] = Vector::cast_from(sums[i] * Float4::new(1.0f32 / total));
+            out[to as usize + i] = Vector::cast_from(sums[i] * Float4::new(1.0_f32 / total));
         }
     }
 }

@@ -34,10 +34,11 @@ pub(super) fn attention_registers(
     #[comptime] masked: bool,
 ) {
     let score_stride = comptime!(STRIDE / 4);
-    let mut keys_shared = Shared::<[PackedHalf8]>::new_aligned_slice(comptime!(KEYS * STRIDE / 8), 16usize);
-    let mut values_shared = Shared::<[PackedHalf8]>::new_aligned_slice(comptime!(KEYS * STRIDE / 8), 16usize);
+    let mut keys_shared = Shared::<[PackedHalf8]>::new_aligned_slice(comptime!(KEYS * STRIDE / 8), 16_usize);
+    let mut values_shared =
+        Shared::<[PackedHalf8]>::new_aligned_slice(comptime!(KEYS * STRIDE / 8), 16_usize);
     let mut scores_shared =
-        Shared::<[Float4]>::new_aligned_slice(comptime!(PLANES * FRAGMENT * STRIDE / 4), 16usize);
+        Shared::<[Float4]>::new_aligned_slice(comptime!(PLANES * FRAGMENT * STRIDE / 4), 16_usize);
 
     let lane = UNIT_POS_X;
     let scratch = UNIT_POS_Y as usize * comptime!(FRAGMENT * score_stride);
@@ -58,8 +59,8 @@ pub(super) fn attention_registers(
     #[unroll]
     for m in 0..ROWS {
         starts.push(zeros());
-        maximum[m] = 0.0f32;
-        total[m] = 0.0f32;
+        maximum[m] = 0.0_f32;
+        total[m] = 0.0_f32;
     }
 
     let tiles = (shape.keys + comptime!(KEYS as u32 - 1)) / comptime!(KEYS as u32);
@@ -70,7 +71,7 @@ pub(super) fn attention_registers(
         load_tile(key, value, &mut keys_shared, &mut values_shared, key0, &shape);
         sync_cube();
 
-        let mut tries = 0u32.runtime();
+        let mut tries = 0_u32.runtime();
         while tries < 2 {
             // 1. compute the weights, and their sums by a product with ones
             let weights = weigh(&keys_shared, &queries, &starts, left, scale, masked);
@@ -101,16 +102,16 @@ pub(super) fn attention_registers(
                         );
                     }
                     sync_plane();
-                    let mut largest = Float4::new(-1.0e30f32);
+                    let mut largest = Float4::new(-1.0e30_f32);
                     #[unroll]
                     for i in 0..comptime!(KEYS / 8) {
                         let mut score = scores_shared[lane_start + comptime!(vec4_position(i))];
                         if comptime!(masked) {
                             let column = comptime!(4 * vec4_position(i) as u32) + lane % 2 * 8;
                             #[unroll]
-                            for c in 0..4usize {
+                            for c in 0..4_usize {
                                 if column + comptime!(c as u32) >= left {
-                                    score.insert(c, -1.0e30f32);
+                                    score.insert(c, -1.0e30_f32);
                                 }
                             }
                         }
@@ -129,7 +130,7 @@ pub(super) fn attention_registers(
                     }
                     sync_plane();
                     #[unroll]
-                    for i in 0..2usize {
+                    for i in 0..2_usize {
                         scores_shared[lane_start + i] = Float4::new(-raised);
                     }
                     sync_plane();
@@ -224,7 +225,7 @@ fn weigh(
             if comptime!(masked) {
                 cmma::execute_elementwise_op(score, score, |_row, column, element| {
                     let weight = (element * scale).exp();
-                    select(column + comptime!((n * FRAGMENT) as u32) < left, weight, 0.0f32)
+                    select(column + comptime!((n * FRAGMENT) as u32) < left, weight, 0.0_f32)
                 });
             } else {
                 cmma::execute_elementwise_op(score, score, |_row, _column, element| (element * scale).exp());
@@ -261,7 +262,7 @@ fn sum_of_row(
     sync_plane();
     cmma::store(&mut shared[scratch..end], &sum, comptime!(STRIDE as u32), cmma::MatrixLayout::RowMajor);
     sync_plane();
-    shared[scratch + lane_row as usize * comptime!(STRIDE / 4)].extract(0usize)
+    shared[scratch + lane_row as usize * comptime!(STRIDE / 4)].extract(0_usize)
 }
 
 /// Converts a product to the left factor of another one, in half precision.

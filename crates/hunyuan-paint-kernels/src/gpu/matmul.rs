@@ -5,8 +5,6 @@
 //! tiles are read ("implicit GEMM", Chetlur et al. 2014, arXiv 1410.0759), so the unfolded input is
 //! never stored.
 
-#![expect(clippy::too_many_arguments, reason = "kernel arguments cannot be grouped")]
-
 use cubecl::{cmma, prelude::*};
 use half::f16;
 
@@ -130,7 +128,7 @@ pub(super) fn matmul(
     let rhs_vec8s = comptime!(DEPTH * tile_columns / 8);
     let rhs_reads = comptime!(rhs_vec8s.div_ceil(units));
 
-    let mut shared = Shared::<[PackedHalf8]>::new_aligned_slice(comptime!(2 * stage), 16usize);
+    let mut shared = Shared::<[PackedHalf8]>::new_aligned_slice(comptime!(2 * stage), 16_usize);
 
     let unit = UNIT_POS;
     let plane = UNIT_POS_Y;
@@ -144,7 +142,7 @@ pub(super) fn matmul(
     #[unroll]
     for i in 0..lhs_reads {
         let row = row0 + unit / comptime!(DEPTH as u32 / 8) + comptime!((i * units * 8 / DEPTH) as u32);
-        locate_row(&mut lhs_rows, &mut lhs_y, &mut lhs_x, i, row, rows, depth, &map, source, 8u32);
+        locate_row(&mut lhs_rows, &mut lhs_y, &mut lhs_x, i, row, rows, depth, &map, source, 8_u32);
     }
     let mut rhs_columns = Array::<u32>::new(rhs_reads);
     #[unroll]
@@ -303,13 +301,13 @@ fn read_lhs(
             let tap = depth0 / map.channels;
             let channel = depth0 % map.channels + 8 * vec8;
             let (down, right) = (tap / 3, tap % 3);
-            let scale = comptime!(if upsample2x { 2u32 } else { 1 });
+            let scale = comptime!(if upsample2x { 2_u32 } else { 1 });
             #[unroll]
             for i in 0..reads {
                 // Above or to the left of the map, the difference wraps around to beyond its end.
                 let row = y[i] + down - comptime!(padding);
                 let column = x[i] + right - comptime!(padding);
-                let mut value = PackedHalf8::new(0u32);
+                let mut value = PackedHalf8::new(0_u32);
                 if row < map.height * scale && column < map.width * scale {
                     let pixel = rows[i] + row / scale * map.width + column / scale;
                     value = lhs[((pixel * map.channels + channel) / 8) as usize];
@@ -388,7 +386,7 @@ fn write(
     let width = comptime!(tile.fragments_n * FRAGMENT);
     let stride = comptime!(width / 4);
     let start = plane as usize * comptime!(FRAGMENT * stride);
-    let shares = comptime!(if epilogue.gated { 2usize } else { 1 });
+    let shares = comptime!(if epilogue.gated { 2_usize } else { 1 });
     let vec4s = comptime!((width / 4 / shares) as u32);
     let lane = UNIT_POS_X;
     let plane_m = plane / comptime!(tile.planes_n as u32);

@@ -1,8 +1,6 @@
 //! The matrix product of [`matmul`](super::matmul) for GPUs without matrix units, and for single
 //! precision. Each unit sums 8×4 elements in registers.
 
-#![expect(clippy::too_many_arguments, reason = "kernel arguments cannot be grouped")]
-
 use cubecl::prelude::*;
 
 use super::{
@@ -47,8 +45,8 @@ pub(super) fn matmul_scalar<F: Float>(
     #[comptime] epilogue: Epilogue,
 ) {
     let lhs_reads = comptime!(ROWS * DEPTH / 4 / UNITS);
-    let mut lhs_shared = Shared::<[Float4]>::new_aligned_slice(comptime!(ROWS * STRIDE), 16usize);
-    let mut rhs_shared = Shared::<[Float4]>::new_aligned_slice(comptime!(DEPTH * COLUMNS / 4), 16usize);
+    let mut lhs_shared = Shared::<[Float4]>::new_aligned_slice(comptime!(ROWS * STRIDE), 16_usize);
+    let mut rhs_shared = Shared::<[Float4]>::new_aligned_slice(comptime!(DEPTH * COLUMNS / 4), 16_usize);
 
     // 1. find the elements that this unit reads
     let unit = UNIT_POS;
@@ -60,7 +58,7 @@ pub(super) fn matmul_scalar<F: Float>(
     #[unroll]
     for i in 0..lhs_reads {
         let row = row0 + unit / comptime!(DEPTH as u32 / 4) + comptime!((i * UNITS * 4 / DEPTH) as u32);
-        locate_row(&mut lhs_rows, &mut lhs_y, &mut lhs_x, i, row, rows, depth, &map, source, 4u32);
+        locate_row(&mut lhs_rows, &mut lhs_y, &mut lhs_x, i, row, rows, depth, &map, source, 4_u32);
     }
     let rhs_row = unit / comptime!(COLUMNS as u32 / 4);
     let rhs_vec4 = unit % comptime!(COLUMNS as u32 / 4);
@@ -73,14 +71,14 @@ pub(super) fn matmul_scalar<F: Float>(
     let mut sums = Array::<Float4>::new(UNIT_ROWS);
     #[unroll]
     for i in 0..UNIT_ROWS {
-        sums[i] = Float4::new(0.0f32);
+        sums[i] = Float4::new(0.0_f32);
     }
     for slice in 0..depth / comptime!(DEPTH as u32) {
         let depth0 = slice * comptime!(DEPTH as u32);
         sync_cube();
         #[unroll]
         for i in 0..lhs_reads {
-            let mut value = Float4::new(0.0f32);
+            let mut value = Float4::new(0.0_f32);
             match comptime!(source) {
                 Source::Matrix => {
                     value = Float4::cast_from(lhs[(lhs_rows[i] + depth0 / 4 + vec4) as usize]);
@@ -88,7 +86,7 @@ pub(super) fn matmul_scalar<F: Float>(
                 Source::Map { padding, upsample2x, .. } => {
                     let tap = depth0 / map.channels;
                     let channel = depth0 % map.channels + 4 * vec4;
-                    let scale = comptime!(if upsample2x { 2u32 } else { 1 });
+                    let scale = comptime!(if upsample2x { 2_u32 } else { 1 });
                     // Above or to the left of the map, the difference wraps around to beyond its
                     // end.
                     let row = lhs_y[i] + tap / 3 - comptime!(padding);
@@ -107,9 +105,9 @@ pub(super) fn matmul_scalar<F: Float>(
         sync_cube();
         #[unroll]
         for k in 0..comptime!(DEPTH / 4) {
-            let mut factors = Array::<Float4>::new(4usize);
+            let mut factors = Array::<Float4>::new(4_usize);
             #[unroll]
-            for i in 0..4usize {
+            for i in 0..4_usize {
                 factors[i] = rhs_shared[comptime!((4 * k + i) * COLUMNS / 4) + x as usize];
             }
             #[unroll]
@@ -117,7 +115,7 @@ pub(super) fn matmul_scalar<F: Float>(
                 let row = y as usize + comptime!(16 * i);
                 let value = lhs_shared[row * STRIDE + k];
                 #[unroll]
-                for part in 0..4usize {
+                for part in 0..4_usize {
                     sums[i] += Float4::new(value.extract(part)) * factors[part];
                 }
             }

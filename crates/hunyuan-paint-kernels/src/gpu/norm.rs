@@ -35,10 +35,10 @@ pub(super) fn group_norm_parts<F: Float>(
 ) {
     let units = comptime!(UNITS as u32);
     let vec4s = shape.channels / 4;
-    let at_once = max(units / vec4s, 1u32);
+    let at_once = max(units / vec4s, 1_u32);
     let start = CUBE_POS_X * shape.chunk;
     let end = min(start + shape.chunk, shape.pixels);
-    let mut line = 0u32.runtime();
+    let mut line = 0_u32.runtime();
     let mut vec4 = UNIT_POS;
     if vec4s <= units {
         line = UNIT_POS / vec4s;
@@ -49,18 +49,18 @@ pub(super) fn group_norm_parts<F: Float>(
             let first = min(start + line, shape.pixels - 1);
             let image = CUBE_POS_Y * shape.pixels;
             let origin = Float4::cast_from(map[((image + first) * vec4s + vec4) as usize]);
-            let mut sum = Float4::new(0.0f32);
-            let mut squares = Float4::new(0.0f32);
-            let mut count = 0.0f32.runtime();
+            let mut sum = Float4::new(0.0_f32);
+            let mut squares = Float4::new(0.0_f32);
+            let mut count = 0.0_f32.runtime();
             let mut pixel = start + line;
             while pixel < end {
                 let value = Float4::cast_from(map[((image + pixel) * vec4s + vec4) as usize]) - origin;
                 sum += value;
                 squares += value * value;
-                count += 1.0f32;
+                count += 1.0_f32;
                 pixel += at_once;
             }
-            let inverse = Float4::new(1.0f32 / max(count, 1.0f32));
+            let inverse = Float4::new(1.0_f32 / max(count, 1.0_f32));
             let part = CUBE_POS_X * at_once + line;
             let to = ((CUBE_POS_Y * shape.parts + part) * vec4s + vec4) as usize;
             means[to] = origin + sum * inverse;
@@ -87,11 +87,11 @@ pub(super) fn group_norm_factors<F: Float>(
     let units = comptime!(UNITS as u32);
     let width = shape.channels / shape.groups;
     let channel0 = CUBE_POS_X * width;
-    let at_once = max(units / (shape.channels / 4), 1u32);
+    let at_once = max(units / (shape.channels / 4), 1_u32);
     let values = shape.parts * width;
     let total = shape.pixels as f32 * width as f32;
 
-    let mut sum = 0.0f32.runtime();
+    let mut sum = 0.0_f32.runtime();
     let mut index = UNIT_POS;
     while index < values {
         let part = index / width;
@@ -101,7 +101,7 @@ pub(super) fn group_norm_factors<F: Float>(
     }
     let mean = sum_over_cube(sum, &mut shared, UNITS) / total;
 
-    let mut sum = 0.0f32.runtime();
+    let mut sum = 0.0_f32.runtime();
     let mut index = UNIT_POS;
     while index < values {
         let part = index / width;
@@ -111,7 +111,7 @@ pub(super) fn group_norm_factors<F: Float>(
         index += units;
     }
     let variance = sum_over_cube(sum, &mut shared, UNITS) / total;
-    let inverse = 1.0f32 / (variance + epsilon).sqrt();
+    let inverse = 1.0_f32 / (variance + epsilon).sqrt();
 
     let mut index = UNIT_POS;
     while index < width {
@@ -168,7 +168,7 @@ pub(super) fn group_norm_apply<F: Float>(
         let channel = (CUBE_POS_Z * vec4s + vec4 % vec4s) as usize;
         let mut value = Float4::cast_from(map[index]) * factors[channel] + offsets[channel];
         if comptime!(silu) {
-            value = value / (Float4::new(1.0f32) + (-value).exp());
+            value = value / (Float4::new(1.0_f32) + (-value).exp());
         }
         out[index] = Vector::cast_from(value);
     }
@@ -195,7 +195,7 @@ pub(super) fn layer_norm<F: Float>(
     let mut shared = Shared::<[f32]>::new_slice(LAYER_NORM_UNITS);
     let start = row * vec4s;
 
-    let mut sum = Float4::new(0.0f32);
+    let mut sum = Float4::new(0.0_f32);
     let mut vec4 = UNIT_POS;
     while vec4 < vec4s {
         sum += Float4::cast_from(tokens[(start + vec4) as usize]);
@@ -203,7 +203,7 @@ pub(super) fn layer_norm<F: Float>(
     }
     let mean = sum_over_row(sum, &mut shared) / channels as f32;
 
-    let mut sum = Float4::new(0.0f32);
+    let mut sum = Float4::new(0.0_f32);
     let mut vec4 = UNIT_POS;
     while vec4 < vec4s {
         let difference = Float4::cast_from(tokens[(start + vec4) as usize]) - Float4::new(mean);
@@ -211,7 +211,7 @@ pub(super) fn layer_norm<F: Float>(
         vec4 += lanes;
     }
     let variance = sum_over_row(sum, &mut shared) / channels as f32;
-    let inverse = Float4::new(1.0f32 / (variance + epsilon).sqrt());
+    let inverse = Float4::new(1.0_f32 / (variance + epsilon).sqrt());
 
     let mut vec4 = UNIT_POS;
     while vec4 < vec4s {
@@ -229,6 +229,6 @@ pub(super) const LAYER_NORM_UNITS: usize = 64;
 #[cube]
 fn sum_over_row(value: Float4, shared: &mut Shared<[f32]>) -> f32 {
     let sum =
-        (value.extract(0usize) + value.extract(1usize)) + (value.extract(2usize) + value.extract(3usize));
+        (value.extract(0_usize) + value.extract(1_usize)) + (value.extract(2_usize) + value.extract(3_usize));
     sum_over_cube(sum, shared, LAYER_NORM_UNITS)
 }
