@@ -15,8 +15,8 @@ pub(crate) fn parse(url: &str) -> Result<Uri, HubError> {
     })
 }
 
-/// Resolves the location of a redirection. Returns `None` if it is malformed, or would lead from https
-/// to http.
+/// Resolves the location of a redirection. Returns `None` if it is malformed, or would lead from
+/// https to http.
 pub(crate) fn target(uri: &Uri, location: &str) -> Option<Uri> {
     let (scheme, host) = (uri.scheme_str()?, uri.authority()?);
     if location.starts_with('/') && !location.starts_with("//") {

@@ -63,8 +63,8 @@ impl RepoCache {
         self.blob(&format!("{hash}.incomplete"))
     }
 
-    /// Waits until no other process downloads the same content. Calls `on_wait` while waiting, and stops
-    /// with its error. The lock is released when the returned file is dropped.
+    /// Waits until no other process downloads the same content. Calls `on_wait` while waiting, and
+    /// stops with its error. The lock is released when the returned file is dropped.
     pub(crate) fn lock(
         &self,
         hash: &str,
@@ -116,7 +116,8 @@ pub(crate) fn create_parent(path: &Path) -> Result<(), HubError> {
 fn replace(path: &Path, mut make: impl FnMut(&Path) -> io::Result<()>) -> Result<(), HubError> {
     create_parent(path)?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    // `make` creates the file, so that it has the usual permissions: other users may share the cache.
+    // `make` creates the file, so that it has the usual permissions: other users may share the
+    // cache.
     let staged = tempfile::Builder::new().prefix(".").suffix(".tmp").make_in(folder, |staged| make(staged));
     staged.and_then(|staged| Ok(staged.persist(path)?)).map_err(HubError::io(path))
 }

@@ -15,12 +15,12 @@ impl HubOptions {
     /// | `HF_HUB_OFFLINE` | `offline` |
     /// | `HF_HUB_DOWNLOAD_TIMEOUT` | the stall timeout, in seconds |
     ///
-    /// Empty variables count as unset. Every download respects `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`,
-    /// `NO_PROXY`, `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+    /// Empty variables count as unset. Every download respects `HTTPS_PROXY`, `HTTP_PROXY`,
+    /// `ALL_PROXY`, `NO_PROXY`, `SSL_CERT_FILE` and `SSL_CERT_DIR`.
     ///
     /// # Errors
-    /// If a variable is invalid, the file with the token cannot be read, or neither a variable nor a home
-    /// folder determines the cache.
+    /// If a variable is invalid, the file with the token cannot be read, or neither a variable nor
+    /// a home folder determines the cache.
     pub fn from_env() -> Result<Self, HubError> {
         Self::from_variables(|name| env::var_os(name))
     }

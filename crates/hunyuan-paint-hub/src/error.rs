@@ -121,7 +121,8 @@ pub enum HubError {
         /// The last failure.
         source: Box<HubError>,
     },
-    /// A file is longer than expected, or announced with another size. The partial download was removed.
+    /// A file is longer than expected, or announced with another size. The partial download was
+    /// removed.
     #[error("{file}: expected {expected} bytes, found {found}; it was removed")]
     Size {
         /// The path of the file in the repository.

@@ -9,15 +9,16 @@ use crate::{
     transfer::Transfer,
 };
 
-/// Downloads model folders of a repository into the cache, and returns the folder that contains them.
+/// Downloads model folders of a repository into the cache, and returns the folder that contains
+/// them.
 ///
-/// Asks the hub once for the commit of the revision, and downloads only the files that the cache lacks.
-/// If the hub cannot be reached, uses the last complete download, and logs a warning.
+/// Asks the hub once for the commit of the revision, and downloads only the files that the cache
+/// lacks. If the hub cannot be reached, uses the last complete download, and logs a warning.
 ///
 /// # Errors
-/// If an option is invalid; if the repository, a folder or a file does not exist or may not be read; if
-/// the license is refused; if the network fails more often than `retries` allows; or if a file fails a
-/// check. Partial downloads are kept for the next call, unless they failed a check.
+/// If an option is invalid; if the repository, a folder or a file does not exist or may not be
+/// read; if the license is refused; if the network fails more often than `retries` allows; or if a
+/// file fails a check. Partial downloads are kept for the next call, unless they failed a check.
 pub fn fetch_folders(
     repository: &RepoId,
     folders: &[ModelFolder<'_>],

@@ -104,7 +104,8 @@ impl Component {
     pub const ALL: &'static [Self] =
         &[Self::Unet, Self::Vae, Self::Scheduler, Self::TextEncoder, Self::Tokenizer];
 
-    /// The parts of the multiview model, which needs no text encoder: its text embedding is learned.
+    /// The parts of the multiview model, which needs no text encoder: its text embedding is
+    /// learned.
     pub const MULTIVIEW: &'static [Self] = &[Self::Unet, Self::Vae, Self::Scheduler];
 
     fn folder(self) -> &'static str {
@@ -132,8 +133,8 @@ impl Component {
         }
     }
 
-    /// Returns the names of weight files, most preferred first: single before half precision, and safetensors
-    /// before pickled. The first that exists is downloaded.
+    /// Returns the names of weight files, most preferred first: single before half precision, and
+    /// safetensors before pickled. The first that exists is downloaded.
     ///
     /// `hunyuan-paint-models` prefers the files in the same order when it loads one. A test of
     /// `hunyuan-paint`, which uses both crates, compares the two.

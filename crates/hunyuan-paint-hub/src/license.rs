@@ -45,9 +45,9 @@ impl Default for Card {
 }
 
 impl License {
-    /// Determines the license of model folders. Folders with the names of Hunyuan3D 2.0's count as those
-    /// or as derived from them, whoever publishes them; the others have the license of the repository's
-    /// page.
+    /// Determines the license of model folders. Folders with the names of Hunyuan3D 2.0's count as
+    /// those or as derived from them, whoever publishes them; the others have the license of the
+    /// repository's page.
     pub(crate) fn of(repository: &RepoId, folders: &[&str], card: Card, endpoint: &str) -> Self {
         let page = format!("{endpoint}/{repository}");
         let is_hunyuan = |folder: &&str| folder.contains("hunyuan3d-") && folder.contains("-v2-0");

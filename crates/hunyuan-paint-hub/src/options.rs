@@ -9,7 +9,8 @@ pub struct HubOptions {
     pub endpoint: String,
     /// The folder of the cache, in the layout that all clients of the hub share.
     pub cache: PathBuf,
-    /// An access token. Public repositories need none. Sent only to `endpoint`, never to redirect targets.
+    /// An access token. Public repositories need none. Sent only to `endpoint`, never to redirect
+    /// targets.
     pub token: Option<Token>,
     /// A branch, a tag or a commit. A full commit hash that is in the cache needs no network.
     pub revision: String,
@@ -19,11 +20,11 @@ pub struct HubOptions {
     pub stall_timeout: Duration,
     /// The number of retries after temporary failures.
     pub retries: u32,
-    /// The wait before the first retry. Doubles with each retry, up to 30 s. A server may ask for up to
-    /// 2 minutes.
+    /// The wait before the first retry. Doubles with each retry, up to 30 s. A server may ask for
+    /// up to 2 minutes.
     pub retry_wait: Duration,
-    /// Called with the license before the first file is downloaded; may refuse it. Without a callback,
-    /// the license is logged as a warning.
+    /// Called with the license before the first file is downloaded; may refuse it. Without a
+    /// callback, the license is logged as a warning.
     pub on_license: Option<LicenseCallback>,
     /// Called with the progress; may cancel the download.
     pub on_progress: Option<DownloadCallback>,
@@ -64,8 +65,8 @@ impl HubOptions {
     }
 }
 
-/// Returns whether a text is a relative path that needs no escaping in a URL or file system, and cannot
-/// leave its folder.
+/// Returns whether a text is a relative path that needs no escaping in a URL or file system, and
+/// cannot leave its folder.
 pub(crate) fn is_plain_path(text: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     text.split('/').all(|name| !name.is_empty() && !matches!(name, "." | "..") && name.chars().all(is_plain))
@@ -79,8 +80,8 @@ impl Token {
     /// Wraps a token.
     ///
     /// # Errors
-    /// If it is empty, or contains characters that are not allowed in an HTTP header. The message does not
-    /// show it.
+    /// If it is empty, or contains characters that are not allowed in an HTTP header. The message
+    /// does not show it.
     pub fn new(token: impl Into<String>) -> Result<Self, HubError> {
         let token = token.into();
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -105,8 +106,8 @@ impl fmt::Debug for Token {
 pub struct DownloadProgress<'a> {
     /// The path of the current file in the repository.
     pub file: &'a str,
-    /// The downloaded bytes of the file, including those of earlier calls. Decreases if the file must be
-    /// started again.
+    /// The downloaded bytes of the file, including those of earlier calls. Decreases if the file
+    /// must be started again.
     pub bytes: u64,
     /// The size of the file in bytes.
     pub total: u64,
@@ -148,8 +149,8 @@ type Report = dyn Fn(&DownloadProgress<'_>) -> ControlFlow<()> + Send + Sync;
 impl DownloadCallback {
     /// Wraps a function. [`ControlFlow::Break`] cancels the download.
     ///
-    /// Called for each received piece, up to thousands of times a second, and five times a second while
-    /// another process downloads the same file.
+    /// Called for each received piece, up to thousands of times a second, and five times a second
+    /// while another process downloads the same file.
     pub fn new(report: impl Fn(&DownloadProgress<'_>) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
         Self(Arc::new(report))
     }

@@ -1,5 +1,5 @@
-//! A server that stalls, truncates and lies: the error, the cache after it, and the next call without
-//! the fault.
+//! A server that stalls, truncates and lies: the error, the cache after it, and the next call
+//! without the fault.
 
 mod server;
 

@@ -1,5 +1,5 @@
-//! Several processes with their own environments. The test has no harness, because it starts itself as
-//! a child.
+//! Several processes with their own environments. The test has no harness, because it starts itself
+//! as a child.
 
 mod server;
 

@@ -79,8 +79,8 @@ pub(crate) async fn drain(chunks: &mut BodyDataStream, max: usize) {
     let _ = timeout(DRAIN_TIMEOUT, discard).await;
 }
 
-/// Requires JSON. Browsers send other types across origins without a preflight, so that any page could
-/// use a server on loopback.
+/// Requires JSON. Browsers send other types across origins without a preflight, so that any page
+/// could use a server on loopback.
 fn expect_json(headers: &HeaderMap) -> Result<(), ServerError> {
     let found = headers.get(header::CONTENT_TYPE).map_or(Ok("nothing"), |value| value.to_str());
     let found = found.unwrap_or("something unreadable");

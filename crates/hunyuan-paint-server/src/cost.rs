@@ -3,12 +3,12 @@
 
 use hunyuan_paint::mesh::Mesh;
 
-/// The object's diameter as a share of the width of a view: 1.15 units, seen by an orthographic camera
-/// of 1.2 units.
+/// The object's diameter as a share of the width of a view: 1.15 units, seen by an orthographic
+/// camera of 1.2 units.
 const DIAMETER_IN_VIEW: f64 = 1.15 / 1.2;
 
-/// Estimates the pixels that are tested in all views: the sum of the triangles' bounding rectangles,
-/// each averaged over the views along the three axes.
+/// Estimates the pixels that are tested in all views: the sum of the triangles' bounding
+/// rectangles, each averaged over the views along the three axes.
 pub(crate) fn view_pixel_tests(mesh: &Mesh, render_size: u32, view_count: usize) -> u64 {
     let radius = radius(mesh);
     let pixels = f64::from(render_size) * DIAMETER_IN_VIEW / (2.0 * radius);

@@ -32,10 +32,10 @@ pub enum StartError {
 
 /// The reason why a request is refused, or why a job has failed.
 ///
-/// As a response it is JSON, `{"text": "...", "error_code": 1, "error": "queue_full"}`: the first two as
-/// in the original server, whose code is always 1; the third is [`name`](Self::name). The text leaves
-/// out the reason of [`Painting`](Self::Painting) and [`DeviceLost`](Self::DeviceLost), which may name
-/// files of the server; `Display`, for the log, includes it.
+/// As a response it is JSON, `{"text": "...", "error_code": 1, "error": "queue_full"}`: the first
+/// two as in the original server, whose code is always 1; the third is [`name`](Self::name). The
+/// text leaves out the reason of [`Painting`](Self::Painting) and [`DeviceLost`](Self::DeviceLost),
+/// which may name files of the server; `Display`, for the log, includes it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
@@ -90,7 +90,8 @@ pub enum ServerError {
         /// The value in the request.
         found: String,
     },
-    /// A function of the original server that this one lacks: shapes, text prompts, other file types.
+    /// A function of the original server that this one lacks: shapes, text prompts, other file
+    /// types.
     #[error("{what} is not implemented: this server only textures a given mesh, from an image, as GLB")]
     NotImplemented {
         /// The function.

@@ -36,8 +36,8 @@ fn stream(watch: Watch) -> impl Stream<Item = Result<Event, Infallible>> {
     })
 }
 
-/// The part of a job's status that a client knows. Statuses that come fast may be skipped; the events
-/// are in order all the same, and include the end of every stage.
+/// The part of a job's status that a client knows. Statuses that come fast may be skipped; the
+/// events are in order all the same, and include the end of every stage.
 #[derive(Default)]
 struct SseCursor {
     ahead: Option<usize>,

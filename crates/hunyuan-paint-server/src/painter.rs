@@ -40,8 +40,8 @@ impl fmt::Debug for PaintProgress<'_> {
 /// A callback for progress. `Break` asks the painter to stop.
 pub type ProgressSink<'a> = dyn FnMut(&PaintProgress<'_>) -> ControlFlow<()> + Send + 'a;
 
-/// Turns a mesh and images into a textured GLB. Each painter paints one request at a time, on its own
-/// thread. [`PipelinePainter`](crate::PipelinePainter) is the one that uses the networks.
+/// Turns a mesh and images into a textured GLB. Each painter paints one request at a time, on its
+/// own thread. [`PipelinePainter`](crate::PipelinePainter) is the one that uses the networks.
 pub trait Painter: Send + Sync {
     /// Checks before a request is queued whether it can be painted.
     ///

@@ -81,7 +81,8 @@ impl PipelinePainter {
         }
         let found = texture_pixel_tests(&mesh, self.options.texture_size);
         if found > max {
-            // So many texels are tested only where UVs overlap, and overlapping UVs are replaced anyway.
+            // So many texels are tested only where UVs overlap, and overlapping UVs are replaced
+            // anyway.
             if self.options.uv == UvMode::Keep {
                 return Err(ServerError::TooComplex { found, max });
             }
@@ -133,8 +134,8 @@ impl Painter for PipelinePainter {
         self.pipeline.is_device_alive()
     }
 
-    /// Decodes the request anew: the decoded mesh and images may be many times larger, and would fill
-    /// the memory while the job waits.
+    /// Decodes the request anew: the decoded mesh and images may be many times larger, and would
+    /// fill the memory while the job waits.
     fn paint(
         &self,
         request: &PaintRequest,

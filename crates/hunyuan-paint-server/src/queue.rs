@@ -84,8 +84,8 @@ impl Queue {
         state.update_positions();
     }
 
-    /// Blocks until a job arrives. Returns `None` once the queue is stopped. Every job must be given
-    /// back with [`done`](Self::done).
+    /// Blocks until a job arrives. Returns `None` once the queue is stopped. Every job must be
+    /// given back with [`done`](Self::done).
     pub(crate) fn wait_for_job(&self) -> Option<Arc<Job>> {
         let mut state = self.state();
         loop {

@@ -23,8 +23,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The fields in use. The others (`octree_resolution`, `num_inference_steps`, `guidance_scale`) control
-/// the original's shape generation; its texturing ignores them, too.
+/// The fields in use. The others (`octree_resolution`, `num_inference_steps`, `guidance_scale`)
+/// control the original's shape generation; its texturing ignores them, too.
 #[derive(Deserialize)]
 struct Fields<'a> {
     #[serde(borrow)]

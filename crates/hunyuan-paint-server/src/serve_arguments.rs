@@ -17,8 +17,8 @@ pub struct ServeArguments {
     /// The paint model: standard or turbo.
     #[arg(long, default_value = "standard")]
     pub(crate) variant: Variant,
-    /// Where the networks run: auto, cpu, wgpu, vulkan or metal. May be repeated: each device loads the
-    /// weights and paints one job at a time.
+    /// Where the networks run: auto, cpu, wgpu, vulkan or metal. May be repeated: each device loads
+    /// the weights and paints one job at a time.
     #[arg(long, default_value = "auto")]
     pub(crate) device: Vec<ComputeDevice>,
     /// The precision of the networks: auto (half on a GPU that supports it), f32 or f16.
@@ -27,11 +27,12 @@ pub struct ServeArguments {
     /// How long networks stay in memory: keep (always) or reload (for their part of each job).
     #[arg(long, default_value = "keep")]
     pub(crate) memory: MemoryPlan,
-    /// The most memory of each device to use, in MiB; all painters on one device share it. By default
-    /// the size of the device.
+    /// The most memory of each device to use, in MiB; all painters on one device share it. By
+    /// default the size of the device.
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(..1 << 40))]
     pub(crate) memory_limit: Option<u64>,
-    /// Where condition maps are rendered and views are baked: auto, cpu or gpu. The result is the same.
+    /// Where condition maps are rendered and views are baked: auto, cpu or gpu. The result is the
+    /// same.
     #[arg(long, default_value = "auto")]
     pub(crate) geometry: GeometryDevice,
     /// The address to listen on; 0.0.0.0 for every interface.
@@ -41,12 +42,12 @@ pub struct ServeArguments {
     #[arg(long, default_value_t = 8081)]
     pub(crate) port: u16,
     /// A further host name under which clients may call this server. May be repeated. On a loopback
-    /// address, only localhost, 127.0.0.1 and [::1] are allowed by default; elsewhere, every name is
-    /// allowed unless this option is given.
+    /// address, only localhost, 127.0.0.1 and [::1] are allowed by default; elsewhere, every name
+    /// is allowed unless this option is given.
     #[arg(long, value_name = "NAME")]
     allowed_host: Vec<String>,
-    /// A file with the bearer token that requests must carry. The variable HUNYUAN_PAINT_TOKEN may hold
-    /// the token instead.
+    /// A file with the bearer token that requests must carry. The variable HUNYUAN_PAINT_TOKEN may
+    /// hold the token instead.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// The largest body of a request, in MiB.
@@ -67,8 +68,8 @@ pub struct ServeArguments {
     /// The most waiting jobs.
     #[arg(long, default_value_t = ServerOptions::default().max_queue_length)]
     max_queue_length: usize,
-    /// The most seconds that one painting may take; 0 for no limit. On a CPU, the published weights need
-    /// hours.
+    /// The most seconds that one painting may take; 0 for no limit. On a CPU, the published weights
+    /// need hours.
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     time_limit: u64,
     /// The most finished jobs to remember.

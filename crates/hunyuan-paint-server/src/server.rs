@@ -107,8 +107,8 @@ impl PaintServer {
     }
 
     /// Stops the server: rejects new jobs, fails all queued ones at once, and cancels running ones
-    /// after [`ServerOptions::shutdown_timeout`]. Returns when no painter is at work, or half a minute
-    /// after the cancellation.
+    /// after [`ServerOptions::shutdown_timeout`]. Returns when no painter is at work, or half a
+    /// minute after the cancellation.
     pub async fn stop(&self) {
         let queue = &self.shared.queue;
         queue.stop();

@@ -1,5 +1,5 @@
-//! The page in a real browser, through chromedriver: files are dropped, stages watched, the result turned
-//! and downloaded.
+//! The page in a real browser, through chromedriver: files are dropped, stages watched, the result
+//! turned and downloaded.
 //!
 //! `cargo test --release -p hunyuan-paint-server --test browser -- --ignored`; the README lists the
 //! requirements.
@@ -53,7 +53,8 @@ fn server(steps: usize, options: ServerOptions) -> Result<TestServer, Box<dyn Er
     TestServer::new(vec![Arc::new(painter)], options)
 }
 
-/// Creates an HTTP client that returns error statuses as responses: WebDriver puts errors into the body.
+/// Creates an HTTP client that returns error statuses as responses: WebDriver puts errors into the
+/// body.
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().http_status_as_error(false).build().into()
 }

@@ -1,4 +1,5 @@
-//! The HTTP interface over TCP with a fake painter: the requests of the original's clients, and errors.
+//! The HTTP interface over TCP with a fake painter: the requests of the original's clients, and
+//! errors.
 
 mod common;
 

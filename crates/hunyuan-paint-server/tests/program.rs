@@ -66,7 +66,8 @@ impl Program {
         if status.success() { Ok(()) } else { Err("kill failed".into()) }
     }
 
-    /// Waits up to a minute for the end. Returns the exit code, and the log since the program listens.
+    /// Waits up to a minute for the end. Returns the exit code, and the log since the program
+    /// listens.
     fn end(&mut self) -> Result<(Option<i32>, String), Box<dyn Error>> {
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(60) {

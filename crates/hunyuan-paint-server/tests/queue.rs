@@ -74,7 +74,8 @@ fn a_painting_that_takes_too_long_is_stopped() -> TestResult {
     assert_eq!(refusal(server.post("/generate", &order("endless"))?)?, (504, "time_limit".into()));
     wait_for_running(&painter, 0)?;
     assert_eq!(painter.stopped_early.load(Ordering::SeqCst), 1);
-    // The answer neither waits for a painter that ignores the cancellation, nor changes with its late result.
+    // The answer neither waits for a painter that ignores the cancellation, nor changes with its
+    // late result.
     let start = Instant::now();
     let uid = server.send(&order("deaf"))?;
     assert_eq!(server.wait(&uid)?["error"], "time_limit");

@@ -1,7 +1,8 @@
-//! A fake hub on 127.0.0.1, and its CDN on another port and under another name, with injected faults.
+//! A fake hub on 127.0.0.1, and its CDN on another port and under another name, with injected
+//! faults.
 //!
-//! Like the real hub, it redirects large files to the CDN, with their hash and size in headers of the
-//! redirection, and small files to another path of the hub.
+//! Like the real hub, it redirects large files to the CDN, with their hash and size in headers of
+//! the redirection, and small files to another path of the hub.
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
 

@@ -266,8 +266,8 @@ impl TestServer {
     }
 }
 
-/// Creates a client that returns error statuses as responses, and keeps no connection open, so that a
-/// stopping server need not wait.
+/// Creates a client that returns error statuses as responses, and keeps no connection open, so that
+/// a stopping server need not wait.
 fn agent() -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
