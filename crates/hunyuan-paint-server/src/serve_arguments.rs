@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn hosts_are_restricted_on_loopback_or_on_request() -> Result<(), clap::Error> {
         let hosts = |arguments: &[&str]| {
-            let all = ["x", "--model", "m"].iter().chain(arguments);
+            let all = [&["x", "--model", "m"], arguments].concat();
             Program::try_parse_from(all).map(|program| program.arguments.hosts())
         };
         let named = || vec!["paint.example".to_owned()];
