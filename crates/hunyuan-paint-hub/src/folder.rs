@@ -38,8 +38,8 @@ impl<'a> ModelFolder<'a> {
         Ok(())
     }
 
-    /// The needed files among those that exist, and what is missing.
-    pub(crate) fn select(&self, exists: impl Fn(&str) -> bool) -> Selection {
+    /// Selects the needed files among those that exist, by their paths in the repository, and finds what is missing.
+    pub fn select(&self, exists: impl Fn(&str) -> bool) -> Selection {
         let mut selection = Selection::default();
         selection.take_if_there(format!("{}/model_index.json", self.name), &exists);
         for component in self.components {
@@ -65,10 +65,13 @@ impl<'a> ModelFolder<'a> {
 }
 
 /// Files by their paths in the repository.
-#[derive(Debug, Default)]
-pub(crate) struct Selection {
-    pub(crate) files: Vec<String>,
-    pub(crate) missing: Vec<String>,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Selection {
+    /// The needed files that exist.
+    pub files: Vec<String>,
+    /// The needed files that do not, alternatives joined by "or".
+    pub missing: Vec<String>,
 }
 
 impl Selection {

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use glam::{Vec2, Vec3, Vec4};
 use hunyuan_paint::{
-    mesh::{Camera, Mesh, CanonicalMesh},
+    mesh::{Camera, CanonicalMesh, Mesh},
     raster::{NO_FACE, RasterError, RasterOptions, Size, View, interpolate, rasterize},
 };
 use image::RgbImage;
