@@ -1,0 +1,24 @@
+# What the scripts of this folder share. Sourced, not run.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+export CARGO_TERM_COLOR=never
+export CARGO_INCREMENTAL=0
+
+# One set of features for everything that compiles burn.
+features=(--features wgpu)
+
+# Scripts that run one after another collect here what none of them could check.
+not_checked_file=${NOT_CHECKED_FILE:-$(mktemp)}
+
+step() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
+
+not_checked() {
+    printf 'NOT CHECKED: %s\n' "$*" | tee -a "$not_checked_file"
+}
+
+debian() {
+    command -v apt-get >/dev/null || { echo "please install: $*" >&2; exit 1; }
+    apt-get update
+    apt-get install -y --no-install-recommends "$@"
+}
