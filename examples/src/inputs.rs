@@ -32,7 +32,7 @@ pub fn run_program<A: clap::Parser>(run: impl FnOnce(&A) -> Result<String, Box<d
         }
         Err(error) => {
             eprintln!("error: {error}");
-            let sources = std::iter::successors(error.source(), |error| error.source());
+            let sources = std::iter::successors(error.source(), |error| (*error).source());
             sources.for_each(|source| eprintln!("  caused by: {source}"));
             ExitCode::FAILURE
         }

@@ -41,7 +41,6 @@ pub(crate) struct GlobalArguments {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of them in a process")]
 pub(crate) enum Command {
     /// Paint a mesh from one or more images of the object.
     Paint(PaintArguments),

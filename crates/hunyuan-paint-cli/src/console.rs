@@ -1,8 +1,12 @@
 //! What the user sees: one result on standard output, errors and logs on standard error.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is what the user sees")]
+#![expect(clippy::print_stderr, reason = "this is what the user sees")]
 
-use std::{fmt::Display, io::IsTerminal, process::ExitCode};
+use std::{
+    fmt::Display,
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+};
 
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
@@ -42,17 +46,17 @@ impl Console {
     pub(crate) fn init_logging(self) {
         let default = if self.quiet { "error" } else { "warn" };
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-        let ansi = std::io::stderr().is_terminal();
+        let ansi = io::stderr().is_terminal();
         let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_target(false);
-        logs.without_time().with_writer(std::io::stderr).init();
+        logs.without_time().with_writer(io::stderr).init();
     }
 
     /// Prints a result: as one JSON object, as text, or not at all.
     pub(crate) fn print(self, result: &(impl Serialize + Display)) -> Result<(), CliError> {
         if self.json {
-            println!("{}", serde_json::to_string(result)?);
+            write_line(&serde_json::to_string(result).map_err(io::Error::from)?)?;
         } else if !self.quiet {
-            println!("{result}");
+            write_line(&result.to_string())?;
         }
         Ok(())
     }
@@ -76,7 +80,7 @@ impl Console {
     /// Prints what clap has to say: help and versions to standard output, errors to standard error.
     pub(crate) fn fail_usage(self, error: &clap::Error) -> ExitCode {
         if !error.use_stderr() {
-            print!("{}", error.render());
+            let _ = write_line(error.render().to_string().trim_end());
             return ExitCode::from(exit_code::SUCCESS);
         }
         if self.json {
@@ -94,7 +98,7 @@ impl Console {
             let kind = exit_code::name(code);
             let report = ErrorReport { error: ErrorBody { code, kind, message, chain } };
             if let Ok(json) = serde_json::to_string(&report) {
-                println!("{json}");
+                let _ = write_line(&json);
             }
         } else {
             let sources: String = chain.iter().map(|source| format!(": {source}")).collect();
@@ -105,5 +109,13 @@ impl Console {
     /// Shows text that must be seen, such as a license, on standard error.
     pub(crate) fn notice(text: &str) {
         eprintln!("{text}");
+    }
+}
+
+/// Writes a line to standard output. A reader that has gone, such as `head`, is not an error.
+fn write_line(line: &str) -> io::Result<()> {
+    match writeln!(io::stdout().lock(), "{line}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
     }
 }

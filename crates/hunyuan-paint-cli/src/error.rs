@@ -49,7 +49,7 @@ pub(crate) enum CliError {
     Output { path: PathBuf, expected: &'static str, found: &'static str },
     /// A result cannot be printed.
     #[error("cannot print the result")]
-    Print(#[from] serde_json::Error),
+    Print(#[from] std::io::Error),
     /// Ctrl-C.
     #[error("cancelled")]
     Cancelled,
@@ -153,7 +153,7 @@ fn hub_code(error: &HubError) -> u8 {
 
 /// Returns the messages of an error's sources, outermost first.
 pub(crate) fn chain(error: &dyn Error) -> Vec<String> {
-    std::iter::successors(error.source(), |error| error.source()).map(ToString::to_string).collect()
+    std::iter::successors(error.source(), |error| (*error).source()).map(ToString::to_string).collect()
 }
 
 #[cfg(test)]

@@ -45,12 +45,6 @@ impl MeshOutput {
         }
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        match self {
-            Self::Glb(path) | Self::Obj(path) | Self::Folder(path) => path,
-        }
-    }
-
     /// Refuses an output that cannot be written, before any work is done.
     pub(crate) fn check(&self) -> Result<(), CliError> {
         match self {

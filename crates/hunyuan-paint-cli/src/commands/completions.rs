@@ -22,13 +22,13 @@ struct Completions {
 
 impl fmt::Display for Completions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.script.trim_end())
+        f.write_str(&self.script)
     }
 }
 
 pub(crate) fn run(arguments: &CompletionsArguments, console: Console) -> Result<(), CliError> {
     let mut script = Vec::new();
     generate(arguments.shell, &mut Arguments::command(), "hunyuan-paint", &mut script);
-    let script = String::from_utf8_lossy(&script).into_owned();
+    let script = String::from_utf8_lossy(&script).trim_end().to_owned();
     console.print_always(&Completions { shell: arguments.shell.to_string(), script })
 }

@@ -81,8 +81,8 @@ struct ModelArguments {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Painting")]
 struct PaintingArguments {
-    /// ddim, euler_ancestral, lcm or unipc; the variant's own if absent.
-    #[arg(long)]
+    /// The scheduler of the multiview diffusion; the variant's own if absent.
+    #[arg(long, value_name = "ddim|euler_ancestral|lcm|unipc")]
     scheduler: Option<SchedulerKind>,
     /// Steps of the multiview diffusion; the variant's own if absent.
     #[arg(long)]
@@ -230,7 +230,7 @@ pub(crate) fn run(arguments: &PaintArguments, console: Console) -> Result<(), Cl
     let source = arguments.model.source()?;
     arguments.output.check()?;
     let (mesh, images) = arguments.inputs(&source);
-    let (mesh, images) = (read_mesh(mesh)?, read_images(&images)?);
+    let (mesh, images) = (read_mesh(&mesh)?, read_images(&images)?);
 
     // 2. Paint.
     let mut bars = ProgressBars::new(console);

@@ -25,7 +25,7 @@ use crate::{
 pub(crate) struct RenderArguments {
     /// The mesh: GLB, glTF, OBJ, PLY or STL.
     mesh: PathBuf,
-    /// Folder of the results: view_0.png and so on, and sheet.png with all of them.
+    /// Folder of the results: a PNG for each view, and the contact sheet sheet.png.
     #[arg(long, short)]
     output: PathBuf,
     /// The texture of the mesh's own UVs. Without one, the shape is shown in gray.

@@ -161,10 +161,9 @@ fn unwrap_reports_charts_coverage_and_stretch() -> TestResult {
 fn render_shows_a_mesh_from_all_sides() -> TestResult {
     let folder = tempdir()?;
     let output = folder.path().join("rendered");
-    let mesh = robot("glb")?;
-    let arguments = ["--count", "4", "--size", "64", "--cell", "32", "--maps", "normal,position"];
-    let arguments = [&["render", &mesh, "--output", &text(&output)?], &arguments[..]].concat();
-    let result = run_json(&arguments)?;
+    let (mesh, rendered) = (robot("glb")?, text(&output)?);
+    let options = ["--count", "4", "--size", "64", "--cell", "32", "--maps", "normal,position"];
+    let result = run_json(&[&["render", &mesh, "--output", &rendered], &options[..]].concat())?;
     for field in ["views", "normal_maps", "position_maps"] {
         let files = files(&result, field);
         assert_eq!(files.len(), 4, "{result}");
