@@ -158,7 +158,7 @@ impl Strip {
     }
 }
 
-/// The shape in gray, lit from the camera, on white.
+/// Returns the shape in gray, lit from the camera on both sides of its faces, on white.
 fn shaded(maps: &ConditionMaps, camera: &Camera) -> RgbImage {
     let view_from_world = camera.view_from_world();
     // The third row of the rotation: the direction to the camera in canonical space.
@@ -170,7 +170,7 @@ fn shaded(maps: &ConditionMaps, camera: &Camera) -> RgbImage {
         *color = if normal.length_squared() > 2.0 {
             [255; 3]
         } else {
-            [(60.0 + 170.0 * normal.normalize_or_zero().dot(to_camera).max(0.0)) as u8; 3]
+            [(60.0 + 170.0 * normal.normalize_or_zero().dot(to_camera).abs()) as u8; 3]
         };
     }
     image
