@@ -1,7 +1,8 @@
 //! Does every device compute the same? `cargo run --release --example device_parity`.
 //!
-//! Single operations, networks and whole runs on each device of this build and machine, against the CPU in single
-//! precision. All random numbers come from the host, so that only arithmetic differs.
+//! Runs single operations, networks and whole paintings on each device of this build and machine, and compares them with
+//! the CPU in single precision. All random numbers come from the host, so that only arithmetic differs. GPUs need a
+//! build with `--features wgpu`.
 
 use std::{
     error::Error,
@@ -11,17 +12,12 @@ use std::{
 };
 
 use clap::Parser;
-use hunyuan_paint::{
-    ComputeDevice,
-    compare::{Differences, ImageDifferences, compare_images, compare_values, image_statistics},
-    models::Precision,
-    scheduler::SchedulerKind,
+use hunyuan_paint::{ComputeDevice, models::Precision, preview::write_png, scheduler::SchedulerKind};
+use hunyuan_paint_examples::{experiment::ExperimentArguments, inputs::run_program};
+use hunyuan_paint_testkit::{
+    devices::{PipelineKind, Randomness, Run, Scene, Workbench, components},
+    image_metrics::{Differences, ImageDifferences, compare_images, compare_values, image_statistics},
 };
-use hunyuan_paint_examples::{
-    experiment::ExperimentArguments,
-    inputs::{run_program, write_png},
-};
-use hunyuan_paint_testkit::devices::{PipelineKind, Randomness, Run, Scene, Workbench, components};
 use image::RgbImage;
 
 /// Compares devices, operation by operation and run by run.
@@ -29,10 +25,10 @@ use image::RgbImage;
 struct Arguments {
     #[command(flatten)]
     experiment: ExperimentArguments,
-    /// Only these devices, beside the CPU: wgpu, vulkan, metal; all that are there if absent.
+    /// Only these devices and the CPU: wgpu, vulkan, metal; may be repeated. All available ones if absent.
     #[arg(long)]
     device: Vec<ComputeDevice>,
-    /// Leave half precision out.
+    /// Skip half precision.
     #[arg(long)]
     no_half: bool,
     /// Folder for the images of the whole runs; none are written if absent.
@@ -40,8 +36,15 @@ struct Arguments {
     output: Option<PathBuf>,
 }
 
-/// In a whole run, in single precision, no byte may be off by more.
+/// The largest difference of a byte in a whole run in single precision.
 const BYTES_MAX: u8 = 1;
+
+/// Why there may be no device to compare.
+const ONLY_CPU: &str = if cfg!(feature = "wgpu") {
+    "the CPU is the only device of this machine"
+} else {
+    "the CPU is the only device of this build; add --features wgpu"
+};
 
 fn main() -> ExitCode {
     run_program(run)
@@ -55,12 +58,16 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let scene = arguments.experiment.scene()?;
     report.runs(&benches, &scene, arguments)?;
     let Report { text, passed, failed } = report;
-    let summary =
-        format!("{text}\n{passed} comparisons in single precision within their limits, {failed} not");
+    let compared = if benches.len() > 1 {
+        format!("{passed} comparisons in single precision within their limits, {failed} not")
+    } else {
+        format!("nothing was compared: {ONLY_CPU}")
+    };
+    let summary = format!("{text}\n{compared}");
     if failed == 0 { Ok(summary) } else { Err(summary.into()) }
 }
 
-/// The CPU in single precision, which all others are compared with, and the others.
+/// Opens the devices; the first is the CPU in single precision, which all others are compared with.
 fn workbenches(arguments: &Arguments) -> Result<Vec<Workbench>, Box<dyn Error>> {
     let mut devices =
         if arguments.device.is_empty() { ComputeDevice::available() } else { arguments.device.clone() };
@@ -76,7 +83,7 @@ fn workbenches(arguments: &Arguments) -> Result<Vec<Workbench>, Box<dyn Error>> 
     Ok(benches)
 }
 
-/// Markdown tables.
+/// Markdown tables, and the number of comparisons.
 #[derive(Default)]
 struct Report {
     text: String,
@@ -135,7 +142,7 @@ impl Report {
         scene: &Scene,
         arguments: &Arguments,
     ) -> Result<(), Box<dyn Error>> {
-        let header = "| run | on | mean | deviation | edge variance | PNG | max | off by > 1 | status |";
+        let header = "| run | on | mean | deviation | edge strength | PNG | max | off by > 1 | status |";
         writeln!(self.text, "\n{header}\n|---|---|---|---|---|---|---|---|---|")?;
         for pipeline in PipelineKind::ALL {
             for &scheduler in SchedulerKind::ALL {
@@ -165,7 +172,7 @@ impl Report {
         Ok(())
     }
 
-    /// Limits are for single precision; half precision is only measured.
+    /// Judges a comparison. Limits are for single precision; half precision is only measured.
     fn judge(&mut self, bench: &Workbench, limit: &str, within: bool) -> (String, &'static str) {
         match (bench.precision, within) {
             (Precision::F16, _) => (String::new(), "measured"),
@@ -181,7 +188,7 @@ impl Report {
     }
 }
 
-/// Mean, standard deviation, edge variance and bytes as a PNG, averaged over the images of a run.
+/// Mean, standard deviation, edge strength and bytes as a PNG, averaged over the images of a run.
 fn mean_statistics(images: &[RgbImage]) -> Result<String, Box<dyn Error>> {
     let all = images.iter().map(image_statistics).collect::<Result<Vec<_>, _>>()?;
     let mean =

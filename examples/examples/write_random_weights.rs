@@ -1,5 +1,5 @@
-//! Writes a model folder of the published size and layout with random weights, to try loading, speed and memory without
-//! the published ones: `cargo run --release --example write_random_weights -- --output weights`.
+//! Writes a model folder of the published size and layout with random weights, to measure loading, speed and memory
+//! without the published ones: `cargo run --release --example write_random_weights -- --output weights`.
 
 use std::{error::Error, path::PathBuf, process::ExitCode};
 
@@ -16,13 +16,13 @@ struct Arguments {
     /// The folder; it takes 12.8 GB in single precision.
     #[arg(long)]
     output: PathBuf,
-    /// How weights are written.
+    /// The format of the weights files.
     #[arg(long, value_enum, default_value = "safetensors")]
     format: Format,
     /// f32 or f16.
     #[arg(long, default_value = "f32")]
     precision: Precision,
-    /// Of all numbers.
+    /// The seed of all random numbers.
     #[arg(long, default_value_t = 0)]
     seed: u64,
 }

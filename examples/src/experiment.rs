@@ -1,4 +1,4 @@
-//! What the experiments with several devices are asked.
+//! Arguments of the experiments that compare devices.
 
 use std::{error::Error, path::PathBuf};
 
@@ -6,8 +6,8 @@ use hunyuan_paint_testkit::devices::Scene;
 
 use crate::inputs::repository_file;
 
-/// What is run, and on what.
-#[derive(clap::Args)]
+/// The model, the object and the runs.
+#[derive(Debug, clap::Args)]
 pub struct ExperimentArguments {
     /// A folder of weights in the published layout.
     #[arg(long, default_value_os_t = repository_file("crates/hunyuan-paint-testkit/cases/model_tiny"))]
@@ -15,7 +15,7 @@ pub struct ExperimentArguments {
     /// The mesh whose views are painted.
     #[arg(long, default_value_os_t = repository_file("assets/robot.glb"))]
     pub mesh: PathBuf,
-    /// An image of it.
+    /// An image of the object.
     #[arg(long, default_value_os_t = repository_file("assets/robot.png"))]
     pub image: PathBuf,
     /// Side of the images in whole runs, in pixels.
@@ -30,7 +30,7 @@ pub struct ExperimentArguments {
 }
 
 impl ExperimentArguments {
-    /// What the runs paint.
+    /// Reads the object and renders its condition maps.
     ///
     /// # Errors
     /// If a file cannot be read, or the maps cannot be rendered.

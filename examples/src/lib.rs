@@ -1,12 +1,9 @@
-//! What the examples share: arguments that are parsed alike, progress bars, contact sheets.
+//! Code that several examples share.
 
-pub mod contact_sheet;
-pub mod download;
 pub mod experiment;
 pub mod inputs;
-pub mod progress_bars;
 
-/// The pages of the user guide. Their snippets are compiled, and run unless they say `no_run`.
+/// The pages of the user guide. Their snippets are compiled, and run unless they are marked `no_run`.
 #[cfg(doctest)]
 mod guide {
     #[doc = include_str!("../../docs/guide/first-run.md")]

@@ -18,7 +18,7 @@ mod transfer;
 pub use self::{
     error::HubError,
     fetch::fetch_folders,
-    folder::{Component, ModelFolder},
+    folder::{Component, ModelFolder, Selection},
     license::License,
     options::{DownloadCallback, DownloadProgress, HubOptions, LicenseCallback, Token},
     repo_id::RepoId,

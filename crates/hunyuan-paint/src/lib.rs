@@ -12,6 +12,7 @@ mod options;
 mod output;
 mod pipeline;
 mod precision_choice;
+pub mod preview;
 mod progress;
 pub mod stages;
 

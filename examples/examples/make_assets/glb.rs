@@ -1,8 +1,8 @@
-//! A mesh without UVs or texture as binary glTF 2.0.
+//! Writes a mesh without UVs or texture as binary glTF 2.0.
 
 use glam::Vec3;
 
-/// The content of a `.glb` file: one position and one normal per vertex, and triangles.
+/// Returns the content of a `.glb` file: one position and one normal per vertex, and triangles.
 pub(crate) fn glb_bytes(positions: &[Vec3], normals: &[Vec3], faces: &[[u32; 3]]) -> Vec<u8> {
     let floats = |vectors: &[Vec3]| -> Vec<u8> {
         vectors.iter().flat_map(|v| v.to_array()).flat_map(f32::to_le_bytes).collect()
@@ -39,7 +39,7 @@ pub(crate) fn glb_bytes(positions: &[Vec3], normals: &[Vec3], faces: &[[u32; 3]]
     [b"glTF", &2_u32.to_le_bytes(), &length(12 + chunks.len()), chunks.as_slice()].concat()
 }
 
-/// A number of bytes as the container has it; the robot is far from 4 GiB.
+/// Encodes a number of bytes. The robot is far from 4 GiB.
 fn length(bytes: usize) -> [u8; 4] {
     (bytes as u32).to_le_bytes()
 }

@@ -1,8 +1,8 @@
-//! Makes the repository's own example object anew: `cargo run --release --example make_assets`.
+//! Makes the repository's example object: `cargo run --release --example make_assets`.
 //!
-//! A toy robot, modeled as a signed distance field: its mesh, a photograph of its front, and what the six
-//! default cameras see of it without any light. No random numbers, no clock and no platform's own functions
-//! (square roots are IEEE's) go into them: the same files come out of every run.
+//! The object is a toy robot, modeled as a signed distance field. The files are its mesh, a photograph of its front, and
+//! the views of the six default cameras without any light. Every run makes the same files: no random numbers, clock or
+//! platform-dependent functions are used (square roots are IEEE's).
 
 mod distance;
 mod glb;
@@ -33,7 +33,7 @@ struct Arguments {
     output: PathBuf,
 }
 
-/// Side of the mesh's cells in object units: about 25,000 triangles.
+/// Side of the mesh's cells in object units; gives about 25,000 triangles.
 const CELL: f32 = 0.0134;
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -1,6 +1,6 @@
 //! A photograph of the object: sphere tracing (Hart, 1996) under a key light, a rim light and the sky.
 //!
-//! Light is added up with a gamma of 2 in place of sRGB's curve, which takes square roots and no more.
+//! Light is summed with a gamma of 2 instead of sRGB's curve, because that needs only square roots.
 
 use glam::{Vec2, Vec3};
 use image::RgbaImage;
@@ -14,19 +14,19 @@ const SUBPIXELS: u32 = 4;
 /// The camera: in front of the object and a little above its middle, 2.9 units away.
 const EYE: Vec3 = Vec3::new(0.04, 0.62, 2.9);
 const TARGET: Vec3 = Vec3::new(0.04, 0.5, 0.0);
-/// Half the height of what the picture shows at the target, over the distance to it.
+/// The tangent of half the vertical field of view.
 const HALF_FOV_TANGENT: f32 = 0.2;
 
-/// Where light comes from (not of unit length), and how much.
+/// The direction that light comes from (not of unit length), and its color.
 const KEY_LIGHT: (Vec3, Vec3) = (Vec3::new(-0.55, 0.8, 0.8), Vec3::new(1.0, 0.95, 0.87));
 const RIM_LIGHT: (Vec3, Vec3) = (Vec3::new(0.9, 0.35, -0.5), Vec3::new(0.3, 0.36, 0.45));
 const SKY: Vec3 = Vec3::new(0.50, 0.54, 0.60);
 const GROUND: Vec3 = Vec3::new(0.24, 0.22, 0.20);
 
-/// Rays that come this close have arrived.
+/// The distance at which a ray counts as having hit the surface.
 const SURFACE: f32 = 4e-4;
 
-/// The picture, `side` pixels a side, rows from the top; straight alpha, white where nothing is.
+/// Renders the picture, `side` pixels a side, rows from the top, with straight alpha on a white background.
 pub(crate) fn photograph(side: u32) -> RgbaImage {
     let mut picture = RgbaImage::new(side, side);
     let forward = (TARGET - EYE).normalize();
@@ -47,7 +47,7 @@ pub(crate) fn photograph(side: u32) -> RgbaImage {
     picture
 }
 
-/// The mean of the samples that hit something, and their share as alpha.
+/// Returns the mean of the samples that hit something, and their share as alpha.
 fn blend(samples: &[Vec3]) -> [u8; 4] {
     if samples.is_empty() {
         return [255, 255, 255, 0];
@@ -57,18 +57,18 @@ fn blend(samples: &[Vec3]) -> [u8; 4] {
     [r, g, b, to_byte(samples.len() as f32 / (SUBPIXELS * SUBPIXELS) as f32)]
 }
 
-/// The middles of a pixel's [`SUBPIXELS`]² cells, as offsets from its own middle in pixels.
+/// Returns the centers of a pixel's [`SUBPIXELS`]² cells, as offsets from the pixel's center in pixels.
 pub(crate) fn subpixels() -> impl Iterator<Item = Vec2> {
     let offset = |i: u32| (i as f32 + 0.5) / SUBPIXELS as f32 - 0.5;
     (0..SUBPIXELS * SUBPIXELS).map(move |i| Vec2::new(offset(i % SUBPIXELS), offset(i / SUBPIXELS)))
 }
 
-/// 0…1 as the nearest byte.
+/// Rounds 0…1 to the nearest byte.
 pub(crate) fn to_byte(value: f32) -> u8 {
     (value * 255.0).round() as u8
 }
 
-/// Where a ray first meets the surface.
+/// Returns the point where a ray first meets the surface.
 fn trace(origin: Vec3, direction: Vec3) -> Option<Vec3> {
     let (mut along, end) = through_box(origin, direction)?;
     while along < end {
@@ -82,14 +82,14 @@ fn trace(origin: Vec3, direction: Vec3) -> Option<Vec3> {
     None
 }
 
-/// Where a ray enters and leaves the robot's bounds.
+/// Returns the distances at which a ray enters and leaves the robot's bounds.
 fn through_box(origin: Vec3, direction: Vec3) -> Option<(f32, f32)> {
     let [a, b] = robot::BOUNDS.map(|corner| (corner - origin) / direction);
     let (enter, leave) = (a.min(b).max_element().max(0.0), a.max(b).min_element());
     (enter < leave).then_some((enter, leave))
 }
 
-/// The light that a point of the surface sends back along a ray.
+/// Returns the light that a point of the surface reflects along a ray.
 fn light(p: Vec3, direction: Vec3) -> Vec3 {
     let normal = normal(robot::distance, p, 1e-3);
     let color = robot::color(p);
@@ -104,7 +104,7 @@ fn light(p: Vec3, direction: Vec3) -> Vec3 {
 
     let half = (key - direction).normalize();
     let gloss = square(square(square(square(square(normal.dot(half).max(0.0))))));
-    // Grazing light is mirrored more (Schlick, 1994, with a smaller exponent).
+    // Reflection grows at grazing angles (Schlick, 1994, with a smaller exponent).
     let fresnel = square(square(1.0 + normal.dot(direction).min(0.0)));
     let specular = key_light * 0.4 * gloss * lit + SKY * 0.12 * fresnel * open;
     albedo * diffuse + specular
@@ -114,7 +114,7 @@ fn square(x: f32) -> f32 {
     x * x
 }
 
-/// How much of a wide light reaches a point, 0…1 (Quilez, "Soft shadows in raymarched SDFs").
+/// Returns the share, 0…1, of a wide light that reaches a point (Quilez, "Soft shadows in raymarched SDFs").
 fn shadow(p: Vec3, towards: Vec3) -> f32 {
     const SHARPNESS: f32 = 9.0;
     const REACH: f32 = 0.7;
@@ -128,7 +128,7 @@ fn shadow(p: Vec3, towards: Vec3) -> f32 {
     lit * lit * (3.0 - 2.0 * lit)
 }
 
-/// How much of the sky a point sees, 0…1: by how much the surface recedes along the normal.
+/// Returns the share, 0…1, of the sky that a point sees, estimated from the distance field along the normal.
 fn openness(p: Vec3, normal: Vec3) -> f32 {
     let blocked = [0.01_f32, 0.03, 0.06, 0.1, 0.15]
         .map(|step| (step - robot::distance(p + normal * step)).max(0.0) / step);

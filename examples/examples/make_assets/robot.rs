@@ -4,13 +4,13 @@ use glam::{Vec2, Vec3};
 
 use crate::distance::{capsule, cylinder, polyline, rounded_box, smooth_max, smooth_min};
 
-/// A box around the robot with some room.
+/// A box around the robot, with a margin.
 pub(crate) const BOUNDS: [Vec3; 2] = [Vec3::new(-0.43, -0.05, -0.36), Vec3::new(0.55, 1.06, 0.30)];
 
-/// Fillet between neighboring parts.
+/// The fillet between neighboring parts.
 const FILLET: f32 = 0.012;
 
-/// What has one color, or one pattern.
+/// A part of the robot with one color or one pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Head,
@@ -29,13 +29,13 @@ enum Part {
     Nozzle,
 }
 
-/// The signed distance of every part.
+/// Returns the signed distance of every part.
 fn parts(p: Vec3) -> [(Part, f32); 17] {
     let at = |x, y, z| p - Vec3::new(x, y, z);
-    // The left and the right side at once.
+    // Mirrored, for the left and the right side.
     let both = Vec3::new(p.x.abs(), p.y, p.z);
     let at_both = |x, y, z| both - Vec3::new(x, y, z);
-    // With the axis along x.
+    // Turned, so that the axis is along x.
     let turned = |q: Vec3| Vec3::new(q.y, q.x, q.z);
 
     let head = rounded_box(at(0.0, 0.7, 0.0), Vec3::new(0.2, 0.15, 0.165), 0.085);
@@ -79,32 +79,32 @@ fn arm(p: Vec3, [shoulder, elbow, hand]: [Vec3; 3]) -> f32 {
     smooth_min(capsule(p, shoulder, elbow, 0.042), capsule(p, elbow, hand, 0.042), 0.02)
 }
 
-/// A mitten around `wrist`, with fingers and a thumb that point along two vectors.
+/// Returns the distance of a mitten around `wrist`, with fingers and a thumb that point along two vectors.
 fn glove(p: Vec3, wrist: Vec3, fingers: Vec3, thumb: Vec3) -> f32 {
     let palm = capsule(p, wrist, wrist + fingers, 0.058);
     smooth_min(palm, capsule(p, wrist, wrist + thumb, 0.028), 0.025)
 }
 
-/// Three hemispheres side by side.
+/// Returns the distance of three hemispheres side by side.
 fn button_row(p: Vec3) -> f32 {
     let x = p.x - 0.06 * (p.x / 0.06).round().clamp(-1.0, 1.0);
     Vec3::new(x, p.y, p.z).length() - 0.021
 }
 
-/// A hollow cup, open below.
+/// Returns the distance of a hollow cup that is open below.
 fn nozzle(p: Vec3) -> f32 {
     let cup = cylinder(p, 0.054, 0.045, 0.015);
     let hollow = cylinder(p + Vec3::Y * 0.04, 0.031, 0.05, 0.01);
     smooth_max(cup, -hollow, 0.008)
 }
 
-/// The robot's signed distance, in object units.
+/// Returns the robot's signed distance, in object units.
 pub(crate) fn distance(p: Vec3) -> f32 {
     parts(p).into_iter().fold(f32::INFINITY, |whole, (_, part)| smooth_min(whole, part, FILLET))
 }
 
 mod paint {
-    //! The colors, as in sRGB bytes.
+    //! The colors, as sRGB bytes.
     pub(super) const TEAL: u32 = 0x2a_a7_a0;
     pub(super) const CREAM: u32 = 0xf6_ea_d0;
     pub(super) const ORANGE: u32 = 0xf0_7a_2c;
@@ -118,7 +118,7 @@ mod paint {
     pub(super) const SILVER: u32 = 0xb4_bc_c8;
 }
 
-/// The color of the surface at a point near it, 0…1 in sRGB.
+/// Returns the color of the surface at a point near it, 0…1 in sRGB.
 pub(crate) fn color(p: Vec3) -> Vec3 {
     let nearest = parts(p).into_iter().min_by(|(_, a), (_, b)| a.total_cmp(b));
     let rgb = nearest.map_or(0, |(part, _)| pattern(part, p));
@@ -163,7 +163,7 @@ fn pattern(part: Part, p: Vec3) -> u32 {
     }
 }
 
-/// Two eyes that look up to the raised hand, and a smile.
+/// Returns the color of the face: two eyes that look up to the raised hand, and a smile.
 fn face(q: Vec2) -> u32 {
     let eye = Vec2::new(q.x.abs() - 0.065, q.y - 0.02);
     let glint = Vec2::new(q.x - 0.065_f32.copysign(q.x), eye.y) - Vec2::new(0.009, 0.014);
@@ -175,7 +175,7 @@ fn face(q: Vec2) -> u32 {
     }
 }
 
-/// Distance from the line of a heartbeat.
+/// Returns the distance from the line of a heartbeat.
 fn pulse(q: Vec2) -> f32 {
     const LINE: [Vec2; 6] = [
         Vec2::new(-0.085, 0.0),
@@ -188,7 +188,7 @@ fn pulse(q: Vec2) -> f32 {
     polyline(q, &LINE)
 }
 
-/// Distance from the digit 7.
+/// Returns the distance from the digit 7.
 fn seven(q: Vec2) -> f32 {
     polyline(q, &[Vec2::new(-0.04, 0.06), Vec2::new(0.04, 0.06), Vec2::new(-0.015, -0.06)])
 }

@@ -1,5 +1,5 @@
-//! From a distance field to a closed mesh: surface nets (Gibson, "Constrained elastic surface nets", 1998),
-//! relaxed on the surface itself rather than within their cells.
+//! Converts a distance field to a closed mesh with surface nets (Gibson, "Constrained elastic surface nets", 1998).
+//! Vertices are relaxed on the surface itself rather than within their cells.
 
 use std::{array, collections::HashSet};
 
@@ -8,12 +8,12 @@ use rayon::prelude::*;
 
 use crate::distance::normal;
 
-/// How often vertices move towards their neighbors, and back onto the surface.
+/// How often vertices move towards their neighbors and back onto the surface.
 const RELAXATION_STEPS: usize = 6;
 
 /// Samples of a distance field at the points of a cubic lattice.
 ///
-/// A cell has the index of its corner of least coordinates.
+/// A cell has the index of its corner with the smallest coordinates.
 struct Lattice {
     origin: Vec3,
     cell: f32,
@@ -40,19 +40,19 @@ impl Lattice {
         self.origin + Vec3::from_array(self.coordinates(index).map(|i| i as f32)) * self.cell
     }
 
-    /// From one point to the next along x, y and z.
+    /// Returns the index distance between neighbors along x, y and z.
     fn strides(&self) -> [usize; 3] {
         let [x, y, _] = self.counts;
         [1, x, x * y]
     }
 
-    /// Where the surface crosses the lattice's edge between two points, if it does.
+    /// Returns where the surface crosses the edge between two points, if it does.
     fn crossing(&self, from: usize, to: usize) -> Option<Vec3> {
         let (a, b) = (self.samples[from], self.samples[to]);
         ((a < 0.0) != (b < 0.0)).then(|| self.position(from).lerp(self.position(to), a / (a - b)))
     }
 
-    /// The center of the crossings on a cell's edges; `None` if the surface misses the cell.
+    /// Returns the center of the crossings on a cell's edges; `None` if the surface misses the cell.
     fn vertex(&self, cell: usize) -> Option<Vec3> {
         if (0..3).any(|axis| self.coordinates(cell)[axis] + 1 == self.counts[axis]) {
             return None;
@@ -67,8 +67,8 @@ impl Lattice {
     }
 }
 
-/// The zero set of a distance field that is positive all around `bounds`: positions, and triangles that are
-/// counter-clockwise from outside.
+/// Meshes the zero set of a distance field that is positive outside `bounds`. Returns positions, and triangles that
+/// are counter-clockwise from outside.
 pub(crate) fn polygonize(
     distance: impl Fn(Vec3) -> f32 + Sync,
     bounds: [Vec3; 2],
@@ -83,8 +83,8 @@ pub(crate) fn polygonize(
     (positions, faces)
 }
 
-/// A vertex in every cell that the surface passes through, and a quadrilateral across every edge of the
-/// lattice that it crosses.
+/// Returns a vertex for every cell that the surface passes through, and a quadrilateral for every lattice edge that it
+/// crosses.
 fn net(lattice: &Lattice) -> (Vec<Vec3>, Vec<[u32; 4]>) {
     let points = 0..lattice.samples.len();
     let mut vertex_of_cell = Vec::with_capacity(points.len());
@@ -111,7 +111,7 @@ fn net(lattice: &Lattice) -> (Vec<Vec3>, Vec<[u32; 4]>) {
     (positions, quads)
 }
 
-/// Moves every vertex half of the way to the middle of its neighbors.
+/// Moves every vertex halfway to the mean of its neighbors.
 fn relax(positions: &mut [Vec3], quads: &[[u32; 4]]) {
     let mut sums = vec![(Vec3::ZERO, 0.0); positions.len()];
     for &[a, b, c, d] in quads {
@@ -126,7 +126,7 @@ fn relax(positions: &mut [Vec3], quads: &[[u32; 4]]) {
     }
 }
 
-/// A quadrilateral as two triangles, along its shorter diagonal.
+/// Splits a quadrilateral into two triangles along its shorter diagonal.
 fn split([a, b, c, d]: [u32; 4], positions: &[Vec3]) -> [[u32; 3]; 2] {
     let length = |from: u32, to: u32| positions[from as usize].distance_squared(positions[to as usize]);
     if length(a, c) <= length(b, d) { [[a, b, c], [a, c, d]] } else { [[b, c, d], [b, d, a]] }

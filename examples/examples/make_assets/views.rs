@@ -1,10 +1,10 @@
-//! What cameras see of the mesh without any light.
+//! Renders the mesh without any light.
 
 use std::error::Error;
 
 use glam::{Vec2, Vec3, Vec4};
 use hunyuan_paint::{
-    mesh::{Camera, Mesh, CanonicalMesh},
+    mesh::{Camera, CanonicalMesh, Mesh},
     raster::{NO_FACE, RasterError, RasterOptions, Size, View, interpolate, rasterize},
 };
 use image::RgbImage;
@@ -15,7 +15,7 @@ use crate::{
     robot,
 };
 
-/// The mesh from each camera in the robot's own colors on white, `side` pixels a side, on the pixel grid of
+/// Renders the mesh from each camera in the robot's own colors on white, `side` pixels a side, on the pixel grid of
 /// [`render_condition_maps`](hunyuan_paint::bake::render_condition_maps).
 pub(crate) fn unlit_views(
     positions: &[Vec3],
@@ -23,7 +23,7 @@ pub(crate) fn unlit_views(
     cameras: &[Camera],
     side: u32,
 ) -> Result<Vec<RgbImage>, Box<dyn Error>> {
-    // Canonical space asks for UVs, the cameras do not.
+    // `CanonicalMesh` requires UVs, which the cameras do not use.
     let uvs = Some(vec![Vec2::ZERO; positions.len()]);
     let mesh = Mesh { positions: positions.to_vec(), faces: faces.to_vec(), uvs, ..Mesh::default() };
     let positions_paint = CanonicalMesh::new(&mesh)?.positions;
@@ -36,7 +36,7 @@ pub(crate) fn unlit_views(
     cameras.iter().map(view).collect()
 }
 
-/// The mean of as many images as there are subpixels, each a fraction of a pixel beside the others.
+/// Renders the mean of one image per subpixel offset.
 fn unlit_view(
     positions: &[Vec3],
     positions_clip: &[Vec4],
@@ -45,7 +45,7 @@ fn unlit_view(
 ) -> Result<RgbImage, RasterError> {
     let attributes: Vec<[f32; 3]> = positions.iter().map(|p| p.to_array()).collect();
     let size = Size::square(side);
-    // NDC goes from the first pixel's center to the last one's.
+    // NDC spans from the first pixel's center to the last one's.
     let ndc_per_pixel = 2.0 / (side - 1) as f32;
     let mut sums = vec![Vec3::ZERO; size.pixel_count()];
     let mut count = 0.0;

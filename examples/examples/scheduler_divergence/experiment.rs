@@ -1,7 +1,9 @@
 use std::error::Error;
 
-use hunyuan_paint::compare::{ImageDifferences, compare_images, compare_values, correlation, edge_strength};
-use hunyuan_paint_testkit::devices::{Randomness, Run, Scene, StepTrace, Workbench};
+use hunyuan_paint_testkit::{
+    devices::{Randomness, Run, Scene, StepTrace, Workbench},
+    image_metrics::{ImageDifferences, compare_images, compare_values, correlation, edge_strength},
+};
 use image::RgbImage;
 
 /// One run on two devices.
@@ -10,9 +12,9 @@ pub(crate) struct Divergence {
     pub(crate) randomness: Randomness,
     /// After every step: the root mean square of the latents' difference over that of the first device's latents.
     pub(crate) per_step: Vec<f64>,
-    /// Of the first device, and of the second.
+    /// The first device's and the second device's.
     pub(crate) images: [Vec<RgbImage>; 2],
-    /// Of the second device's images from the first's.
+    /// Differences of the second device's images from the first's.
     pub(crate) differences: ImageDifferences,
     /// The mean over the images, for each device.
     pub(crate) edge_strength: [f64; 2],
@@ -39,7 +41,7 @@ impl Divergence {
     }
 }
 
-/// What the noise of a run has to do with the latents that it is added to.
+/// How the noise of a run correlates with the latents that it is added to.
 pub(crate) struct Correlation {
     pub(crate) run: Run,
     pub(crate) randomness: Randomness,
@@ -52,7 +54,7 @@ pub(crate) struct Correlation {
 }
 
 impl Correlation {
-    /// `None` if the scheduler adds no noise.
+    /// Runs the scheduler; returns `None` if it adds no noise.
     pub(crate) fn measure(
         bench: &Workbench,
         scene: &Scene,

@@ -1,8 +1,9 @@
 //! Why did one seed give two pictures? `cargo run --release --example scheduler_divergence`.
 //!
-//! Every scheduler on two devices, (a) with random numbers from the devices' own generators, as PyTorch draws them,
-//! (b) with the same first latents, (c) with this workspace's generator: how far the latents are apart after every
-//! step, and what becomes of the pictures. Then: what happens if one seed serves the latents and the noise.
+//! Runs every scheduler on the CPU and on a GPU, (a) with random numbers from the devices' own generators, as PyTorch
+//! draws them, (b) with the same first latents, (c) with this workspace's generator, and measures how far the latents
+//! are apart after every step, and how the pictures differ. Then it measures what happens if one seed serves the
+//! latents and the noise. In a build without `--features wgpu` only the latter runs, on the CPU.
 
 mod experiment;
 mod plot;
@@ -11,11 +12,15 @@ mod tables;
 use std::{error::Error, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use hunyuan_paint::{ComputeDevice, models::Precision, scheduler::SchedulerKind};
+use hunyuan_paint::{
+    ComputeDevice,
+    models::Precision,
+    preview::{contact_sheet, write_png},
+    scheduler::SchedulerKind,
+};
 use hunyuan_paint_examples::{
-    contact_sheet::contact_sheet,
     experiment::ExperimentArguments,
-    inputs::{check_folder, run_program, write_png},
+    inputs::{check_folder, run_program},
 };
 use hunyuan_paint_testkit::devices::{PipelineKind, Randomness, Run, Workbench};
 
@@ -32,9 +37,9 @@ struct Arguments {
     /// delight (one image) or multiview (six).
     #[arg(long, default_value = "delight")]
     pipeline: PipelineKind,
-    /// The GPU that is compared with the CPU: wgpu, vulkan or metal.
-    #[arg(long, default_value = "wgpu")]
-    device: ComputeDevice,
+    /// The GPU that is compared with the CPU: wgpu, vulkan or metal; wgpu if the build has it.
+    #[arg(long)]
+    device: Option<ComputeDevice>,
     /// Folder of the plots and the pictures.
     #[arg(long, default_value = "target/scheduler_divergence")]
     output: PathBuf,
@@ -50,70 +55,58 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let output = &arguments.output;
     check_folder(output)?;
-    let bench = |device| Workbench::new(&arguments.experiment.model, device, Precision::F32);
-    let (cpu, gpu) = (bench(ComputeDevice::Cpu)?, bench(arguments.device)?);
+    let ExperimentArguments { model, size, steps, seed, .. } = &arguments.experiment;
+    let cpu = Workbench::new(model, ComputeDevice::Cpu, Precision::F32)?;
+    let gpu_device = arguments.device.or(cfg!(feature = "wgpu").then_some(ComputeDevice::Wgpu));
+    let gpu = gpu_device.map(|device| Workbench::new(model, device, Precision::F32)).transpose()?;
     let scene = arguments.experiment.scene()?;
-    let run_of = |scheduler| Run {
-        pipeline: arguments.pipeline,
-        scheduler,
-        num_inference_steps: arguments.experiment.steps,
-    };
+    let run_of = |scheduler| Run { pipeline: arguments.pipeline, scheduler, num_inference_steps: *steps };
 
     // 1. the same run on two devices
     let mut divergences = Vec::new();
     for &scheduler in SchedulerKind::ALL {
         for randomness in EXPERIMENTS {
-            let run = run_of(scheduler);
-            divergences.push(Divergence::measure(
-                [&cpu, &gpu],
-                &scene,
-                run,
-                randomness,
-                arguments.experiment.seed,
-            )?);
+            let Some(gpu) = &gpu else { continue };
+            let (benches, run) = ([&cpu, gpu], run_of(scheduler));
+            divergences.push(Divergence::measure(benches, &scene, run, randomness, *seed)?);
         }
     }
 
     // 2. one seed for latents and noise
     let mut correlations = Vec::new();
     for &scheduler in SchedulerKind::ALL {
-        for bench in [&cpu, &gpu] {
+        for bench in [&cpu].into_iter().chain(&gpu) {
             for randomness in [Randomness::DeviceOwn, Randomness::OneSeedTwice] {
                 let run = run_of(scheduler);
-                correlations.extend(Correlation::measure(
-                    bench,
-                    &scene,
-                    run,
-                    randomness,
-                    arguments.experiment.seed,
-                )?);
+                correlations.extend(Correlation::measure(bench, &scene, run, randomness, *seed)?);
             }
         }
     }
 
     // 3. tables, plots, pictures
-    std::fs::create_dir_all(output).map_err(|error| format!("{}: {error}", output.display()))?;
     let name = |device: ComputeDevice| Ok::<_, Box<dyn Error>>(format!("{device} ({})", device.info()?.name));
-    let heading = format!(
-        "{} against {}, {} at {}², seed {}",
-        name(ComputeDevice::Cpu)?,
-        name(arguments.device)?,
-        arguments.pipeline,
-        arguments.experiment.size,
-        arguments.experiment.seed
-    );
+    let of_run = format!("{} at {size}², seed {seed}", arguments.pipeline);
+    let cpu_name = name(ComputeDevice::Cpu)?;
+    let correlations = tables::correlations(&correlations);
+    let Some(gpu_device) = gpu_device else {
+        return Ok(format!(
+            "{cpu_name}, {of_run}\n\n{correlations}\nno devices were compared: this build has the CPU only; add \
+             --features wgpu"
+        ));
+    };
+    std::fs::create_dir_all(output).map_err(|error| format!("{}: {error}", output.display()))?;
     write_plot(&output.join("divergence.svg"), "relative difference of the latents", &panels(&divergences))?;
     write_pictures(output, &divergences)?;
     Ok(format!(
-        "{heading}\n\n{}\n{}\n{}\nplots and pictures in {}",
+        "{cpu_name} against {}, {of_run}\n\n{}\n{}\n{correlations}\nplots and pictures in {}",
+        name(gpu_device)?,
         tables::per_step(&divergences),
         tables::pictures(&divergences),
-        tables::correlations(&correlations),
         output.display()
     ))
 }
 
-/// One panel for each scheduler, one line for each kind of randomness.
+/// Makes a panel for each scheduler, with a line for each kind of randomness.
 fn panels(divergences: &[Divergence]) -> Vec<Panel> {
     divergences
         .chunk_by(|a, b| a.run.scheduler == b.run.scheduler)
@@ -124,12 +117,12 @@ fn panels(divergences: &[Divergence]) -> Vec<Panel> {
         .collect()
 }
 
-/// A row for each kind of randomness; for each scheduler the CPU's picture and the GPU's.
+/// Writes a sheet with a row for each kind of randomness: the CPU's and the GPU's picture for each scheduler.
 fn write_pictures(output: &std::path::Path, divergences: &[Divergence]) -> Result<(), Box<dyn Error>> {
     let row = |randomness: Randomness| {
         let of_it = divergences.iter().filter(move |d| d.randomness == randomness);
         of_it.flat_map(|d| d.images.iter().filter_map(|images| images.first())).collect()
     };
     let rows = EXPERIMENTS.map(row);
-    write_png(&output.join("pictures.png"), &contact_sheet(&rows, 128)?)
+    Ok(write_png(output.join("pictures.png"), &contact_sheet(&rows, 128)?)?)
 }

@@ -8,7 +8,7 @@ use plotters::prelude::{
     SeriesLabelPosition, TRANSPARENT, WHITE,
 };
 
-/// One diagram.
+/// A diagram.
 pub(crate) struct Panel {
     pub(crate) title: String,
     /// Label, and a value for every step.
@@ -18,7 +18,7 @@ pub(crate) struct Panel {
 /// Size of a panel, in pixels.
 const PANEL: (u32, u32) = (420, 300);
 
-/// What is less, 0 for instance, is drawn on the floor of the logarithmic axis.
+/// The lowest value of the logarithmic axis; smaller ones, such as 0, are drawn there.
 const FLOOR: f64 = 1e-9;
 
 /// Colors that can be told apart by everyone (Okabe and Ito), and widths that show a line below another.

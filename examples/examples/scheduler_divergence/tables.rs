@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::experiment::{Correlation, Divergence};
 
-/// Of the steps 1, 2, 5, 10, 20, 50 and the last.
+/// Returns which of the steps 1, 2, 5, 10, 20, 50 and the last one are shown.
 fn shown_steps(count: usize) -> Vec<usize> {
     let mut steps: Vec<usize> = [1, 2, 5, 10, 20, 50].into_iter().filter(|&step| step < count).collect();
     steps.push(count);
@@ -41,7 +41,7 @@ pub(crate) fn per_step(divergences: &[Divergence]) -> String {
 
 pub(crate) fn pictures(divergences: &[Divergence]) -> String {
     let header =
-        ["scheduler", "random numbers", "max", "mean", "off by > 1", "edge variance, first", "second"];
+        ["scheduler", "random numbers", "max", "mean", "off by > 1", "edge strength, first", "second"];
     let mut table = row(header.map(str::to_owned)) + &rule(header.len());
     for Divergence { run, randomness, differences, edge_strength, .. } in divergences {
         table += &row([
