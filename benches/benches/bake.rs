@@ -11,17 +11,21 @@ use std::{env, error::Error, hint::black_box, iter, ops::ControlFlow, path::Path
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use hunyuan_paint_bake::{
-    AutomaticViews, Backend, BakeOptions, BakeProgress, BakeView, BakedTexture, Cpu, PartialTexture,
-    ReliableDepth, RenderedView, WeightedMerge, ViewRenderer, back_project, bake_with, draw_charts, fill_gaps,
-    fill_gutter, fill_surface, fill_vertices, gather, gpu::GpuBaker,
+    AutomaticViews, Backend, BakeOptions, BakeRequest, BakeProgress, BakeView, BakedTexture, Cpu, PartialTexture,
+    ReliableDepth, RenderRequest, RenderedView, WeightedMerge, ViewRenderer, back_project, bake_with, draw_charts, fill_gaps,
+    fill_gutter, fill_surface, fill_vertices, gather,
 };
+#[cfg(feature = "wgpu")]
+use hunyuan_paint_bake::gpu::GpuBaker;
 use hunyuan_paint_benches::bumpy_sphere;
 use hunyuan_paint_image::resize_bicubic_rgb;
 use hunyuan_paint_mesh::{
     Camera, DEFAULT_VIEWS, Mesh, CanonicalMesh, UnwrapOptions, UvMode, prepare_uvs, read_mesh,
 };
+#[cfg(feature = "wgpu")]
 use hunyuan_paint_raster::gpu::GpuDevice;
 use image::{Rgb, RgbImage};
+#[cfg(feature = "wgpu")]
 use pollster::block_on;
 
 type BenchResult<T = ()> = Result<T, Box<dyn Error>>;
@@ -68,9 +72,9 @@ fn without_unwrap(
     images: &[RgbImage],
 ) -> BenchResult<BakedTexture> {
     let rendered =
-        backend.render_views(mesh, &cameras(), SIZE, VIEW_SIZE, &mut |_| ControlFlow::Continue(()))?;
+        backend.render_views(&RenderRequest { mesh, cameras: &cameras(), render_size: SIZE, view_size: VIEW_SIZE }, &mut |_| ControlFlow::Continue(()))?;
     let options = BakeOptions { depth_size: Some(SIZE), ..BakeOptions::default() };
-    Ok(bake_with(backend, mesh, &views(images, &rendered), SIZE, &options, &mut go_on)?)
+    Ok(bake_with(backend, &BakeRequest { mesh, views: &views(images, &rendered), texture_size: SIZE, options: &options }, &mut go_on)?)
 }
 
 /// From the raw mesh to the filled texture.
@@ -107,7 +111,7 @@ fn stages(criterion: &mut Criterion, mesh: &Mesh, paint: &CanonicalMesh, images:
     });
 
     let rendered =
-        Cpu.render_views(paint, &cameras(), SIZE, VIEW_SIZE, &mut |_| ControlFlow::Continue(()))?;
+        Cpu.render_views(&RenderRequest { mesh: paint, cameras: &cameras(), render_size: SIZE, view_size: VIEW_SIZE }, &mut |_| ControlFlow::Continue(()))?;
     let depths: Vec<&ReliableDepth> = rendered.iter().filter_map(|view| view.depth.as_ref()).collect();
     let views = views(images, &rendered);
     let options = BakeOptions::default();
@@ -174,7 +178,7 @@ fn together(
         b.iter(|| {
             let on_view = &mut |_| ControlFlow::Continue(());
             black_box(
-                backend.render_views(paint, &cameras(), SIZE, VIEW_SIZE, on_view).map(|views| views.len()),
+                backend.render_views(&RenderRequest { mesh: paint, cameras: &cameras(), render_size: SIZE, view_size: VIEW_SIZE }, on_view).map(|views| views.len()),
             )
         });
     });
@@ -182,13 +186,13 @@ fn together(
     let options = BakeOptions { depth_size: Some(SIZE), ..BakeOptions::default() };
     group.bench_function("depth and gather, six views", |b| {
         let on_view = &mut |_| ControlFlow::Continue(());
-        b.iter(|| black_box(backend.gather(paint, &views, SIZE, &options, on_view).map(|_| ())));
+        b.iter(|| black_box(backend.gather(&BakeRequest { mesh: paint, views: &views, texture_size: SIZE, options: &options }, on_view).map(|_| ())));
     });
     let large = painted_views(SIZE);
     let large_views = self::views(&large, &[]);
     group.bench_function("reference: splat and merge, six views", |b| {
         let on_view = &mut |_| ControlFlow::Continue(());
-        b.iter(|| black_box(backend.splat(paint, &large_views, SIZE, &options, on_view).map(|_| ())));
+        b.iter(|| black_box(backend.splat(&BakeRequest { mesh: paint, views: &large_views, texture_size: SIZE, options: &options }, on_view).map(|_| ())));
     });
     group.finish();
     Ok(())
@@ -206,6 +210,7 @@ fn bake(criterion: &mut Criterion) -> BenchResult {
     stages(criterion, &mesh, &paint, &images)?;
     let input = (&mesh, &paint, &images[..]);
     together(criterion, "CPU", &mut Cpu, input)?;
+    #[cfg(feature = "wgpu")]
     match block_on(GpuDevice::request()) {
         Ok(device) if device.is_software() && env::var_os("BAKE_BENCH_GPU").is_none() => {
             eprintln!("left out: the GPU, which is only software");

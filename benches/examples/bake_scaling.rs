@@ -12,7 +12,7 @@ use std::{error::Error, f32::consts::TAU, ops::ControlFlow, process::Command, ti
 
 use clap::Parser;
 use glam::{Vec2, Vec3};
-use hunyuan_paint_bake::{BakeOptions, BakeView, bake};
+use hunyuan_paint_bake::{BakeOptions, BakeRequest, BakeView, bake};
 use hunyuan_paint_benches::{
     fit::{Fit, linear_fit},
     memory::peak_memory_mib,
@@ -128,7 +128,7 @@ fn bake_here(
     let mut seconds = f64::INFINITY;
     for _ in 0..repetitions {
         let start = Instant::now();
-        bake(&mesh, &views, texture_size, options, &mut |_| ControlFlow::Continue(()))?;
+        bake(&BakeRequest { mesh: &mesh, views: &views, texture_size, options }, &mut |_| ControlFlow::Continue(()))?;
         seconds = seconds.min(start.elapsed().as_secs_f64());
     }
     println!("{} {seconds} {}", mesh.faces.len(), peak_memory_mib().unwrap_or(0.0));

@@ -10,7 +10,7 @@
 use std::{error::Error, ops::ControlFlow, path::PathBuf, time::Instant};
 
 use clap::Parser;
-use hunyuan_paint_bake::{Backend, BakeOptions, BakeView, Cpu, bake};
+use hunyuan_paint_bake::{Backend, BakeOptions, BakeRequest, BakeView, Cpu, RenderRequest, bake};
 use hunyuan_paint_benches::memory::peak_memory_mib;
 use hunyuan_paint_mesh::{DEFAULT_VIEWS, CanonicalMesh, UnwrapOptions, UvMode, prepare_uvs, read_mesh};
 
@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let start = Instant::now();
         let cameras = DEFAULT_VIEWS.map(|view| view.camera);
         let go_on = &mut |_| ControlFlow::Continue(());
-        let rendered = Cpu.render_views(&paint, &cameras, RENDER_SIZE, VIEW_SIZE, go_on)?;
+        let rendered = Cpu.render_views(&RenderRequest { mesh: &paint, cameras: &cameras, render_size: RENDER_SIZE, view_size: VIEW_SIZE }, go_on)?;
         let render = start.elapsed().as_secs_f64();
 
         // The normal maps stand for painted views.
@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             })
             .collect();
         let baked =
-            bake(&paint, &views, texture_size, &BakeOptions::default(), &mut |_| ControlFlow::Continue(()))?;
+            bake(&BakeRequest { mesh: &paint, views: &views, texture_size, options: &BakeOptions::default() }, &mut |_| ControlFlow::Continue(()))?;
         let bake = start.elapsed().as_secs_f64();
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         println!(

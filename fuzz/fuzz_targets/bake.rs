@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use hunyuan_paint_bake::{BakeOptions, BakeView, Fill, ReliableDepth, Transfer, bake};
+use hunyuan_paint_bake::{BakeOptions, BakeRequest, BakeView, Fill, ReliableDepth, Transfer, bake};
 use hunyuan_paint_fuzz::{camera, choice, image, number, canonical_mesh, texture_size};
 use image::RgbImage;
 use libfuzzer_sys::{
@@ -50,10 +50,10 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
             ..BakeView::new(*camera, *weight, image)
         })
         .collect();
-    let baked = bake(&mesh, &views, texture_size, &options, &mut |_| ControlFlow::Continue(()));
+    let baked = bake(&BakeRequest { mesh: &mesh, views: &views, texture_size, options: &options }, &mut |_| ControlFlow::Continue(()));
     if let Ok(baked) = baked {
         assert_eq!(baked.image.dimensions(), (texture_size, texture_size));
-        assert_eq!(baked.painted.dimensions(), (texture_size, texture_size));
+        assert_eq!(baked.coverage.dimensions(), (texture_size, texture_size));
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
     let texel_count = (image_size * image_size) as usize;
     let mut texture = PartialTexture {
         colors: (0..texel_count).map(|i| [extra, i as f32 / 4096.0, 0.5]).collect(),
-        painted: painted.iter().map(|byte| byte & 1 == 1).collect(),
+        coverage: painted.iter().map(|byte| byte & 1 == 1).collect(),
         texture_size: image_size,
     };
     if fill_vertices(&mesh, &mut texture).is_ok() {

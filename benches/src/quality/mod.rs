@@ -33,7 +33,7 @@ mod texture;
 use std::ops::ControlFlow;
 
 use hunyuan_paint_bake::{
-    BakeError, BakeOptions, BakeView, BakedTexture, Fill, ReliableDepth, Transfer, bake,
+    BakeError, BakeOptions, BakeRequest, BakeView, BakedTexture, Fill, ReliableDepth, Transfer, bake,
 };
 use hunyuan_paint_image::resize_bicubic_rgb;
 use hunyuan_paint_mesh::{DEFAULT_VIEWS, CanonicalMesh};
@@ -103,5 +103,5 @@ pub fn bake_views(
             ..BakeView::new(view.camera, view.weight, image)
         })
         .collect();
-    bake(mesh, &views, sizes.texture, options, &mut |_| ControlFlow::Continue(()))
+    bake(&BakeRequest { mesh, views: &views, texture_size: sizes.texture, options }, &mut |_| ControlFlow::Continue(()))
 }

@@ -60,11 +60,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let maps =
         timed("condition maps", || Ok(block_on(baker.condition_maps(&mesh, &cameras, size, view_size))?))?;
     let texture = timed("gather, images as large as the depth", || {
-        Ok(block_on(baker.gather(&mesh, &large, texture_size, &options))?)
+        Ok(block_on(baker.gather_async(&mesh, &large, texture_size, &options))?)
     })?;
     timed("gather, images of a quarter", || {
         let options = BakeOptions { depth_size: Some(size), ..options };
-        Ok(block_on(baker.gather(&mesh, &small, texture_size, &options))?)
+        Ok(block_on(baker.gather_async(&mesh, &small, texture_size, &options))?)
     })?;
     let splatted = timed("splat and merge", || {
         Ok(block_on(baker.project_and_merge(&mesh, &large, texture_size, &options))?)

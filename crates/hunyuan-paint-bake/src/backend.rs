@@ -14,50 +14,70 @@ use crate::{
 /// Called before each view, with its number; `Break` ends the work.
 pub type OnView<'a> = dyn FnMut(usize) -> ControlFlow<()> + 'a;
 
+/// The input of [`Backend::render_views`].
+#[derive(Clone, Copy, Debug)]
+pub struct RenderRequest<'a> {
+    /// The mesh.
+    pub mesh: &'a CanonicalMesh,
+    /// Where it is seen from.
+    pub cameras: &'a [Camera],
+    /// Side of the rendered images in pixels.
+    pub render_size: u32,
+    /// Side of the maps that they are scaled to, in pixels.
+    pub view_size: u32,
+}
+
+/// The input of baking.
+#[derive(Clone, Copy, Debug)]
+pub struct BakeRequest<'a> {
+    /// The mesh. Its UVs say where each point lies in the texture.
+    pub mesh: &'a CanonicalMesh,
+    /// The views, the important ones first.
+    pub views: &'a [BakeView<'a>],
+    /// Side of the texture in texels.
+    pub texture_size: u32,
+    /// How views become a texture.
+    pub options: &'a BakeOptions,
+}
+
 /// A view of the mesh for the diffusion model.
 #[derive(Clone, Debug)]
 pub struct RenderedView {
     /// Normals and positions, at the model's size.
     pub maps: ConditionMaps,
-    /// Where the view can be relied on when it comes back, if that was a by-product.
+    /// Where the view will be reliable once it is painted, if the backend returns it. The GPU recomputes it instead.
     pub depth: Option<ReliableDepth>,
 }
 
 /// A texture colored by [`Transfer::Gather`](crate::Transfer::Gather).
 #[derive(Clone, Debug)]
 pub struct GatheredTexture {
-    /// What the views see; the rest is yet to be filled.
+    /// The texels that a view sees. The others are still to be filled.
     pub texture: BakedTexture,
-    /// The charts, if they were a by-product.
+    /// The charts, if the backend drew them on the CPU.
     pub charts: Option<VisibilityBuffer>,
 }
 
-/// Where views are rendered and brought into the texture: on the CPU ([`Cpu`]) or a GPU (`gpu::GpuBaker`). All give the
-/// same bits.
+/// Renders views and brings them into the texture: on the CPU ([`Cpu`]) or a GPU (`gpu::GpuBaker`). All backends return
+/// the same bits.
 pub trait Backend: fmt::Debug + Send {
-    /// Renders what the cameras see, `render_size` pixels a side, and scales the maps to `view_size`.
+    /// Renders normal and position maps for all cameras and scales them.
     ///
     /// # Errors
     /// If the mesh or a size cannot be used, `on_view` breaks, or a device fails.
     fn render_views(
         &mut self,
-        mesh: &CanonicalMesh,
-        cameras: &[Camera],
-        render_size: u32,
-        view_size: u32,
+        request: &RenderRequest<'_>,
         on_view: &mut OnView<'_>,
     ) -> Result<Vec<RenderedView>, BakeError>;
 
-    /// Has each texel look up its color: [`gather`](crate::gather()).
+    /// Looks up the color of each texel: [`gather`](crate::gather()).
     ///
     /// # Errors
     /// If the mesh, a view, an option or the size cannot be used, `on_view` breaks, or a device fails.
     fn gather(
         &mut self,
-        mesh: &CanonicalMesh,
-        views: &[BakeView<'_>],
-        texture_size: u32,
-        options: &BakeOptions,
+        request: &BakeRequest<'_>,
         on_view: &mut OnView<'_>,
     ) -> Result<GatheredTexture, BakeError>;
 
@@ -67,12 +87,14 @@ pub trait Backend: fmt::Debug + Send {
     /// As [`gather`](Self::gather).
     fn splat(
         &mut self,
-        mesh: &CanonicalMesh,
-        views: &[BakeView<'_>],
-        texture_size: u32,
-        options: &BakeOptions,
+        request: &BakeRequest<'_>,
         on_view: &mut OnView<'_>,
     ) -> Result<PartialTexture, BakeError>;
+
+    /// Returns whether the backend's device is lost. It may still work, more slowly, on a fallback.
+    fn is_lost(&self) -> bool {
+        false
+    }
 }
 
 /// All cores of the CPU.
@@ -82,12 +104,10 @@ pub struct Cpu;
 impl Backend for Cpu {
     fn render_views(
         &mut self,
-        mesh: &CanonicalMesh,
-        cameras: &[Camera],
-        render_size: u32,
-        view_size: u32,
+        request: &RenderRequest<'_>,
         on_view: &mut OnView<'_>,
     ) -> Result<Vec<RenderedView>, BakeError> {
+        let RenderRequest { mesh, cameras, render_size, view_size } = *request;
         let renderer = ViewRenderer::new(mesh)?;
         let render = |(view, camera)| {
             report(on_view, view)?;
@@ -103,12 +123,10 @@ impl Backend for Cpu {
 
     fn gather(
         &mut self,
-        mesh: &CanonicalMesh,
-        views: &[BakeView<'_>],
-        texture_size: u32,
-        options: &BakeOptions,
+        request: &BakeRequest<'_>,
         on_view: &mut OnView<'_>,
     ) -> Result<GatheredTexture, BakeError> {
+        let BakeRequest { mesh, views, texture_size, options } = *request;
         let mut depths: Vec<Cow<'_, ReliableDepth>> = Vec::with_capacity(views.len());
         for (i, view) in views.iter().enumerate() {
             report(on_view, i)?;
@@ -127,12 +145,10 @@ impl Backend for Cpu {
 
     fn splat(
         &mut self,
-        mesh: &CanonicalMesh,
-        views: &[BakeView<'_>],
-        texture_size: u32,
-        options: &BakeOptions,
+        request: &BakeRequest<'_>,
         on_view: &mut OnView<'_>,
     ) -> Result<PartialTexture, BakeError> {
+        let BakeRequest { mesh, views, texture_size, options } = *request;
         let mut merge = WeightedMerge::new(texture_size, options)?;
         for (i, BakeView { camera, weight, image, .. }) in views.iter().enumerate() {
             report(on_view, i)?;

@@ -8,7 +8,7 @@ use image::{GrayImage, RgbImage};
 use rayon::prelude::*;
 
 use crate::{
-    Backend, BakeError, Cpu, PartialTexture, ReliableDepth, check, draw_charts, fill_gaps, fill_gutter,
+    Backend, BakeError, BakeRequest, Cpu, PartialTexture, ReliableDepth, check, draw_charts, fill_gaps, fill_gutter,
     fill_surface, fill_vertices,
 };
 
@@ -148,7 +148,7 @@ pub struct BakedTexture {
     /// The colors, square, rows from the top as in image files.
     pub image: RgbImage,
     /// 255 where a view has painted a texel, 0 where it was filled in.
-    pub painted: GrayImage,
+    pub coverage: GrayImage,
 }
 
 /// Makes a texture from views of the object: brings their colors into the texture, weighted by trust, and fills
@@ -162,13 +162,10 @@ pub struct BakedTexture {
 /// If the mesh is empty or inconsistent, there are no views, a weight, an option or a size is out of range,
 /// no view paints anything, or `progress` breaks.
 pub fn bake(
-    mesh: &CanonicalMesh,
-    views: &[BakeView<'_>],
-    texture_size: u32,
-    options: &BakeOptions,
+    request: &BakeRequest<'_>,
     progress: &mut dyn FnMut(BakeProgress) -> ControlFlow<()>,
 ) -> Result<BakedTexture, BakeError> {
-    bake_with(&mut Cpu, mesh, views, texture_size, options, progress)
+    bake_with(&mut Cpu, request, progress)
 }
 
 /// [`bake`] with the views brought into the texture elsewhere than on the CPU. The result is the same, to the bit.
@@ -177,12 +174,10 @@ pub fn bake(
 /// As [`bake`], and if a device fails.
 pub fn bake_with(
     backend: &mut dyn Backend,
-    mesh: &CanonicalMesh,
-    views: &[BakeView<'_>],
-    texture_size: u32,
-    options: &BakeOptions,
+    request: &BakeRequest<'_>,
     progress: &mut dyn FnMut(BakeProgress) -> ControlFlow<()>,
 ) -> Result<BakedTexture, BakeError> {
+    let BakeRequest { mesh, views, texture_size, options } = *request;
     check::mesh(mesh)?;
     check::views(views)?;
     options.validate()?;
@@ -197,13 +192,13 @@ pub fn bake_with(
     let mut on_view = |view| progress(BakeProgress::View { view, view_count });
     let (texture, charts) = match options.transfer {
         Transfer::Gather => {
-            let gathered = backend.gather(mesh, views, texture_size, options, &mut on_view)?;
-            check_painted(gathered.texture.painted.iter().any(|&painted| painted != 0))?;
+            let gathered = backend.gather(request, &mut on_view)?;
+            check_painted(gathered.texture.coverage.iter().any(|&painted| painted != 0))?;
             (Transferred::Bytes(gathered.texture), gathered.charts)
         }
         Transfer::Splat | Transfer::Reference => {
-            let texture = backend.splat(mesh, views, texture_size, options, &mut on_view)?;
-            check_painted(texture.painted.contains(&true))?;
+            let texture = backend.splat(request, &mut on_view)?;
+            check_painted(texture.coverage.contains(&true))?;
             (Transferred::Floats(texture), None)
         }
     };
@@ -229,7 +224,7 @@ pub fn bake_with(
             let painted = texture.mask();
             fill_vertices(mesh, &mut texture)?;
             report(BakeProgress::FillGutter)?;
-            Ok(BakedTexture { image: fill_gaps(&texture)?, painted })
+            Ok(BakedTexture { image: fill_gaps(&texture)?, coverage: painted })
         }
     }
 }
@@ -264,7 +259,7 @@ impl From<PartialTexture> for BakedTexture {
         let mut image = RgbImage::new(texture.texture_size, texture.texture_size);
         let pixels = image.as_chunks_mut::<3>().0.par_iter_mut().zip(&texture.colors);
         pixels.for_each(|(pixel, color)| *pixel = color.map(|channel| (channel * 255.0 + 0.5) as u8));
-        Self { image, painted: texture.mask() }
+        Self { image, coverage: texture.mask() }
     }
 }
 
@@ -273,7 +268,7 @@ impl From<BakedTexture> for PartialTexture {
         let colors = texture.image.as_chunks::<3>().0;
         Self {
             colors: colors.par_iter().map(|color| color.map(|byte| f32::from(byte) / 255.0)).collect(),
-            painted: texture.painted.iter().map(|&painted| painted != 0).collect(),
+            coverage: texture.coverage.iter().map(|&painted| painted != 0).collect(),
             texture_size: texture.image.width(),
         }
     }

@@ -76,7 +76,7 @@ pub fn gather(
             );
         },
     );
-    Ok(BakedTexture { image, painted })
+    Ok(BakedTexture { image, coverage: painted })
 }
 
 /// The size to which a view's image is scaled before it is looked up. `texel_side` is the side of a square with as much

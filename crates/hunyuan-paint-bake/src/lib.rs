@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod automatic_views;
 mod back_project;
@@ -24,7 +25,7 @@ mod view;
 
 pub use automatic_views::AutomaticViews;
 pub use back_project::{ProjectedView, back_project};
-pub use backend::{Backend, Cpu, GatheredTexture, OnView, RenderedView};
+pub use backend::{Backend, BakeRequest, Cpu, GatheredTexture, OnView, RenderRequest, RenderedView};
 pub use bake::{BakeOptions, BakeProgress, BakeView, BakedTexture, Fill, Transfer, bake, bake_with};
 pub use condition_maps::{ConditionMaps, ViewRenderer, render_condition_maps, render_depth_map};
 pub use error::BakeError;

@@ -20,7 +20,7 @@ pub struct PartialTexture {
     /// Colors from 0 to 1.
     pub colors: Vec<[f32; 3]>,
     /// Whether each texel has a color of its own; the others are yet to be filled.
-    pub painted: Vec<bool>,
+    pub coverage: Vec<bool>,
     /// Texels along each side.
     pub texture_size: u32,
 }
@@ -30,14 +30,14 @@ impl PartialTexture {
     pub fn mask(&self) -> GrayImage {
         GrayImage::from_fn(self.texture_size, self.texture_size, |x, y| {
             let texel = y as usize * self.texture_size as usize + x as usize;
-            image::Luma([if self.painted.get(texel) == Some(&true) { 255 } else { 0 }])
+            image::Luma([if self.coverage.get(texel) == Some(&true) { 255 } else { 0 }])
         })
     }
 
     pub(crate) fn check(&self) -> Result<(), BakeError> {
         let texel_count = check::size("texture", self.texture_size, self.texture_size)?.pixel_count();
         check::length("colors", texel_count, self.colors.len())?;
-        check::length("painted", texel_count, self.painted.len())
+        check::length("coverage", texel_count, self.coverage.len())
     }
 }
 
@@ -113,7 +113,7 @@ impl WeightedMerge {
             (color.map(|channel| channel / trust.max(TRUST_MIN)), trust > TRUST_MIN)
         };
         let (colors, painted) = self.sums.into_par_iter().map(mean).unzip();
-        PartialTexture { colors, painted, texture_size: self.texture_size }
+        PartialTexture { colors, coverage: painted, texture_size: self.texture_size }
     }
 }
 
@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(texture.colors[0], [0.25; 3]);
         assert!((texture.colors[1][0] - 0.5 * trust / (trust + 3.0)).abs() < 1e-7);
         assert_eq!(texture.colors[2..], [[0.75; 3], [0.25; 3]]);
-        assert_eq!(texture.painted, [true; 4]);
+        assert_eq!(texture.coverage, [true; 4]);
         Ok(())
     }
 
@@ -182,7 +182,7 @@ mod tests {
         let mut merge = WeightedMerge::new(2, &BakeOptions::default())?;
         merge.add(&view(&[(1.0, 1.0), (1.0, 0.0), (1.0, 0.009), (1.0, 0.011)]), 1.0)?;
         let texture = merge.finish();
-        assert_eq!(texture.painted, [true, false, false, true]);
+        assert_eq!(texture.coverage, [true, false, false, true]);
         assert_eq!(texture.mask().as_raw(), &[255, 0, 0, 255]);
         Ok(())
     }

@@ -32,11 +32,11 @@ fn square_of(face: u32) -> Option<usize> {
 /// A texture in which some squares are painted.
 fn painted(mesh: &CanonicalMesh, colors: &[Option<Rgb<u8>>]) -> Result<BakedTexture, BakeError> {
     let charts = draw_charts(mesh, SIZE)?;
-    let mut texture = BakedTexture { image: RgbImage::new(SIZE, SIZE), painted: GrayImage::new(SIZE, SIZE) };
+    let mut texture = BakedTexture { image: RgbImage::new(SIZE, SIZE), coverage: GrayImage::new(SIZE, SIZE) };
     for (i, &face) in (0..).zip(&charts.face_index) {
         if let Some(color) = square_of(face).and_then(|square| colors[square]) {
             texture.image.put_pixel(i % SIZE, i / SIZE, color);
-            texture.painted.put_pixel(i % SIZE, i / SIZE, Luma([255]));
+            texture.coverage.put_pixel(i % SIZE, i / SIZE, Luma([255]));
         }
     }
     Ok(texture)
@@ -48,10 +48,10 @@ fn colors_cross_seams_and_not_gutters() -> Result<(), BakeError> {
     let mesh = squares(&[0.0, 5.0, 1.0]);
     let charts = draw_charts(&mesh, SIZE)?;
     let mut texture = painted(&mesh, &[Some(RED), Some(BLUE), None])?;
-    let known = texture.painted.clone();
+    let known = texture.coverage.clone();
     fill_surface(&mesh, &charts, &mut texture)?;
     fill_gutter(&charts, &mut texture.image)?;
-    assert_eq!(texture.painted, known);
+    assert_eq!(texture.coverage, known);
     for ((x, y, &color), &face) in texture.image.enumerate_pixels().zip(&charts.face_index) {
         match square_of(face) {
             Some(0 | 2) => assert_eq!(color, RED, "texel ({x}, {y})"),
@@ -98,7 +98,7 @@ fn what_hangs_together_with_nothing_takes_the_nearest_color() -> Result<(), Bake
 fn textures_of_another_size_are_errors() -> Result<(), BakeError> {
     let mesh = squares(&[0.0]);
     let charts = draw_charts(&mesh, SIZE)?;
-    let mut small = BakedTexture { image: RgbImage::new(8, 8), painted: GrayImage::new(8, 8) };
+    let mut small = BakedTexture { image: RgbImage::new(8, 8), coverage: GrayImage::new(8, 8) };
     assert!(matches!(fill_surface(&mesh, &charts, &mut small), Err(BakeError::TextureSize { found: 8, .. })));
     assert!(matches!(fill_gutter(&charts, &mut small.image), Err(BakeError::TextureSize { found: 8, .. })));
     assert_eq!((Transfer::default(), Fill::default()), (Transfer::Gather, Fill::Surface));

@@ -7,7 +7,7 @@ use std::{error::Error, f32::consts::PI, ops::ControlFlow};
 
 use glam::{Vec2, Vec3};
 use hunyuan_paint_bake::{
-    Backend, BakeError, BakeOptions, BakeView, ConditionMaps, Cpu, PartialTexture, ReliableDepth, Transfer,
+    Backend, BakeError, BakeOptions, BakeRequest, BakeView, ConditionMaps, Cpu, PartialTexture, ReliableDepth, RenderRequest, Transfer,
     WeightedMerge, back_project, bake, bake_with, draw_charts, gather, gpu::GpuBaker, render_condition_maps,
 };
 use hunyuan_paint_image::{canny, resize_bicubic_rgb};
@@ -254,7 +254,7 @@ fn gathered_textures_are_the_same_to_the_bit() -> Outcome {
             views[1].depth = Some(&depth);
             let options =
                 BakeOptions { view_angle_max_degrees, cosine_exponent, depth_size, ..BakeOptions::default() };
-            let found = block_on(baker.gather(&mesh, &views, texture_size, &options))?;
+            let found = block_on(baker.gather_async(&mesh, &views, texture_size, &options))?;
             for threads in [1, 2, 7] {
                 let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
                 let expected = pool.install(|| {
@@ -270,12 +270,12 @@ fn gathered_textures_are_the_same_to_the_bit() -> Outcome {
                     gather(&mesh, &draw_charts(&mesh, texture_size)?, &views, &depths, &options)
                 })?;
                 let what = format!("{sizes:?} to {texture_size}");
-                let differ = found.painted.iter().zip(expected.painted.iter()).position(|(a, b)| a != b);
+                let differ = found.coverage.iter().zip(expected.coverage.iter()).position(|(a, b)| a != b);
                 assert_eq!(differ, None, "painted: {what}");
                 let differ = found.image.pixels().zip(expected.image.pixels()).position(|(a, b)| a != b);
                 assert_eq!(differ, None, "image: {what}");
             }
-            let painted = found.painted.iter().filter(|&&painted| painted != 0).count();
+            let painted = found.coverage.iter().filter(|&&painted| painted != 0).count();
             let drawn = draw_charts(&mesh, texture_size)?;
             let drawn = drawn.face_index.iter().filter(|&&face| face != NO_FACE).count();
             assert!(texture_size == 1 || painted * 20 > drawn, "{painted} of {drawn}");
@@ -324,7 +324,7 @@ fn splatted_textures_are_the_same_to_the_bit() -> Outcome {
             for threads in [1, 2, 7] {
                 let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
                 let expected = pool.install(|| on_the_cpu(&mesh, &views, texture_size, &options))?;
-                assert_eq!(found.painted, expected.painted);
+                assert_eq!(found.coverage, expected.coverage);
                 let bits = |texture: &PartialTexture| -> Vec<[u32; 3]> {
                     texture.colors.iter().map(|color| color.map(f32::to_bits)).collect()
                 };
@@ -333,7 +333,7 @@ fn splatted_textures_are_the_same_to_the_bit() -> Outcome {
                 assert_eq!(differ, None, "{sizes:?} to {texture_size}");
             }
             if texture_size > 2 {
-                assert!(found.painted.iter().filter(|&&painted| painted).count() > 100);
+                assert!(found.coverage.iter().filter(|&&painted| painted).count() > 100);
             }
         }
     }
@@ -365,13 +365,13 @@ fn wrong_input_is_an_error() -> Outcome {
     let small_view = BakeView { image: &small_image, ..view };
     let too_large = block_on(small.project_and_merge(&mesh, &[small_view], 64, &options));
     assert!(matches!(too_large, Err(BakeError::TooLargeForGpu { found: 65_536, limit: 50_000, .. })));
-    let too_large = block_on(small.gather(&mesh, &[small_view], 100, &options));
+    let too_large = block_on(small.gather_async(&mesh, &[small_view], 100, &options));
     assert!(matches!(too_large, Err(BakeError::TooLargeForGpu { found: 120_000, limit: 50_000, .. })));
     let too_large = block_on(small.canny(&GrayImage::new(200, 100), 1, 2));
     assert!(matches!(too_large, Err(BakeError::TooLargeForGpu { found: 80_000, limit: 50_000, .. })));
     let short = ReliableDepth { z_view: vec![0.0; 3], size: Size::square(2) };
     let with_short = BakeView { depth: Some(&short), ..small_view };
-    let bad = block_on(small.gather(&mesh, &[small_view, with_short], 8, &options));
+    let bad = block_on(small.gather_async(&mesh, &[small_view, with_short], 8, &options));
     assert!(matches!(bad, Err(BakeError::BufferLength { buffer: "depth", expected: 4, found: 3 })));
     // What was planned before the error is forgotten.
     let fits = block_on(small.project_and_merge(&mesh, &[small_view], 16, &options))?;
@@ -390,17 +390,17 @@ fn baking_ends_the_same_also_where_the_device_is_too_small() -> Outcome {
         BakeView::new(Camera::orthographic(90.0, 0.0), 0.5, &images[1]),
     ];
     let cameras = views.map(|view| view.camera);
-    let expected_maps = Cpu.render_views(mesh, &cameras, 128, 64, &mut |_| ControlFlow::Continue(()))?;
+    let expected_maps = Cpu.render_views(&RenderRequest { mesh, cameras: &cameras, render_size: 128, view_size: 64 }, &mut |_| ControlFlow::Continue(()))?;
     for limit in [u64::MAX, 50_000] {
         let mut baker = block_on(GpuBaker::new(&device.clone().with_binding_limit(limit)))?;
-        let maps = baker.render_views(mesh, &cameras, 128, 64, &mut |_| ControlFlow::Continue(()))?;
+        let maps = baker.render_views(&RenderRequest { mesh, cameras: &cameras, render_size: 128, view_size: 64 }, &mut |_| ControlFlow::Continue(()))?;
         let same = maps.iter().zip(&expected_maps).all(|(found, expected)| found.maps == expected.maps);
         assert!(same && maps.len() == 2, "maps, limit {limit}");
         for transfer in [Transfer::Gather, Transfer::Splat, Transfer::Reference] {
             let options = BakeOptions { transfer, ..BakeOptions::default() };
             let go_on = &mut |_| ControlFlow::Continue(());
-            let expected = bake(mesh, &views, 80, &options, go_on)?;
-            let found = bake_with(&mut baker, mesh, &views, 80, &options, go_on)?;
+            let expected = bake(&BakeRequest { mesh, views: &views, texture_size: 80, options: &options }, go_on)?;
+            let found = bake_with(&mut baker, &BakeRequest { mesh, views: &views, texture_size: 80, options: &options }, go_on)?;
             assert!(found == expected, "{transfer:?}, limit {limit}");
         }
     }

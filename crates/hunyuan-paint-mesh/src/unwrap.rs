@@ -46,7 +46,12 @@ impl UnwrapOptions {
         Self { texture_size, padding, overlap_max: UvQuality::OVERLAP_MAX, simplify_to: None }
     }
 
-    fn validate(&self) -> Result<(), MeshError> {
+    /// Checks the ranges of all options.
+    ///
+    /// # Errors
+    /// If the texture has not 16 to 16,384 texels a side, the padding takes an eighth of it, the overlap is not 0 to 1, or
+    /// no face would remain.
+    pub fn validate(&self) -> Result<(), MeshError> {
         if !(16..=16384).contains(&self.texture_size) {
             let (parameter, found) = ("texture_size", self.texture_size.to_string());
             return Err(MeshError::Parameter { parameter, expected: "16 to 16384", found });

@@ -20,7 +20,6 @@ use crate::{
     layers::{
         Attention, Downsample2D, ResnetBlock2D, ResnetBlock2DConfig, Upsample2D, conv1x1, conv3x3, norm_silu,
     },
-    random_weights::randomize,
     weights::{self, KeyMap},
 };
 
@@ -171,16 +170,6 @@ impl AutoencoderKlConfig {
     pub fn load(&self, file: &Path, options: impl Into<LoadOptions>) -> Result<AutoencoderKl, ModelError> {
         let options = options.into();
         weights::load(self.init(&options.device)?, file, KeyMap::Diffusers, &options)
-    }
-
-    /// The network with weights that depend on the seed alone, as
-    /// [`MultiviewPipeline::random`](crate::pipelines::MultiviewPipeline::random) has them.
-    ///
-    /// # Errors
-    /// If the sizes do not fit together, or the device does not compute in the precision.
-    pub fn random(&self, seed: u64, options: impl Into<LoadOptions>) -> Result<AutoencoderKl, ModelError> {
-        let LoadOptions { device, precision, .. } = options.into();
-        randomize(self.init(&device)?, seed, precision)
     }
 
     fn resnet(&self, in_channels: usize, out_channels: usize, device: &Device) -> ResnetBlock2D {

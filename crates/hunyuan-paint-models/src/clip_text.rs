@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 use crate::{
     LoadOptions, ModelError, Precision,
     config::{LAYERS_MAX, read_json, require, unsupported},
-    random_weights::randomize,
     weights::{self, KeyMap},
 };
 
@@ -151,15 +150,6 @@ impl ClipTextConfig {
         weights::load(self.init(&options.device)?, file, KeyMap::Diffusers, &options)
     }
 
-    /// The network with weights that depend on the seed alone, as
-    /// [`MultiviewPipeline::random`](crate::pipelines::MultiviewPipeline::random) has them.
-    ///
-    /// # Errors
-    /// If the sizes do not fit together, or the device does not compute in the precision.
-    pub fn random(&self, seed: u64, options: impl Into<LoadOptions>) -> Result<ClipTextModel, ModelError> {
-        let LoadOptions { device, precision, .. } = options.into();
-        randomize(self.init(&device)?, seed, precision)
-    }
 
     fn norm(&self, device: &Device) -> LayerNorm {
         LayerNormConfig::new(self.hidden_size).with_epsilon(self.layer_norm_eps).init(device)

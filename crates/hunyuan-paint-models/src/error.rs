@@ -2,14 +2,14 @@ use std::path::PathBuf;
 
 use hunyuan_paint_scheduler::SchedulerError;
 
-use crate::memory_budget::Size;
+use crate::memory_budget::HumanBytes;
 
 /// What can go wrong between a model folder and an image.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
     /// A file of the model folder is missing or unreadable.
-    #[error("{path}: {source}")]
+    #[error("{path}: cannot be read")]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -26,7 +26,7 @@ pub enum ModelError {
         expected: String,
     },
     /// A `config.json` is not JSON, or lacks a field, or has one of another type.
-    #[error("{path}: {source}")]
+    #[error("{path}: expected a JSON configuration of this network, found something else")]
     Json {
         /// The file.
         path: PathBuf,
@@ -116,7 +116,7 @@ pub enum ModelError {
     },
     /// The device gave no result: it was lost, or ran out of memory.
     #[error(
-        "the device gave no result, as if it was lost or out of memory: open it anew, or ask less of it ({reason})"
+        "the device returned no result (lost or out of memory): {reason}; restart the process, or use smaller views"
     )]
     Device {
         /// What its driver said.
@@ -125,8 +125,8 @@ pub enum ModelError {
     /// The device has not enough memory.
     #[error(
         "{stage}: needs {} ({} of weights, {} to compute with) beside {} of other networks, and the device has {}; \
-        half precision, loading in turn or smaller views need less",
-        Size(.weights.saturating_add(*.working)), Size(*.weights), Size(*.working), Size(*.taken), Size(*.total)
+        half precision, the memory plan `reload` or smaller views need less",
+        HumanBytes(.weights.saturating_add(*.working)), HumanBytes(*.weights), HumanBytes(*.working), HumanBytes(*.taken), HumanBytes(*.total)
     )]
     OutOfMemory {
         /// The network or the pipeline's stage.
@@ -141,7 +141,7 @@ pub enum ModelError {
         total: u64,
     },
     /// The device takes no tensor that is so large, whatever memory it has.
-    #[error("{stage}: needs {} in one piece, and the device takes at most {}; smaller views need less", Size(*.size), Size(*.limit))]
+    #[error("{stage}: needs {} in one piece, and the device takes at most {}; smaller views need less", HumanBytes(*.size), HumanBytes(*.limit))]
     AllocationTooLarge {
         /// The pipeline's stage.
         stage: &'static str,
@@ -151,7 +151,7 @@ pub enum ModelError {
         limit: u64,
     },
     /// The scheduler refused its configuration or a step.
-    #[error("scheduler: {0}")]
+    #[error("the scheduler refused its configuration or a step")]
     Scheduler(#[from] SchedulerError),
     /// The progress callback asked to stop.
     #[error("cancelled")]

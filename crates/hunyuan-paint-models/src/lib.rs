@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod autoencoder_kl;
 mod clip_text;
@@ -11,12 +12,15 @@ mod memory_budget;
 mod parameters;
 pub mod pipelines;
 mod precision;
+#[cfg(feature = "random-weights")]
 mod random_weights;
 mod tokenizer;
 mod unet2d_condition;
 mod unet2p5d;
 mod weights;
 
+#[cfg(feature = "random-weights")]
+pub use self::random_weights::{WeightsFormat, write_random_weights};
 pub use self::{
     autoencoder_kl::{AutoencoderKl, AutoencoderKlConfig, DiagonalGaussian},
     clip_text::{ClipTextConfig, ClipTextModel, HiddenAct},
@@ -25,7 +29,6 @@ pub use self::{
     load_options::{LoadCallback, LoadOptions, LoadProgress, MemoryPlan},
     memory_budget::{MemoryBudget, MemoryNeed},
     precision::Precision,
-    random_weights::{WeightsFormat, write_random_weights},
     tokenizer::ClipTokenizer,
     unet2d_condition::{
         DownBlockType, UNet2DConditionConfig, UNet2DConditionModel, UNet2DDenoiser, UpBlockType,

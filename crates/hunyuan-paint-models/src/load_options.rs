@@ -1,22 +1,62 @@
-use std::{fmt, ops::ControlFlow, path::Path, str::FromStr, sync::Arc};
+use std::{fmt, ops::ControlFlow, path::Path, sync::Arc};
 
 use burn::tensor::Device;
 
 use crate::{MemoryBudget, ModelError, Precision};
 
-/// Where networks are put, and how.
+/// Where networks are loaded to, and how.
+///
+/// [`new`](Self::new) takes a device; the `with_` methods change the rest.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct LoadOptions {
-    /// Where they run.
+    /// The device that the networks run on.
     pub device: Device,
-    /// What they compute in.
+    /// The precision of their weights and of their arithmetic.
     pub precision: Precision,
     /// How long they stay in memory.
     pub memory: MemoryPlan,
-    /// What fits on the device; what cannot is refused beforehand.
+    /// The memory of the device. Networks that cannot fit are refused before they are loaded.
     pub budget: MemoryBudget,
-    /// Is told how far each weights file has been loaded.
+    /// Reports how far each weights file has been loaded.
     pub on_load: Option<LoadCallback>,
+}
+
+impl LoadOptions {
+    /// Single precision, all networks stay, memory of unknown size.
+    pub fn new(device: Device) -> Self {
+        Self {
+            device,
+            precision: Precision::F32,
+            memory: MemoryPlan::Keep,
+            budget: MemoryBudget::unlimited(),
+            on_load: None,
+        }
+    }
+
+    /// Changes the precision.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// Changes how long networks stay in memory.
+    #[must_use]
+    pub fn with_memory_plan(self, memory: MemoryPlan) -> Self {
+        Self { memory, ..self }
+    }
+
+    /// Changes the memory budget.
+    #[must_use]
+    pub fn with_budget(self, budget: MemoryBudget) -> Self {
+        Self { budget, ..self }
+    }
+
+    /// Reports how far each weights file has been loaded.
+    #[must_use]
+    pub fn with_on_load(self, on_load: LoadCallback) -> Self {
+        Self { on_load: Some(on_load), ..self }
+    }
 }
 
 /// How far a weights file has been loaded.
@@ -30,8 +70,9 @@ pub struct LoadProgress<'a> {
     pub total: u64,
 }
 
-/// A function that is told how far loading has come, and can stop it. It may be called from any thread, and must not ask the
-/// pipeline that is being loaded for a network.
+/// A function that learns how far loading has come, and can stop it.
+///
+/// It may be called from any thread. It must not ask the pipeline that is being loaded for the same network.
 #[derive(Clone)]
 pub struct LoadCallback(Arc<Report>);
 
@@ -55,53 +96,51 @@ impl fmt::Debug for LoadCallback {
 }
 
 impl From<&Device> for LoadOptions {
-    /// In single precision, to stay, in memory of unknown size.
+    /// The options of [`LoadOptions::new`].
     fn from(device: &Device) -> Self {
-        Self {
-            device: device.clone(),
-            precision: Precision::F32,
-            memory: MemoryPlan::Keep,
-            budget: MemoryBudget::unlimited(),
-            on_load: None,
-        }
+        Self::new(device.clone())
     }
 }
 
 /// How long the networks of a pipeline stay in memory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(
+    serialize_all = "lowercase",
+    parse_err_fn = unknown_memory_plan,
+    parse_err_ty = ModelError
+)]
+#[non_exhaustive]
 pub enum MemoryPlan {
-    /// All are loaded at once and stay: for many runs.
+    /// All networks are loaded at once and stay: for many runs.
     #[default]
     Keep,
-    /// Each is loaded when its turn comes, and freed when it has done its part: for little memory. Every run
-    /// reads the files again.
+    /// Each network is loaded for its stage and freed after it: for little memory. Every run reads the files again.
+    #[strum(serialize = "reload")]
     ReloadPerStage,
 }
 
 impl MemoryPlan {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Keep, Self::ReloadPerStage];
+    /// All plans.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// Its name, as the command line has it.
+    /// Returns its name on the command line.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Keep => "keep",
-            Self::ReloadPerStage => "reload",
-        }
+        self.into()
     }
 }
 
-impl fmt::Display for MemoryPlan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for MemoryPlan {
-    type Err = ModelError;
-
-    fn from_str(name: &str) -> Result<Self, ModelError> {
-        let found = Self::ALL.into_iter().find(|plan| plan.name() == name);
-        found.ok_or_else(|| ModelError::input("memory plan", Self::ALL.map(Self::name).join(" or "), name))
-    }
+fn unknown_memory_plan(name: &str) -> ModelError {
+    ModelError::input("memory plan", "keep or reload", name)
 }

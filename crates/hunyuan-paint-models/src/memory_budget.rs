@@ -8,16 +8,16 @@ use std::{
 
 use crate::ModelError;
 
-/// How much memory a device has for networks, and how much of it they take. Clones are of the same memory: whatever is loaded
-/// with clones of one [`LoadOptions`](crate::LoadOptions) shares it.
+/// The memory of a device, and how much of it networks take. Clones share one counter: everything that is loaded
+/// with clones of one [`LoadOptions`](crate::LoadOptions) counts together.
 ///
-/// What cannot fit is refused with [`ModelError::OutOfMemory`] before work on it begins. Nothing is promised of what may fit: other
-/// programs take memory too, and allocators waste some.
+/// What cannot fit is refused with [`ModelError::OutOfMemory`] before work on it begins. What passes may still not fit:
+/// other programs take memory too, and allocators waste some.
 #[derive(Clone)]
 pub struct MemoryBudget(Arc<Budget>);
 
 struct Budget {
-    total: u64,
+    total: AtomicU64,
     largest_allocation: u64,
     taken: AtomicU64,
 }
@@ -36,58 +36,58 @@ pub struct MemoryNeed {
 }
 
 impl MemoryBudget {
-    /// A device of `total` bytes.
+    /// Creates the budget of a device of `total` bytes.
     pub fn new(total: u64) -> Self {
-        Self(Arc::new(Budget { total, largest_allocation: u64::MAX, taken: AtomicU64::new(0) }))
+        Self::with_limits(total, u64::MAX)
     }
 
-    /// The same device, of whose memory only so many bytes are to be used. Nothing is loaded there as yet.
-    #[must_use]
-    pub fn with_total(self, bytes: u64) -> Self {
-        Self::new(bytes).with_largest_allocation(self.0.largest_allocation)
-    }
-
-    /// A device that is not known, or whose memory is not to be counted.
+    /// Creates the budget of a device of unknown memory.
     pub fn unlimited() -> Self {
         Self::new(u64::MAX)
     }
 
-    /// The same device, which takes no tensor larger than so many bytes. Nothing is loaded there as yet.
-    #[must_use]
-    pub fn with_largest_allocation(self, bytes: u64) -> Self {
-        Self(Arc::new(Budget { total: self.0.total, largest_allocation: bytes, taken: AtomicU64::new(0) }))
+    /// Creates the budget of a device of `total` bytes that takes no tensor larger than `largest_allocation` bytes.
+    /// `u64::MAX` stands for no limit.
+    pub fn with_limits(total: u64, largest_allocation: u64) -> Self {
+        let [total, taken] = [total, 0].map(AtomicU64::new);
+        Self(Arc::new(Budget { total, largest_allocation, taken }))
     }
 
-    /// Bytes of the device; `u64::MAX` if that is not known.
+    /// Changes the bytes that this budget and all its clones may use. Networks that are loaded stay, and still count.
+    pub fn set_total(&self, bytes: u64) {
+        self.0.total.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Returns the bytes of the device; `u64::MAX` if they are not known.
     pub fn total(&self) -> u64 {
-        self.0.total
+        self.0.total.load(Ordering::Relaxed)
     }
 
-    /// Bytes of the weights that are loaded.
+    /// Returns the bytes of the weights that are loaded.
     pub fn taken(&self) -> u64 {
         self.0.taken.load(Ordering::Relaxed)
     }
 
-    /// Whether a stage can fit beside what is loaded.
+    /// Checks that a stage can fit beside what is loaded.
     ///
     /// # Errors
-    /// If it cannot.
+    /// If it cannot fit.
     pub fn check(&self, need: &MemoryNeed) -> Result<(), ModelError> {
         let MemoryNeed { stage, weights, working, largest_allocation } = *need;
         if largest_allocation > self.0.largest_allocation {
             let (size, limit) = (largest_allocation, self.0.largest_allocation);
             return Err(ModelError::AllocationTooLarge { stage, size, limit });
         }
-        let (taken, total) = (self.taken(), self.0.total);
+        let (taken, total) = (self.taken(), self.total());
         if taken.saturating_add(weights).saturating_add(working) > total {
             return Err(ModelError::OutOfMemory { stage, weights, working, taken, total });
         }
         Ok(())
     }
 
-    /// Takes memory for weights, until what is returned is dropped.
+    /// Takes memory for weights until the returned guard is dropped.
     pub(crate) fn reserve(&self, network: &'static str, weights: u64) -> Result<Reserved, ModelError> {
-        let total = self.0.total;
+        let total = self.total();
         let taken = |taken: u64| taken.checked_add(weights).filter(|sum| *sum <= total);
         match self.0.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken) {
             Ok(_) => Ok(Reserved { budget: self.clone(), bytes: weights }),
@@ -120,10 +120,10 @@ impl Drop for Reserved {
     }
 }
 
-/// A number of bytes, for a message.
-pub(crate) struct Size(pub(crate) u64);
+/// A number of bytes as text for people.
+pub(crate) struct HumanBytes(pub(crate) u64);
 
-impl fmt::Display for Size {
+impl fmt::Display for HumanBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             bytes @ 0..=0xf_ffff => write!(f, "{bytes} bytes"),
@@ -153,11 +153,22 @@ mod tests {
 
     #[test]
     fn one_tensor_may_be_too_large_by_itself() {
-        let budget = MemoryBudget::unlimited().with_largest_allocation(19);
-        for budget in [budget.clone(), budget.with_total(1 << 40)] {
+        let budget = MemoryBudget::with_limits(u64::MAX, 19);
+        for total in [u64::MAX, 1 << 40] {
+            budget.set_total(total);
             let refused = budget.check(&NEED);
             assert!(matches!(refused, Err(ModelError::AllocationTooLarge { size: 20, limit: 19, .. })));
         }
+    }
+
+    #[test]
+    fn a_limit_holds_for_all_clones_and_keeps_what_is_counted() -> Result<(), ModelError> {
+        let budget = MemoryBudget::new(1000);
+        let _loaded = budget.reserve("one", 60)?;
+        budget.clone().set_total(100);
+        assert_eq!((budget.total(), budget.taken()), (100, 60));
+        assert!(budget.reserve("two", 41).is_err());
+        budget.reserve("three", 40).map(drop)
     }
 
     #[test]

@@ -1,5 +1,3 @@
-use std::{fmt, str::FromStr};
-
 use burn::{
     module::{Module, ModuleMapper, Param},
     tensor::{DType, Tensor},
@@ -8,9 +6,27 @@ use hunyuan_paint_kernels::arrange_weight;
 
 use crate::ModelError;
 
-/// In which floating point a network keeps its weights and computes. What goes in and comes out stays in the
-/// caller's, so that schedulers always work in single precision.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// The precision of a network's weights and arithmetic. Inputs and outputs keep the caller's, so that
+/// schedulers always work in single precision.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(
+    serialize_all = "lowercase",
+    parse_err_fn = unknown_precision,
+    parse_err_ty = ModelError
+)]
+#[non_exhaustive]
 pub enum Precision {
     /// Single precision.
     #[default]
@@ -20,18 +36,15 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::F32, Self::F16];
+    /// All precisions.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// Its name, as the command line has it.
+    /// Returns its name on the command line.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::F16 => "f16",
-        }
+        self.into()
     }
 
-    /// burn's name for it.
+    /// Returns burn's name for it.
     pub fn dtype(self) -> DType {
         match self {
             Self::F32 => DType::F32,
@@ -67,17 +80,6 @@ impl ModuleMapper for CastWeights {
     }
 }
 
-impl fmt::Display for Precision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Precision {
-    type Err = ModelError;
-
-    fn from_str(name: &str) -> Result<Self, ModelError> {
-        let found = Self::ALL.into_iter().find(|precision| precision.name() == name);
-        found.ok_or_else(|| ModelError::input("precision", Self::ALL.map(Self::name).join(" or "), name))
-    }
+fn unknown_precision(name: &str) -> ModelError {
+    ModelError::input("precision", "f32 or f16", name)
 }

@@ -11,7 +11,6 @@ use burn::{
 use crate::{
     LoadOptions, ModelError,
     layers::{CrossView, KeyValue},
-    random_weights::randomize,
     unet2d_condition::{Conditioning, Extensions, UNet2DConditionConfig, UNet2DConditionModel},
     weights::{self, KeyMap},
 };
@@ -123,32 +122,6 @@ impl UNet2p5DConditionConfig {
     ) -> Result<ReferenceUNet, ModelError> {
         let options = options.into();
         weights::load(self.init_reference(&options.device)?, file, KeyMap::ReferenceUNet, &options)
-    }
-
-    /// The main network with weights that depend on the seed alone.
-    ///
-    /// # Errors
-    /// If the sizes do not fit together, or the device does not compute in the precision.
-    pub fn random_multiview(
-        &self,
-        seed: u64,
-        options: impl Into<LoadOptions>,
-    ) -> Result<MultiviewUNet, ModelError> {
-        let LoadOptions { device, precision, .. } = options.into();
-        randomize(self.init_multiview(&device)?, seed, precision)
-    }
-
-    /// The network that reads the references with weights that depend on the seed alone.
-    ///
-    /// # Errors
-    /// As [`random_multiview`](Self::random_multiview).
-    pub fn random_reference(
-        &self,
-        seed: u64,
-        options: impl Into<LoadOptions>,
-    ) -> Result<ReferenceUNet, ModelError> {
-        let LoadOptions { device, precision, .. } = options.into();
-        randomize(self.init_reference(&device)?, seed, precision)
     }
 }
 

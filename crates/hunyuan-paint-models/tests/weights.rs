@@ -77,7 +77,7 @@ fn loading_tells_how_far_it_has_come() -> TestResult {
             ControlFlow::Continue(())
         }
     });
-    let options = LoadOptions { on_load: Some(callback), ..LoadOptions::from(&Device::flex()) };
+    let options = LoadOptions::new(Device::flex()).with_on_load(callback);
     ClipTextConfig::read(&case.join("config.json"))?.load(&file, options)?;
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     assert!(seen.len() > 10 && seen.is_sorted());
@@ -100,7 +100,7 @@ fn loading_can_be_cancelled() -> TestResult {
             ControlFlow::Continue(())
         }
     });
-    let options = LoadOptions { on_load: Some(callback), ..LoadOptions::from(&Device::flex()) };
+    let options = LoadOptions::new(Device::flex()).with_on_load(callback);
     let result =
         ClipTextConfig::read(&case.join("config.json"))?.load(&case.join("weights.safetensors"), options);
     assert!(matches!(result, Err(ModelError::Cancelled)));

@@ -7,7 +7,7 @@ use hunyuan_paint_models::ModelError;
 
 use crate::ComputeDevice;
 
-/// What can go wrong between a mesh with an image and a textured mesh.
+/// Why a mesh could not be painted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PaintError {
@@ -24,23 +24,11 @@ pub enum PaintError {
     #[cfg(feature = "hub")]
     #[error(transparent)]
     Hub(hunyuan_paint_hub::HubError),
-    /// Neither a folder nor a repository that can be downloaded (feature `hub`).
-    #[cfg(feature = "hub")]
-    #[error(
-        "{path}: there is no such folder, and the hub's repository of that name could not be had: {source}"
-    )]
-    NoSuchModel {
-        /// What was asked for.
-        path: PathBuf,
-        /// Why the hub was of no help.
-        #[source]
-        source: Box<hunyuan_paint_hub::HubError>,
-    },
     /// Condition maps or the texture.
     #[error(transparent)]
     Bake(BakeError),
     /// A texture that cannot be encoded.
-    #[error("{path}: {source}")]
+    #[error("{path}: the texture cannot be encoded")]
     Encode {
         /// The file.
         path: PathBuf,
@@ -65,11 +53,23 @@ pub enum PaintError {
         device: ComputeDevice,
     },
     /// The device was compiled in, but this machine has none, or it cannot be opened.
-    #[error("device '{device}' cannot be opened: {reason}; install its driver, or choose another device")]
+    #[error("device '{device}' cannot be opened: {reason}; install its driver or choose another device")]
     NoDevice {
         /// Which.
         device: ComputeDevice,
         /// What the driver said.
+        reason: String,
+    },
+    /// An automatic choice of the device would run large networks on a CPU.
+    #[error(
+        "the networks have {} million parameters and would take hours on a CPU, the only device ({reason}); \
+        choose the device `cpu` to run them all the same",
+        parameters / 1_000_000
+    )]
+    TooSlowOnCpu {
+        /// Parameters of the paint model.
+        parameters: u64,
+        /// Why no GPU was taken.
         reason: String,
     },
     /// The progress callback asked to stop.

@@ -1,35 +1,26 @@
-//! Models that come from the Hugging Face hub.
+//! Models from the Hugging Face hub.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hunyuan_paint_hub::{HubOptions, ModelFolder, RepoId, fetch_folders};
-use hunyuan_paint_models::LoadOptions;
 
-use crate::{PaintError, PaintPipeline, Variant, pipeline::DELIGHT_FOLDER};
+use crate::{PaintError, Variant, pipeline::DELIGHT_FOLDER};
 
-impl PaintPipeline {
-    /// [`from_pretrained`](Self::from_pretrained) with the folders of a repository, which are downloaded unless they are in the
-    /// hub's cache: the variant's, and the delight model's if the repository has it. The options' callbacks are told of the
-    /// weights' license before the first byte, and of the progress; both can end it.
-    ///
-    /// # Errors
-    /// If the hub cannot be reached and the cache has not all of it, what comes is not what the hub stated, or the
-    /// license is not accepted; else as [`from_pretrained`](Self::from_pretrained).
-    pub fn from_hub(
-        repository: &RepoId,
-        variant: Variant,
-        load: impl Into<LoadOptions>,
-        options: &HubOptions,
-    ) -> Result<Self, PaintError> {
-        let folders = [
-            ModelFolder::multiview(variant.folder_name()),
-            ModelFolder::instruct_pix2pix(DELIGHT_FOLDER).optional(),
-        ];
-        Self::from_folder(&fetch_folders(repository, &folders, options)?, variant, load.into())
-    }
+/// Returns the folder of a repository's models, and downloads what the cache lacks.
+pub(crate) fn fetch(
+    repository: &RepoId,
+    variant: Variant,
+    options: &HubOptions,
+) -> Result<PathBuf, PaintError> {
+    let folders = [
+        ModelFolder::multiview(variant.folder_name()),
+        ModelFolder::instruct_pix2pix(DELIGHT_FOLDER).optional(),
+    ];
+    Ok(fetch_folders(repository, &folders, options)?)
 }
 
-/// The repository that a path names, as `owner/name`, unless there is something of that name on disk.
+/// Returns the repository that a command line's argument names, such as `owner/name`, unless it exists on disk. For
+/// programs that take either: [`from_pretrained`](crate::PaintPipeline::from_pretrained) itself never downloads.
 pub fn hub_repository(path: &Path) -> Option<RepoId> {
     if path.exists() {
         return None;
@@ -42,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_name_that_is_no_path_is_a_repository() {
+    fn only_names_that_are_no_paths_are_repositories() {
         assert!(hub_repository("tencent/Hunyuan3D-2".as_ref()).is_some());
         for path in ["src/lib.rs", "no_such_folder", "/a/b", "./a/b", "a/b/c", "../a", ""] {
             assert!(hub_repository(path.as_ref()).is_none(), "{path}");

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
-pub mod compare;
+mod builder;
+mod check;
 mod compute_device;
 #[cfg(any(feature = "cpu", feature = "wgpu"))]
 mod device_memory;
@@ -17,7 +19,8 @@ mod progress;
 pub mod stages;
 
 pub use self::{
-    compute_device::{ComputeDevice, DeviceInfo},
+    builder::PaintPipelineBuilder,
+    compute_device::{ComputeDevice, DeviceInfo, DeviceReport},
     error::PaintError,
     geometry_device::GeometryDevice,
     options::{DelightOptions, PaintOptions, Variant},

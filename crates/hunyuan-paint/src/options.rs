@@ -1,15 +1,26 @@
-use std::{fmt, str::FromStr};
-
 use hunyuan_paint_bake::{AutomaticViews, BakeOptions};
-use hunyuan_paint_image::MAX_SIDE;
 use hunyuan_paint_mesh::{CameraView, DEFAULT_VIEWS, UnwrapOptions, UvMode, UvQuality, validate_views};
 use hunyuan_paint_models::pipelines::{InstructPix2PixOptions, MultiviewOptions};
 use hunyuan_paint_scheduler::random::GeneratorKind;
 
-use crate::{PaintError, stages::Surface};
+use crate::{PaintError, check::check_size, stages::Surface};
 
 /// Which of the published paint models.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "lowercase", parse_err_fn = unknown_variant, parse_err_ty = PaintError)]
+#[non_exhaustive]
 pub enum Variant {
     /// `hunyuan3d-paint-v2-0`: 30 steps with guidance.
     #[default]
@@ -19,15 +30,12 @@ pub enum Variant {
 }
 
 impl Variant {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Standard, Self::Turbo];
+    /// All of them.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// Its name, as the command line has it.
+    /// Returns its name on the command line.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Standard => "standard",
-            Self::Turbo => "turbo",
-        }
+        self.into()
     }
 
     /// The folder of its weights in the published layout.
@@ -47,19 +55,8 @@ impl Variant {
     }
 }
 
-impl fmt::Display for Variant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Variant {
-    type Err = PaintError;
-
-    fn from_str(name: &str) -> Result<Self, PaintError> {
-        let found = Self::ALL.into_iter().find(|variant| variant.name() == name);
-        found.ok_or_else(|| PaintError::option("variant", Self::ALL.map(Self::name).join(", "), name))
-    }
+fn unknown_variant(name: &str) -> PaintError {
+    PaintError::option("variant", "standard or turbo", name)
 }
 
 /// How light and shadow are removed from the reference images.
@@ -143,26 +140,23 @@ impl PaintOptions {
         Self { delight: Some(delight), multiview: Some(MultiviewOptions::turbo()), ..Self::default() }
     }
 
-    /// Checks what can be checked before any work is done.
+    /// Checks the ranges of all options. [`PaintPipeline::check`](crate::PaintPipeline::check) also checks them against the
+    /// networks.
     ///
     /// # Errors
-    /// If a size is 0 or beyond 16,384, a number of steps 0, a guidance not finite, an option of baking or of
-    /// automatic views out of range, or the camera list not one.
+    /// If an option is out of range, or the camera list is invalid.
     pub fn validate(&self) -> Result<(), PaintError> {
         check_size("render_size", self.render_size)?;
         check_size("texture_size", self.texture_size)?;
         if let Some(view_size) = self.view_size {
             check_size("view_size", view_size)?;
         }
-        let delight = self.delight.as_ref().map(|delight| &delight.pipeline.denoise);
-        for denoise in delight.into_iter().chain(self.multiview.as_ref().map(|multiview| &multiview.denoise))
-        {
-            if denoise.num_inference_steps == 0 {
-                return Err(PaintError::option("num_inference_steps", "at least 1", 0));
-            }
-            if !denoise.guidance_scale.is_finite() {
-                return Err(PaintError::option("guidance_scale", "a finite number", denoise.guidance_scale));
-            }
+        self.unwrap_options().validate()?;
+        if let Some(delight) = &self.delight {
+            delight.pipeline.validate()?;
+        }
+        if let Some(multiview) = &self.multiview {
+            multiview.validate()?;
         }
         self.bake.validate()?;
         if let Some(automatic) = &self.automatic_views {
@@ -192,16 +186,38 @@ impl PaintOptions {
     }
 }
 
-pub(crate) fn check_size(option: &'static str, size: u32) -> Result<(), PaintError> {
-    if (1..=MAX_SIDE).contains(&size) {
-        return Ok(());
-    }
-    Err(PaintError::option(option, format!("1 to {MAX_SIDE}"), size))
-}
-
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test fails where it finds no error")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn options_that_would_fail_late_are_refused() {
+        type Set = fn(&mut PaintOptions);
+        let bad: [(&str, Set); 9] = [
+            ("texture_size", |o| o.texture_size = 8),
+            ("simplify_to", |o| o.simplify_to = Some(0)),
+            ("overlap_max", |o| o.uv_overlap_max = -1.0),
+            ("eta", |o| o.multiview.get_or_insert_with(MultiviewOptions::standard).denoise.eta = 2.0),
+            ("num_inference_steps", |o| {
+                o.multiview.get_or_insert_with(MultiviewOptions::turbo).denoise.num_inference_steps = 40;
+            }),
+            ("guidance_scale", |o| {
+                o.multiview.get_or_insert_with(MultiviewOptions::standard).denoise.guidance_scale = f32::NAN;
+            }),
+            ("image_guidance_scale", |o| {
+                o.delight.get_or_insert_default().pipeline.image_guidance_scale = f32::INFINITY;
+            }),
+            ("view_angle_max_degrees", |o| o.bake.view_angle_max_degrees = 91.0),
+            ("camera", |o| o.views.clear()),
+        ];
+        for (name, set) in bad {
+            let mut options = PaintOptions::default();
+            set(&mut options);
+            let error = options.validate().expect_err(name).to_string();
+            assert!(error.contains(name), "{name}: {error}");
+        }
+    }
 
     #[test]
     fn sizes_of_zero_and_beyond_the_limit_are_refused() {

@@ -12,8 +12,8 @@ pub struct TexturedMesh {
     pub mesh: Mesh,
     /// The texture; its last row is at v = 0.
     pub texture: RgbImage,
-    /// 255 where a view has painted a texel, 0 where it was filled in.
-    pub painted: GrayImage,
+    /// 255 where a view colored the texel, 0 where it was filled in.
+    pub coverage: GrayImage,
 }
 
 impl TexturedMesh {
@@ -25,7 +25,7 @@ impl TexturedMesh {
         Ok(write_glb(path.as_ref(), &self.mesh, &self.texture)?)
     }
 
-    /// The binary glTF file, for those who do not want it on disk.
+    /// Returns the binary glTF file.
     ///
     /// # Errors
     /// If it would be larger than the format allows.

@@ -2,13 +2,13 @@ use std::{
     ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, TryLockError},
 };
 
 use ::image::RgbImage;
 use hunyuan_paint_bake::{Backend, Cpu};
 use hunyuan_paint_image::{DEFAULT_BORDER_RATIO, DelightInput, ReferenceImage, resize_bicubic_rgb};
-use hunyuan_paint_mesh::{CameraView, Mesh, view_index};
+use hunyuan_paint_mesh::{Mesh, view_index};
 use hunyuan_paint_models::{
     LoadOptions, ModelError,
     pipelines::{
@@ -19,18 +19,21 @@ use hunyuan_paint_models::{
 use hunyuan_paint_scheduler::random::GeneratorKind;
 
 use crate::{
-    PaintError, PaintOptions, Painting, Progress, ProgressCallback, PaintStage, Variant,
+    PaintError, PaintOptions, PaintPipelineBuilder, PaintStage, Painting, Progress, ProgressCallback, Variant,
     progress::{ignore_progress, report},
-    stages::{Conditions, PaintedViews, bake_views, prepare_surface, render_conditions},
+    stages::{
+        BakeStageOptions, ConditionView, Conditions, GeneratedView, bake_views, prepare_surface,
+        render_conditions,
+    },
 };
 
 /// The folder of the delight model in the published layout.
 pub(crate) const DELIGHT_FOLDER: &str = "hunyuan3d-delight-v2-0";
 
-/// What sets the autoencoder's noise apart from the latents' where both come from one seed.
+/// Separates the autoencoder's noise from the latents' where both come from one seed.
 const POSTERIOR_STREAM: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Image and mesh in, textured mesh out.
+/// Paints meshes: image and mesh in, textured mesh out. Threads can share it.
 #[derive(Debug)]
 pub struct PaintPipeline {
     delight: Option<InstructPix2PixPipeline>,
@@ -41,43 +44,39 @@ pub struct PaintPipeline {
 }
 
 impl PaintPipeline {
-    /// Opens a paint model in a folder in the published layout (`hunyuan3d-paint-v2-0` or `…-turbo`), and
-    /// the delight model (`hunyuan3d-delight-v2-0`) if it stands beside it: without it, only painting with
-    /// `delight: None` works.
-    ///
-    /// With the feature `hub` it may also be a repository of the Hugging Face hub, as `tencent/Hunyuan3D-2`, where no folder has
-    /// that name: see `from_hub`, which is called with what the environment says. The weights' license then
-    /// goes to the log; whoever wants to be asked calls `from_hub`.
-    ///
-    /// The options are a device, which means single precision and that all networks are loaded at once and stay, or
-    /// [`LoadOptions`].
+    /// Opens the models of a local folder in the published layout on the best device, with the automatic choices of
+    /// [`builder`](Self::builder).
     ///
     /// # Errors
-    /// If a folder or file is missing or malformed, or weights do not fit their configuration; of weights that are loaded
-    /// in their turn, when they are. If a download fails.
-    pub fn from_pretrained(
-        folder: impl AsRef<Path>,
+    /// See [`PaintPipelineBuilder::from_pretrained`].
+    pub fn from_pretrained(folder: impl AsRef<Path>, variant: Variant) -> Result<Self, PaintError> {
+        Self::builder().variant(variant).from_pretrained(folder)
+    }
+
+    /// Opens the models of a Hugging Face repository on the best device, and downloads what the hub's cache lacks.
+    ///
+    /// # Errors
+    /// See [`PaintPipelineBuilder::from_hub`].
+    #[cfg(feature = "hub")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "hub")))]
+    pub fn from_hub(
+        repository: &hunyuan_paint_hub::RepoId,
         variant: Variant,
-        options: impl Into<LoadOptions>,
+        options: &hunyuan_paint_hub::HubOptions,
     ) -> Result<Self, PaintError> {
-        let (folder, options) = (folder.as_ref(), options.into());
-        #[cfg(feature = "hub")]
-        if let Some(repository) = crate::hub_repository(folder) {
-            let from_env = hunyuan_paint_hub::HubOptions::from_env()?;
-            return Self::from_hub(&repository, variant, options, &from_env).map_err(|error| match error {
-                PaintError::Hub(error) => {
-                    PaintError::NoSuchModel { path: folder.to_owned(), source: Box::new(error) }
-                }
-                other => other,
-            });
-        }
-        Self::from_folder(folder, variant, options)
+        Self::builder().variant(variant).from_hub(repository, options)
+    }
+
+    /// Chooses device, precision, memory and geometry before the models are opened.
+    pub fn builder() -> PaintPipelineBuilder {
+        PaintPipelineBuilder::default()
     }
 
     pub(crate) fn from_folder(
         folder: &Path,
         variant: Variant,
         options: LoadOptions,
+        backend: Box<dyn Backend>,
     ) -> Result<Self, PaintError> {
         if let Err(source) = std::fs::read_dir(folder) {
             return Err(ModelError::Io { path: folder.to_owned(), source }.into());
@@ -87,46 +86,41 @@ impl PaintPipeline {
         Ok(Self {
             delight: delight_folder.is_dir().then(load_delight).transpose()?,
             delight_folder,
-            multiview: MultiviewPipeline::from_pretrained(
-                &folder.join(variant.folder_name()),
-                options.clone(),
-            )?,
+            multiview: MultiviewPipeline::from_pretrained(folder.join(variant.folder_name()), options.clone())?,
             variant,
-            backend: Mutex::new(Box::new(Cpu)),
+            backend: Mutex::new(backend),
         })
     }
 
-    /// Both models at the published size with random weights, which depend on the seed alone: for measuring speed and
-    /// memory without the published ones. What they paint is noise.
-    ///
-    /// # Errors
-    /// If the device does not compute in the precision.
-    pub fn random(variant: Variant, seed: u64, options: impl Into<LoadOptions>) -> Result<Self, PaintError> {
-        let options = options.into();
+    #[cfg(feature = "random-weights")]
+    pub(crate) fn with_random_weights(
+        variant: Variant,
+        seed: u64,
+        options: LoadOptions,
+        backend: Box<dyn Backend>,
+    ) -> Result<Self, PaintError> {
         Ok(Self {
             delight: Some(InstructPix2PixPipeline::random(seed, options.clone())?),
             delight_folder: PathBuf::from(DELIGHT_FOLDER),
             multiview: MultiviewPipeline::random(seed, options)?,
             variant,
-            backend: Mutex::new(Box::new(Cpu)),
+            backend: Mutex::new(backend),
         })
     }
 
-    /// Renders the condition maps and bakes elsewhere than on the CPU; see [`GeometryDevice`](crate::GeometryDevice). The
-    /// painting stays the same, to the bit.
-    #[must_use]
-    pub fn with_backend(self, backend: Box<dyn Backend>) -> Self {
-        Self { backend: Mutex::new(backend), ..self }
+    /// Runs a stage on the backend. While another painting uses it, the stage runs on the CPU, with the same bits: so
+    /// paintings do not wait for each other, and a callback may paint.
+    fn on_backend<T>(&self, stage: impl FnOnce(&mut dyn Backend) -> T) -> T {
+        match self.backend.try_lock() {
+            Ok(mut backend) => stage(backend.as_mut()),
+            // A painting that panicked leaves nothing behind that the next one needs.
+            Err(TryLockError::Poisoned(backend)) => stage(backend.into_inner().as_mut()),
+            Err(TryLockError::WouldBlock) => stage(&mut Cpu),
+        }
     }
 
-    /// Where condition maps are rendered and views are baked. One painting at a time can have it.
-    fn backend(&self) -> MutexGuard<'_, Box<dyn Backend>> {
-        // Whatever a painting left behind when it panicked, the next one starts anew.
-        self.backend.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether the networks' device still computes. After an error it may have been lost: then no painting will succeed, and
-    /// this process cannot open it again.
+    /// Returns whether the networks' device still computes. A lost device cannot be opened again in this process, and no
+    /// painting will succeed. (A lost device for the geometry is replaced by the CPU.)
     pub fn is_device_alive(&self) -> bool {
         // burn may panic over a device that is gone.
         let probe = AssertUnwindSafe(|| is_device_alive(self.multiview.device()));
@@ -169,50 +163,59 @@ impl PaintPipeline {
         options: &PaintOptions,
         on_progress: &mut ProgressCallback<'_>,
     ) -> Result<Painting, PaintError> {
-        options.validate()?;
         if images.is_empty() {
             return Err(PaintError::option("images", "at least one", 0));
         }
-        let PaintOptions { render_size, texture_size, .. } = options;
+        self.check_for(images.len(), options)?;
         let view_size = options.view_size.unwrap_or(self.native_view_size());
-        self.check_memory(images.len(), view_size, options)?;
+        let PaintOptions { render_size, texture_size, .. } = *options;
 
         let surface = prepare_surface(mesh, options.uv, &options.unwrap_options(), on_progress)?;
         let views = options.choose_views(&surface)?;
-        let mut backend = self.backend();
-        let conditions =
-            render_conditions(backend.as_mut(), &surface, &views, *render_size, view_size, on_progress)?;
-        drop(backend);
+        let conditions = self.on_backend(|backend| {
+            render_conditions(backend, &surface, &views, render_size, view_size, on_progress)
+        })?;
         let references = self.prepare_references(images, options, on_progress)?;
         let painted = self.paint_views(&references, &conditions, options, on_progress)?;
-        let to_bake = PaintedViews { views: &views, images: &painted, depths: &conditions.depths };
-        let textured = bake_views(
-            self.backend().as_mut(),
-            &surface,
-            &to_bake,
-            *render_size,
-            *texture_size,
-            &options.bake,
-            on_progress,
-        )?;
+        let views: Vec<GeneratedView<'_>> = (conditions.views.iter().zip(&painted))
+            .map(|(condition, image)| GeneratedView {
+                view: condition.view,
+                image,
+                depth: condition.depth.as_ref(),
+            })
+            .collect();
+        let bake = BakeStageOptions { render_size, texture_size, bake: options.bake };
+        let textured =
+            self.on_backend(|backend| bake_views(backend, &surface, &views, &bake, on_progress))?;
         Ok(Painting { textured, references, conditions, views: painted })
     }
 
-    /// Refuses what cannot fit on the device before any work is done; further views that are chosen by then are counted when
-    /// they are there.
-    fn check_memory(&self, images: usize, view_size: u32, options: &PaintOptions) -> Result<(), PaintError> {
+    /// Finds everything that can be wrong with the options before any work is done: ranges, sizes that the networks
+    /// cannot take, a missing delight model, and memory that cannot be enough for one image.
+    ///
+    /// # Errors
+    /// If an option cannot be used with this pipeline.
+    pub fn check(&self, options: &PaintOptions) -> Result<(), PaintError> {
+        self.check_for(1, options)
+    }
+
+    /// Checks the options for a number of images. Views that are added automatically are not counted yet.
+    fn check_for(&self, images: usize, options: &PaintOptions) -> Result<(), PaintError> {
+        options.validate()?;
+        let multiview = self.multiview_options(options);
+        multiview.validate()?;
+        let view_size = options.view_size.unwrap_or(self.native_view_size());
+        let factor = self.multiview.spatial_factor();
+        if !view_size.is_multiple_of(factor) {
+            return Err(PaintError::option("view_size", format!("a multiple of {factor}"), view_size));
+        }
         if let Some(delight) = &options.delight {
             let pipeline = self.delight_pipeline()?;
             let size = pipeline.native_size();
             pipeline.check_memory((size, size), &delight.pipeline)?;
         }
         let size = (view_size, view_size);
-        Ok(self.multiview.check_memory(
-            images,
-            options.views.len(),
-            size,
-            &self.multiview_options(options),
-        )?)
+        Ok(self.multiview.check_memory(images, options.views.len(), size, &multiview)?)
     }
 
     fn multiview_options(&self, options: &PaintOptions) -> MultiviewOptions {
@@ -283,15 +286,19 @@ impl PaintPipeline {
         on_progress: &mut ProgressCallback<'_>,
     ) -> Result<Vec<RgbImage>, PaintError> {
         report(on_progress, &Progress::new(PaintStage::Views, 0.0))?;
-        let view_size = conditions.normal_maps.first().map_or(self.native_view_size(), RgbImage::width);
+        let maps = |map: fn(&ConditionView) -> &RgbImage| -> Vec<RgbImage> {
+            conditions.views.iter().map(|view| map(view).clone()).collect()
+        };
+        let (normal_maps, position_maps) = (maps(|view| &view.normal), maps(|view| &view.position));
+        let view_size = normal_maps.first().map_or(self.native_view_size(), RgbImage::width);
         let references: Vec<RgbImage> = references
             .iter()
             .map(|image| resize_bicubic_rgb(image, view_size, view_size))
             .collect::<Result<_, _>>()?;
         let inputs = MultiviewInputs {
             references: &references,
-            normal_maps: &conditions.normal_maps,
-            position_maps: &conditions.position_maps,
+            normal_maps: &normal_maps,
+            position_maps: &position_maps,
             view_indices: &view_indices(&conditions.views),
         };
         let denoise = self.multiview_options(options);
@@ -311,9 +318,9 @@ impl PaintPipeline {
     }
 }
 
-/// The trained views that the cameras come closest to.
-fn view_indices(views: &[CameraView]) -> Vec<u32> {
-    let index = |view: &CameraView| view_index(view.camera.azimuth_degrees, view.camera.elevation_degrees);
+/// Returns the trained view that is nearest to each camera.
+fn view_indices(views: &[ConditionView]) -> Vec<u32> {
+    let index = |ConditionView { view, .. }: &ConditionView| view_index(view.camera.azimuth_degrees, view.camera.elevation_degrees);
     views.iter().map(|view| index(view) as u32).collect()
 }
 

@@ -1,11 +1,14 @@
-use std::ops::ControlFlow;
+use std::{fmt, ops::ControlFlow};
 
 use ::image::RgbImage;
 
 use crate::PaintError;
 
 /// A stage of painting, in the order in which they run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, strum::Display, strum::IntoStaticStr, strum::VariantArray,
+)]
+#[strum(serialize_all = "lowercase")]
 #[non_exhaustive]
 pub enum PaintStage {
     /// The mesh gets UVs.
@@ -21,18 +24,12 @@ pub enum PaintStage {
 }
 
 impl PaintStage {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Unwrap, Self::Conditions, Self::Delight, Self::Views, Self::Bake];
+    /// All stages, in the order in which they run.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// A word for people.
+    /// Returns its name, for people.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Unwrap => "unwrap",
-            Self::Conditions => "conditions",
-            Self::Delight => "delight",
-            Self::Views => "views",
-            Self::Bake => "bake",
-        }
+        self.into()
     }
 }
 
@@ -43,6 +40,13 @@ pub struct Progress<'a> {
     /// Its share that is done, 0 to 1.
     pub fraction: f32,
     preview: Option<&'a dyn Fn() -> Result<Vec<RgbImage>, PaintError>>,
+}
+
+impl fmt::Debug for Progress<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stage, fraction, .. } = self;
+        f.debug_struct("Progress").field("stage", stage).field("fraction", fraction).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Progress<'a> {
@@ -65,10 +69,10 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// Called with every progress; `Break` cancels the painting.
+/// Called with every progress; `Break` cancels the painting. It may paint with the same pipeline.
 pub type ProgressCallback<'a> = dyn FnMut(&Progress<'_>) -> ControlFlow<()> + Send + 'a;
 
-/// A callback for those who do not care.
+/// A callback that does nothing.
 pub fn ignore_progress(_: &Progress<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }

@@ -1,11 +1,11 @@
-//! The stages that need no network, each on its own: from a mesh to what the cameras see of it, and from
-//! views to a texture.
+//! The stages that need no network, each on its own: from a mesh to condition maps, and from views to a texture.
 
 use std::{ops::ControlFlow, sync::Mutex};
 
 use ::image::RgbImage;
 use hunyuan_paint_bake::{
-    Backend, BakeOptions, BakeProgress, BakeView, ReliableDepth, RenderedView, Transfer, bake_with,
+    Backend, BakeOptions, BakeProgress, BakeRequest, BakeView, ReliableDepth, RenderRequest, RenderedView, Transfer,
+    bake_with,
 };
 use hunyuan_paint_image::resize_bicubic_rgb;
 use hunyuan_paint_mesh::{
@@ -14,24 +14,24 @@ use hunyuan_paint_mesh::{
 };
 
 use crate::{
-    PaintError, Progress, ProgressCallback, PaintStage, TexturedMesh, options::check_size, progress::report,
+    PaintError, PaintStage, Progress, ProgressCallback, TexturedMesh, check::check_size, progress::report,
 };
 
-/// A mesh that is ready to be painted: with UVs, and in canonical space.
+/// A mesh that is ready to be painted.
 #[derive(Clone, Debug)]
 pub struct Surface {
-    /// The mesh as it came, with UVs; vertices on chart borders are there twice.
+    /// The mesh in object space, with UVs. Vertices on chart borders occur twice.
     pub mesh: Mesh,
-    /// The same vertices and faces in the space that the cameras stand in.
+    /// The same vertices and faces in canonical space.
     pub canonical_mesh: CanonicalMesh,
-    /// Whether the UVs are the mesh's own.
+    /// Where the UVs come from.
     pub uv_source: UvSource,
 }
 
-/// Gives a mesh UVs, or keeps its own, and puts it in canonical space.
+/// Gives a mesh UVs, or keeps its own, and transforms it to canonical space.
 ///
 /// # Errors
-/// If the mesh is not one that can be painted, an option is out of range, or the callback cancels.
+/// If the mesh cannot be painted, an option is out of range, or the callback cancels.
 pub fn prepare_surface(
     mesh: &Mesh,
     uv: UvMode,
@@ -68,18 +68,24 @@ fn unwrapped_fraction(progress: UnwrapProgress) -> f32 {
 /// What the cameras see of the geometry: the conditions of the paint model.
 #[derive(Clone, Debug)]
 pub struct Conditions {
-    /// The cameras, with their weights in the texture.
-    pub views: Vec<CameraView>,
-    /// One for each camera; see [`ConditionMaps`](hunyuan_paint_bake::ConditionMaps).
-    pub normal_maps: Vec<RgbImage>,
-    /// Likewise.
-    pub position_maps: Vec<RgbImage>,
-    /// For each camera where its view can be relied on once it is painted; empty where the backend keeps that to
-    /// itself.
-    pub depths: Vec<ReliableDepth>,
+    /// One for each camera, in their order.
+    pub views: Vec<ConditionView>,
 }
 
-/// Renders normal and position maps, `render_size` pixels a side, and scales them to `view_size`. Every backend gives the
+/// What one camera sees of the geometry.
+#[derive(Clone, Debug)]
+pub struct ConditionView {
+    /// The camera, and its weight in the texture.
+    pub view: CameraView,
+    /// The normal map; see [`ConditionMaps`](hunyuan_paint_bake::ConditionMaps).
+    pub normal: RgbImage,
+    /// The position map.
+    pub position: RgbImage,
+    /// Where the view will be reliable once it is painted, if the backend returned it. The GPU recomputes it instead.
+    pub depth: Option<ReliableDepth>,
+}
+
+/// Renders normal and position maps, `render_size` pixels a side, and scales them to `view_size`. Every backend returns the
 /// same bytes.
 ///
 /// # Errors
@@ -98,83 +104,80 @@ pub fn render_conditions(
     let cameras: Vec<Camera> = views.iter().map(|view| view.camera).collect();
     let mut on_view =
         |view| on_progress(&Progress::new(PaintStage::Conditions, view as f32 / cameras.len() as f32));
-    let rendered =
-        backend.render_views(&surface.canonical_mesh, &cameras, render_size, view_size, &mut on_view)?;
-    let mut conditions = Conditions {
-        views: views.to_vec(),
-        normal_maps: Vec::new(),
-        position_maps: Vec::new(),
-        depths: Vec::new(),
-    };
-    for RenderedView { maps, depth } in rendered {
-        conditions.normal_maps.push(maps.normal);
-        conditions.position_maps.push(maps.position);
-        conditions.depths.extend(depth);
-    }
-    let preview = || Ok(conditions.normal_maps.clone());
+    let request = RenderRequest { mesh: &surface.canonical_mesh, cameras: &cameras, render_size, view_size };
+    let rendered = backend.render_views(&request, &mut on_view)?;
+    let views = views.iter().zip(rendered).map(|(view, RenderedView { maps, depth })| ConditionView {
+        view: *view,
+        normal: maps.normal,
+        position: maps.position,
+        depth,
+    });
+    let conditions = Conditions { views: views.collect() };
+    let preview = || Ok(conditions.views.iter().map(|view| view.normal.clone()).collect());
     report(on_progress, &Progress::new(PaintStage::Conditions, 1.0).with_preview(&preview))?;
     Ok(conditions)
 }
 
-/// Painted views, on their way into the texture.
+/// A painted view on its way into the texture.
 #[derive(Clone, Copy, Debug)]
-pub struct PaintedViews<'a> {
-    /// The cameras and their weights.
-    pub views: &'a [CameraView],
-    /// What each camera sees, of any size.
-    pub images: &'a [RgbImage],
-    /// Where each view can be relied on, if that is known from [`render_conditions`]; empty otherwise.
-    pub depths: &'a [ReliableDepth],
+pub struct GeneratedView<'a> {
+    /// The camera, and its weight in the texture.
+    pub view: CameraView,
+    /// What the camera sees, of any size.
+    pub image: &'a RgbImage,
+    /// Where the view is reliable, if [`render_conditions`] returned it.
+    pub depth: Option<&'a ReliableDepth>,
 }
 
-/// Makes a texture of painted views. What a view can be relied on for is found out, or if
-/// pixels are to be splatted the images are projected, at `render_size` pixels a side.
+/// How [`bake_views`] makes a texture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BakeStageOptions {
+    /// Side of the depth maps that tell where a view is reliable, in pixels. The original's way of baking also scales
+    /// the views to it.
+    pub render_size: u32,
+    /// Side of the texture in texels.
+    pub texture_size: u32,
+    /// How views become a texture.
+    pub bake: BakeOptions,
+}
+
+/// Makes a texture of painted views.
 ///
 /// # Errors
-/// If a size or the camera list is not allowed, there is not one image for each camera, no view sees
-/// anything, the backend's device fails, or the callback cancels.
+/// If a size or the camera list is not allowed, no view sees anything, the backend's device fails, or the callback
+/// cancels.
 pub fn bake_views(
     backend: &mut dyn Backend,
     surface: &Surface,
-    painted: &PaintedViews<'_>,
-    render_size: u32,
-    texture_size: u32,
-    options: &BakeOptions,
+    views: &[GeneratedView<'_>],
+    options: &BakeStageOptions,
     on_progress: &mut ProgressCallback<'_>,
 ) -> Result<TexturedMesh, PaintError> {
-    let PaintedViews { views, images, depths } = *painted;
+    let BakeStageOptions { render_size, texture_size, bake } = *options;
     check_size("render_size", render_size)?;
     check_size("texture_size", texture_size)?;
-    validate_views(views)?;
-    let one_each = |option, found| match views.len() {
-        expected if expected == found => Ok(()),
-        expected => Err(PaintError::option(option, format!("one for each of {expected} views"), found)),
-    };
-    one_each("images", images.len())?;
-    if !depths.is_empty() {
-        one_each("depths", depths.len())?;
-    }
+    validate_views(&views.iter().map(|view| view.view).collect::<Vec<_>>())?;
     report(on_progress, &Progress::new(PaintStage::Bake, 0.0))?;
     let mut scaled = Vec::new();
-    if options.transfer != Transfer::Gather {
-        for image in images {
-            scaled.push(resize_bicubic_rgb(image, render_size, render_size)?);
+    if bake.transfer != Transfer::Gather {
+        for view in views {
+            scaled.push(resize_bicubic_rgb(view.image, render_size, render_size)?);
         }
     }
-    let images = if scaled.is_empty() { images } else { &scaled };
-    let bake_views: Vec<BakeView<'_>> = (views.iter().zip(images).enumerate())
-        .map(|(i, (view, image))| BakeView {
-            depth: depths.get(i),
-            ..BakeView::new(view.camera, view.weight, image)
+    let bake_views: Vec<BakeView<'_>> = (views.iter().enumerate())
+        .map(|(i, &GeneratedView { view, image, depth })| BakeView {
+            depth,
+            ..BakeView::new(view.camera, view.weight, scaled.get(i).unwrap_or(image))
         })
         .collect();
-    let options = BakeOptions { depth_size: options.depth_size.or(Some(render_size)), ..*options };
+    let bake = BakeOptions { depth_size: bake.depth_size.or(Some(render_size)), ..bake };
     let mut bake_progress = |progress| on_progress(&Progress::new(PaintStage::Bake, baked_fraction(progress)));
     let mesh = &surface.canonical_mesh;
-    let baked = bake_with(backend, mesh, &bake_views, texture_size, &options, &mut bake_progress)?;
+    let request = BakeRequest { mesh, views: &bake_views, texture_size, options: &bake };
+    let baked = bake_with(backend, &request, &mut bake_progress)?;
     let preview = || Ok(vec![baked.image.clone()]);
     report(on_progress, &Progress::new(PaintStage::Bake, 1.0).with_preview(&preview))?;
-    Ok(TexturedMesh { mesh: surface.mesh.clone(), texture: baked.image, painted: baked.painted })
+    Ok(TexturedMesh { mesh: surface.mesh.clone(), texture: baked.image, coverage: baked.coverage })
 }
 
 fn baked_fraction(progress: BakeProgress) -> f32 {

@@ -34,7 +34,7 @@ pub fn fill_vertices(mesh: &CanonicalMesh, texture: &mut PartialTexture) -> Resu
     let mut blank_corners: Vec<u32> = Vec::new();
     for &vertex in mesh.faces.as_flattened() {
         let texel = texels[vertex as usize];
-        if texture.painted[texel] {
+        if texture.coverage[texel] {
             colors[vertex as usize] = Some(texture.colors[texel]);
         } else {
             blank_corners.push(vertex);
@@ -67,7 +67,7 @@ pub fn fill_vertices(mesh: &CanonicalMesh, texture: &mut PartialTexture) -> Resu
         if let Some(color) = colors[vertex as usize] {
             let texel = texels[vertex as usize];
             texture.colors[texel] = color;
-            texture.painted[texel] = true;
+            texture.coverage[texel] = true;
         }
     }
     Ok(())
@@ -149,7 +149,7 @@ mod tests {
         let texel_count = (texture_size * texture_size) as usize;
         PartialTexture {
             colors: vec![[0.0; 3]; texel_count],
-            painted: vec![false; texel_count],
+            coverage: vec![false; texel_count],
             texture_size,
         }
     }
@@ -158,11 +158,11 @@ mod tests {
     fn colors_spread_along_the_mesh() -> Result<(), BakeError> {
         let mut texture = blank(4);
         texture.colors[0] = [0.75, 0.5, 0.25];
-        texture.painted[0] = true;
+        texture.coverage[0] = true;
         fill_vertices(&strip(), &mut texture)?;
         let vertices = [0, 1, 2, 4, 5, 6];
         for texel in 0..16 {
-            assert_eq!(texture.painted[texel], vertices.contains(&texel), "texel {texel}");
+            assert_eq!(texture.coverage[texel], vertices.contains(&texel), "texel {texel}");
         }
         assert!(vertices.iter().all(|&texel| (texture.colors[texel][0] - 0.75).abs() < 1e-6));
         let image = fill_gaps(&texture)?;

@@ -12,7 +12,7 @@ const SAMPLE_COUNT: usize = 1 << 15;
 
 /// Colors the blank texels of the charts: each becomes the mean of its neighbors on the surface, also across
 /// seams, with the painted ones as they are (the discrete Laplace equation). Parts of the surface that hang together
-/// with nothing painted take the color that is nearest in space. `texture.painted` stays as it is.
+/// with nothing painted take the color that is nearest in space. `texture.coverage` stays as it is.
 ///
 /// # Errors
 /// If the mesh is empty or inconsistent, or texture and charts differ in size.
@@ -23,9 +23,9 @@ pub fn fill_surface(
 ) -> Result<(), BakeError> {
     check::mesh(mesh)?;
     check::texture(charts, texture.image.dimensions())?;
-    check::texture(charts, texture.painted.dimensions())?;
+    check::texture(charts, texture.coverage.dimensions())?;
     let SurfaceGraph { texels, graph } =
-        SurfaceGraph::new(mesh, charts, &texture.image, texture.painted.as_raw());
+        SurfaceGraph::new(mesh, charts, &texture.image, texture.coverage.as_raw());
     if texels.is_empty() {
         return Ok(());
     }
@@ -35,7 +35,7 @@ pub fn fill_surface(
     let color_near = |node: usize| {
         let tree: &RTree<_> = samples.get_or_init(|| {
             let painted: Vec<usize> =
-                (0..texture.painted.len()).filter(|&texel| texture.painted.as_raw()[texel] != 0).collect();
+                (0..texture.coverage.len()).filter(|&texel| texture.coverage.as_raw()[texel] != 0).collect();
             let colors = texture.image.as_chunks::<3>().0;
             let step = painted.len().div_ceil(SAMPLE_COUNT).max(1);
             let sample = |&texel: &usize| Some(GeomWithData::new(place_of(texel)?, colors[texel]));

@@ -1,70 +1,97 @@
-//! The GPU as one of the places where views are rendered and brought into the texture.
+//! The GPU as a backend, with the CPU as its fallback.
 
-use hunyuan_paint_mesh::{Camera, CanonicalMesh};
+use hunyuan_paint_raster::RasterError;
 use pollster::block_on;
 
 use super::GpuBaker;
 use crate::{
-    Backend, BakeError, BakeOptions, BakeView, Cpu, Fill, GatheredTexture, OnView, PartialTexture,
+    Backend, BakeError, BakeRequest, Cpu, Fill, GatheredTexture, OnView, PartialTexture, RenderRequest,
     RenderedView, Transfer, backend::report, draw_charts,
 };
 
-/// Blocks until the device is done. A view's depth stays on the device: drawing it again takes less than the way there
-/// and back. What the device cannot bind whole is done on the CPU, with the same bits; its views are then reported twice.
+/// Blocks until the device is done. A view's depth stays on the device, because drawing it again takes less time than
+/// reading it back.
+///
+/// Work that the device cannot do (it is lost, has no memory left, or cannot bind so much) is done on the CPU, with the
+/// same bits and a warning in the log; the views are then reported twice. A lost device is not tried again.
 impl Backend for GpuBaker {
     fn render_views(
         &mut self,
-        mesh: &CanonicalMesh,
-        cameras: &[Camera],
-        render_size: u32,
-        view_size: u32,
+        request: &RenderRequest<'_>,
         on_view: &mut OnView<'_>,
     ) -> Result<Vec<RenderedView>, BakeError> {
+        if self.device.is_lost() {
+            return Cpu.render_views(request, on_view);
+        }
+        let RenderRequest { mesh, cameras, render_size, view_size } = *request;
         (0..cameras.len()).try_for_each(|view| report(on_view, view))?;
-        let maps = match block_on(self.condition_maps(mesh, cameras, render_size, view_size)) {
-            Err(BakeError::TooLargeForGpu { .. }) => {
-                return Cpu.render_views(mesh, cameras, render_size, view_size, on_view);
+        match block_on(self.condition_maps(mesh, cameras, render_size, view_size)) {
+            Err(error) if is_of_the_gpu(&error) => {
+                warn("rendering views", &error);
+                Cpu.render_views(request, on_view)
             }
-            maps => maps?,
-        };
-        Ok(maps.into_iter().map(|maps| RenderedView { maps, depth: None }).collect())
+            maps => Ok(maps?.into_iter().map(|maps| RenderedView { maps, depth: None }).collect()),
+        }
     }
 
     fn gather(
         &mut self,
-        mesh: &CanonicalMesh,
-        views: &[BakeView<'_>],
-        texture_size: u32,
-        options: &BakeOptions,
+        request: &BakeRequest<'_>,
         on_view: &mut OnView<'_>,
     ) -> Result<GatheredTexture, BakeError> {
+        if self.device.is_lost() {
+            return Cpu.gather(request, on_view);
+        }
+        let BakeRequest { mesh, views, texture_size, options } = *request;
         (0..views.len()).try_for_each(|view| report(on_view, view))?;
-        // Filling needs the charts on the CPU, which has time to draw them.
+        // Filling needs the charts on the CPU, which is idle meanwhile.
         let (texture, charts) = rayon::join(
-            || block_on(GpuBaker::gather(self, mesh, views, texture_size, options)),
+            || block_on(self.gather_async(mesh, views, texture_size, options)),
             || (options.fill == Fill::Surface).then(|| draw_charts(mesh, texture_size)).transpose(),
         );
         match texture {
-            Err(BakeError::TooLargeForGpu { .. }) => Cpu.gather(mesh, views, texture_size, options, on_view),
+            Err(error) if is_of_the_gpu(&error) => {
+                warn("baking", &error);
+                Cpu.gather(request, on_view)
+            }
             texture => Ok(GatheredTexture { texture: texture?, charts: charts? }),
         }
     }
 
     fn splat(
         &mut self,
-        mesh: &CanonicalMesh,
-        views: &[BakeView<'_>],
-        texture_size: u32,
-        options: &BakeOptions,
+        request: &BakeRequest<'_>,
         on_view: &mut OnView<'_>,
     ) -> Result<PartialTexture, BakeError> {
-        if options.transfer == Transfer::Reference {
-            return Cpu.splat(mesh, views, texture_size, options, on_view);
+        if request.options.transfer == Transfer::Reference || self.device.is_lost() {
+            return Cpu.splat(request, on_view);
         }
+        let BakeRequest { mesh, views, texture_size, options } = *request;
         (0..views.len()).try_for_each(|view| report(on_view, view))?;
         match block_on(self.project_and_merge(mesh, views, texture_size, options)) {
-            Err(BakeError::TooLargeForGpu { .. }) => Cpu.splat(mesh, views, texture_size, options, on_view),
+            Err(error) if is_of_the_gpu(&error) => {
+                warn("splatting", &error);
+                Cpu.splat(request, on_view)
+            }
             texture => texture,
         }
     }
+
+    fn is_lost(&self) -> bool {
+        self.device.is_lost()
+    }
+}
+
+/// Returns whether the CPU can do what failed.
+fn is_of_the_gpu(error: &BakeError) -> bool {
+    matches!(
+        error,
+        BakeError::TooLargeForGpu { .. }
+            | BakeError::Raster { source: RasterError::Gpu { .. } | RasterError::RowTooLarge { .. } }
+    )
+}
+
+fn warn(work: &'static str, error: &BakeError) {
+    let error = error as &dyn std::error::Error;
+    tracing::warn!(error, "{work}: the GPU failed; the CPU repeats the work, with the same result");
 }

@@ -41,7 +41,7 @@ impl GpuBaker {
     /// If the mesh is empty or inconsistent, there are no views, a weight, an option or a size is out of range, a
     /// depth has not as many values as its size says, a view or the texture is larger than the device can bind, or it
     /// is lost or has no room. (The texture takes 24 bytes a texel.)
-    pub async fn gather(
+    pub async fn gather_async(
         &mut self,
         mesh: &CanonicalMesh,
         views: &[BakeView<'_>],
@@ -120,10 +120,10 @@ impl GpuBaker {
             .await?;
         let mut texture = BakedTexture {
             image: RgbImage::new(texture_size, texture_size),
-            painted: GrayImage::new(texture_size, texture_size),
+            coverage: GrayImage::new(texture_size, texture_size),
         };
         let mut colors = texture.image.as_chunks_mut::<3>().0;
-        let mut painted: &mut [u8] = &mut texture.painted;
+        let mut painted: &mut [u8] = &mut texture.coverage;
         self.device
             .read_with(&texels, u64::from(texel_count) * 4, |words| {
                 let words = words.as_chunks::<4>().0;
@@ -141,7 +141,7 @@ impl GpuBaker {
     /// Draws the charts: what [`draw_charts`](crate::draw_charts) does, to the bit.
     ///
     /// # Errors
-    /// As [`gather`](Self::gather).
+    /// As [`gather_async`](Self::gather_async).
     pub async fn draw_charts(
         &mut self,
         mesh: &CanonicalMesh,

@@ -13,7 +13,7 @@
 //! async fn paint(mesh: &CanonicalMesh, views: &[BakeView<'_>]) -> Result<BakedTexture, BakeError> {
 //!     let device = GpuDevice::request().await?;
 //!     let mut baker = GpuBaker::new(&device).await?;
-//!     baker.gather(mesh, views, 2048, &BakeOptions::default()).await
+//!     baker.gather_async(mesh, views, 2048, &BakeOptions::default()).await
 //! }
 //! ```
 //!

@@ -90,7 +90,7 @@ impl GpuBaker {
                 });
             })
             .await?;
-        Ok(PartialTexture { colors, painted, texture_size })
+        Ok(PartialTexture { colors, coverage: painted, texture_size })
     }
 }
 

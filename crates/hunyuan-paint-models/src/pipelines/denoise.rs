@@ -1,6 +1,6 @@
 //! The loop that both pipelines share: predict, step, report.
 
-use std::ops::ControlFlow;
+use std::{fmt, ops::ControlFlow};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use hunyuan_paint_scheduler::{
@@ -34,12 +34,22 @@ impl DenoiseOptions {
         })
     }
 
-    pub(super) fn check(&self) -> Result<(), ModelError> {
-        let guidance_scale = self.guidance_scale;
-        if guidance_scale.is_finite() {
-            return Ok(());
+    /// Checks the ranges of all fields.
+    ///
+    /// # Errors
+    /// If there are no steps, the guidance is not finite, or `eta` is not 0 to 1.
+    pub fn validate(&self) -> Result<(), ModelError> {
+        let Self { num_inference_steps, guidance_scale, eta, .. } = *self;
+        if num_inference_steps == 0 {
+            return Err(ModelError::input("num_inference_steps", "at least 1", 0));
         }
-        Err(ModelError::input("guidance_scale", "a finite number", guidance_scale))
+        if !guidance_scale.is_finite() {
+            return Err(ModelError::input("guidance_scale", "a finite number", guidance_scale));
+        }
+        if !(0.0..=1.0).contains(&eta) {
+            return Err(ModelError::input("eta", "0 to 1", eta));
+        }
+        Ok(())
     }
 }
 
@@ -56,6 +66,14 @@ pub struct StepProgress<'a> {
     /// What this step arrived at, like `sample`.
     pub prev_sample: &'a Tensor<4>,
     preview: &'a dyn Fn() -> Result<Vec<RgbImage>, ModelError>,
+}
+
+impl fmt::Debug for StepProgress<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { step, num_steps, .. } = self;
+        let mut progress = f.debug_struct("StepProgress");
+        progress.field("step", step).field("num_steps", num_steps).finish_non_exhaustive()
+    }
 }
 
 impl StepProgress<'_> {

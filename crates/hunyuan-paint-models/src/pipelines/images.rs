@@ -45,7 +45,7 @@ pub(super) fn decode(vae: &AutoencoderKl, latents: Tensor<4>) -> Result<Vec<RgbI
         Some(images) => Ok(images),
         None if vae.precision() == DType::F32 => Err(no_image()),
         None => {
-            tracing::warn!("decoding overflowed, and is done again in single precision");
+            tracing::debug!("decoding overflowed in half precision and is repeated in single precision");
             let images = from_tensor(vae.clone().with_precision(Precision::F32)?.decode(latents)?)?;
             images.ok_or_else(no_image)
         }
@@ -53,7 +53,7 @@ pub(super) fn decode(vae: &AutoencoderKl, latents: Tensor<4>) -> Result<Vec<RgbI
 }
 
 fn no_image() -> ModelError {
-    ModelError::input("latents", "numbers that decode to an image", "others")
+    ModelError::input("latents", "values that decode to finite numbers", "NaN or infinity, even in single precision")
 }
 
 /// `[N, 3, H, W]` to images: −1 to byte 0 and 1 to byte 255, clamped, halves to the even byte.
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_survive_the_way_there_and_back() -> Result<(), ModelError> {
+    fn bytes_survive_a_round_trip() -> Result<(), ModelError> {
         let image = RgbImage::from_fn(16, 16, |x, y| image::Rgb([(16 * y + x) as u8, x as u8, y as u8]));
         let tensor = to_tensor("images", &[image.clone(), image.clone()], 8, &Device::flex())?;
         assert_eq!(tensor.dims(), [2, 3, 16, 16]);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finite_is_no_image() -> Result<(), ModelError> {
+    fn non_finite_values_are_rejected() -> Result<(), ModelError> {
         let tensor =
             Tensor::from_data(TensorData::new(vec![f32::INFINITY; 3], [1, 3, 1, 1]), &Device::flex());
         assert_eq!(from_tensor(tensor)?, None);

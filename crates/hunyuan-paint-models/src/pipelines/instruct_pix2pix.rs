@@ -10,8 +10,8 @@ use image::RgbImage;
 use super::{
     WeightsSource, autoencoder,
     denoise::{DenoiseOptions, StepProgress, denoise, timesteps},
-    images, random_scheduler_config,
-    slot::{Lent, Slot},
+    images,
+    lazy_module::{ModuleGuard, LazyModule},
     working_memory::WorkingMemory,
 };
 use crate::{
@@ -31,6 +31,18 @@ pub struct InstructPix2PixOptions {
 }
 
 impl InstructPix2PixOptions {
+    /// Checks the ranges of all fields.
+    ///
+    /// # Errors
+    /// If [`DenoiseOptions::validate`] fails, or the guidance by the image is not finite.
+    pub fn validate(&self) -> Result<(), ModelError> {
+        let scale = self.image_guidance_scale;
+        if !scale.is_finite() {
+            return Err(ModelError::input("image_guidance_scale", "a finite number", scale));
+        }
+        self.denoise.validate()
+    }
+
     fn is_guided(&self) -> bool {
         self.denoise.guidance_scale > 1.0 && self.image_guidance_scale >= 1.0
     }
@@ -56,9 +68,9 @@ impl Default for InstructPix2PixOptions {
 #[derive(Debug)]
 pub struct InstructPix2PixPipeline {
     tokenizer: ClipTokenizer,
-    text_encoder: Slot<ClipTextModel>,
-    unet: Slot<UNet2DConditionModel>,
-    vae: Slot<AutoencoderKl>,
+    text_encoder: LazyModule<ClipTextModel>,
+    unet: LazyModule<UNet2DConditionModel>,
+    vae: LazyModule<AutoencoderKl>,
     spatial_factor: usize,
     scheduler_config: SchedulerConfig,
     native_size: u32,
@@ -74,8 +86,11 @@ impl InstructPix2PixPipeline {
     /// # Errors
     /// If a file is missing or malformed, or the weights are not the configuration's; of weights that are loaded later, when
     /// they are.
-    pub fn from_pretrained(folder: &Path, options: impl Into<LoadOptions>) -> Result<Self, ModelError> {
-        let options = options.into();
+    pub fn from_pretrained(
+        folder: impl AsRef<Path>,
+        options: impl Into<LoadOptions>,
+    ) -> Result<Self, ModelError> {
+        let (folder, options) = (folder.as_ref(), options.into());
         folder::check(folder)?;
         let unet_config = UNet2DConditionConfig::read(&folder.join("unet/config.json"))?;
         let vae_config = AutoencoderKlConfig::read(&folder.join("vae/config.json"))?;
@@ -103,21 +118,7 @@ impl InstructPix2PixPipeline {
         Self::new(configs, weights, tokenizer, folder::scheduler_config(folder)?, options)
     }
 
-    /// The networks at the published size with random weights, which depend on the seed alone: for measuring speed and
-    /// memory without the published ones. Of prompts it knows only the empty one.
-    ///
-    /// # Errors
-    /// If the device does not compute in the precision.
-    pub fn random(seed: u64, options: impl Into<LoadOptions>) -> Result<Self, ModelError> {
-        let unet_config = UNet2DConditionConfig { in_channels: 8, ..UNet2DConditionConfig::sd21() };
-        let configs = (ClipTextConfig::sd21(), unet_config, AutoencoderKlConfig::sd21());
-        let weights = [seed; 3].map(WeightsSource::Random);
-        let scheduler_config =
-            SchedulerConfig { timestep_spacing: Some(TimestepSpacing::Leading), ..random_scheduler_config() };
-        Self::new(configs, weights, ClipTokenizer::of_empty_text(), scheduler_config, options.into())
-    }
-
-    fn new(
+    pub(super) fn new(
         (text_config, unet_config, vae_config): (ClipTextConfig, UNet2DConditionConfig, AutoencoderKlConfig),
         [text_weights, unet_weights, vae_weights]: [WeightsSource; 3],
         tokenizer: ClipTokenizer,
@@ -131,13 +132,15 @@ impl InstructPix2PixPipeline {
 
         let vae = autoencoder(vae_config, vae_weights, &options)?;
         let (load, blank) = (options.clone(), text_config.init(&device)?);
-        let text_encoder = Slot::new("text encoder", &blank, &options, move || match &text_weights {
+        let text_encoder = LazyModule::new("text encoder", &blank, &options, move || match &text_weights {
             WeightsSource::File(file) => text_config.load(file, load.clone()),
+            #[cfg(feature = "random-weights")]
             WeightsSource::Random(seed) => text_config.random(*seed, load.clone()),
         })?;
         let (load, blank) = (options.clone(), unet_config.init(&device)?);
-        let unet = Slot::new("delight UNet", &blank, &options, move || match &unet_weights {
+        let unet = LazyModule::new("delight UNet", &blank, &options, move || match &unet_weights {
             WeightsSource::File(file) => unet_config.load(file, load.clone()),
+            #[cfg(feature = "random-weights")]
             WeightsSource::Random(seed) => unet_config.random(*seed, load.clone()),
         })?;
         Ok(Self {
@@ -158,24 +161,24 @@ impl InstructPix2PixPipeline {
     ///
     /// # Errors
     /// If it has to be loaded, and cannot be.
-    pub fn unet(&self) -> Result<Lent<UNet2DConditionModel>, ModelError> {
-        self.unet.lend()
+    pub fn unet(&self) -> Result<ModuleGuard<UNet2DConditionModel>, ModelError> {
+        self.unet.acquire()
     }
 
     /// The autoencoder.
     ///
     /// # Errors
     /// If it has to be loaded, and cannot be.
-    pub fn vae(&self) -> Result<Lent<AutoencoderKl>, ModelError> {
-        self.vae.lend()
+    pub fn vae(&self) -> Result<ModuleGuard<AutoencoderKl>, ModelError> {
+        self.vae.acquire()
     }
 
     /// The text encoder.
     ///
     /// # Errors
     /// If it has to be loaded, and cannot be.
-    pub fn text_encoder(&self) -> Result<Lent<ClipTextModel>, ModelError> {
-        self.text_encoder.lend()
+    pub fn text_encoder(&self) -> Result<ModuleGuard<ClipTextModel>, ModelError> {
+        self.text_encoder.acquire()
     }
 
     /// Side of the square images that the model was made for.
@@ -226,15 +229,12 @@ impl InstructPix2PixPipeline {
         generator: &mut dyn NormalGenerator,
         on_step: &mut dyn FnMut(&StepProgress<'_>) -> ControlFlow<()>,
     ) -> Result<RgbImage, ModelError> {
-        options.denoise.check()?;
+        options.validate()?;
         let InstructPix2PixOptions {
             prompt,
             denoise: DenoiseOptions { guidance_scale, .. },
             image_guidance_scale,
         } = options;
-        if !image_guidance_scale.is_finite() {
-            return Err(ModelError::input("image_guidance_scale", "a finite number", image_guidance_scale));
-        }
         let guided = options.is_guided();
         self.check_memory(image.dimensions(), options)?;
 

@@ -10,8 +10,8 @@ use image::RgbImage;
 use super::{
     WeightsSource, autoencoder,
     denoise::{DenoiseOptions, StepProgress, denoise, randn, timesteps},
-    images, random_scheduler_config,
-    slot::{Lent, Slot},
+    images,
+    lazy_module::{ModuleGuard, LazyModule},
     working_memory::WorkingMemory,
 };
 use crate::{
@@ -57,6 +57,23 @@ impl MultiviewOptions {
         Self { denoise, turbo_timesteps: true }
     }
 
+    /// Checks the ranges of all fields.
+    ///
+    /// # Errors
+    /// If [`DenoiseOptions::validate`] fails, or the turbo model's timesteps are asked for and the steps are not 1 to 30.
+    pub fn validate(&self) -> Result<(), ModelError> {
+        self.denoise.validate()?;
+        let steps = self.denoise.num_inference_steps;
+        if self.takes_turbo_timesteps() && turbo_timesteps(steps).is_none() {
+            return Err(ModelError::input("num_inference_steps", "1 to 30 for turbo", steps));
+        }
+        Ok(())
+    }
+
+    fn takes_turbo_timesteps(&self) -> bool {
+        self.turbo_timesteps && self.denoise.scheduler == SchedulerKind::Lcm
+    }
+
     /// What is predicted for each view: with guidance also what it would be without references.
     fn branches(&self) -> &'static [Branch] {
         if self.denoise.guidance_scale > 1.0 {
@@ -91,9 +108,9 @@ pub struct MultiviewInputs<'a> {
 /// The networks of Hunyuan3D-Paint.
 #[derive(Debug)]
 pub struct MultiviewPipeline {
-    unet: Slot<MultiviewUNet>,
-    reference_unet: Slot<ReferenceUNet>,
-    vae: Slot<AutoencoderKl>,
+    unet: LazyModule<MultiviewUNet>,
+    reference_unet: LazyModule<ReferenceUNet>,
+    vae: LazyModule<AutoencoderKl>,
     spatial_factor: usize,
     scheduler_config: SchedulerConfig,
     native_size: u32,
@@ -109,8 +126,11 @@ impl MultiviewPipeline {
     /// # Errors
     /// If a file is missing or malformed, or the weights are not the configuration's; of weights that are loaded later, when
     /// they are.
-    pub fn from_pretrained(folder: &Path, options: impl Into<LoadOptions>) -> Result<Self, ModelError> {
-        let options = options.into();
+    pub fn from_pretrained(
+        folder: impl AsRef<Path>,
+        options: impl Into<LoadOptions>,
+    ) -> Result<Self, ModelError> {
+        let (folder, options) = (folder.as_ref(), options.into());
         folder::check(folder)?;
         let unet_config = UNet2p5DConditionConfig::read(&folder.join("unet/config.json"))?;
         let vae_config = AutoencoderKlConfig::read(&folder.join("vae/config.json"))?;
@@ -132,25 +152,7 @@ impl MultiviewPipeline {
         Self::new(unet_config, vae_config, weights, scheduler_config, options)
     }
 
-    /// The networks at the published size with random weights, which depend on the seed alone: for measuring speed and
-    /// memory without the published ones.
-    ///
-    /// # Errors
-    /// If the device does not compute in the precision.
-    pub fn random(seed: u64, options: impl Into<LoadOptions>) -> Result<Self, ModelError> {
-        let options = options.into();
-        let config = UNet2p5DConditionConfig::new(UNet2DConditionConfig::sd21());
-        let scheduler_config = SchedulerConfig {
-            timestep_spacing: Some(TimestepSpacing::Trailing),
-            rescale_betas_zero_snr: Some(true),
-            set_alpha_to_one: Some(true),
-            ..random_scheduler_config()
-        };
-        let weights = (WeightsSource::Random(seed), WeightsSource::Random(seed));
-        Self::new(config, AutoencoderKlConfig::sd21(), weights, scheduler_config, options)
-    }
-
-    fn new(
+    pub(super) fn new(
         unet_config: UNet2p5DConditionConfig,
         vae_config: AutoencoderKlConfig,
         (unet_weights, vae_weights): (WeightsSource, WeightsSource),
@@ -165,13 +167,15 @@ impl MultiviewPipeline {
         let vae = autoencoder(vae_config, vae_weights, &options)?;
         let (load, blank) = (options.clone(), unet_config.init_multiview(&device)?);
         let (config, weights) = (unet_config.clone(), unet_weights.clone());
-        let unet = Slot::new("multiview UNet", &blank, &options, move || match &weights {
+        let unet = LazyModule::new("multiview UNet", &blank, &options, move || match &weights {
             WeightsSource::File(file) => config.load_multiview(file, load.clone()),
+            #[cfg(feature = "random-weights")]
             WeightsSource::Random(seed) => config.random_multiview(*seed, load.clone()),
         })?;
         let (load, blank) = (options.clone(), unet_config.init_reference(&device)?);
-        let reference_unet = Slot::new("reference UNet", &blank, &options, move || match &unet_weights {
+        let reference_unet = LazyModule::new("reference UNet", &blank, &options, move || match &unet_weights {
             WeightsSource::File(file) => unet_config.load_reference(file, load.clone()),
+            #[cfg(feature = "random-weights")]
             WeightsSource::Random(seed) => unet_config.random_reference(*seed, load.clone()),
         })?;
         Ok(Self {
@@ -191,24 +195,24 @@ impl MultiviewPipeline {
     ///
     /// # Errors
     /// If it has to be loaded, and cannot be.
-    pub fn unet(&self) -> Result<Lent<MultiviewUNet>, ModelError> {
-        self.unet.lend()
+    pub fn unet(&self) -> Result<ModuleGuard<MultiviewUNet>, ModelError> {
+        self.unet.acquire()
     }
 
     /// The network that reads the reference images.
     ///
     /// # Errors
     /// If it has to be loaded, and cannot be.
-    pub fn reference_unet(&self) -> Result<Lent<ReferenceUNet>, ModelError> {
-        self.reference_unet.lend()
+    pub fn reference_unet(&self) -> Result<ModuleGuard<ReferenceUNet>, ModelError> {
+        self.reference_unet.acquire()
     }
 
     /// The autoencoder.
     ///
     /// # Errors
     /// If it has to be loaded, and cannot be.
-    pub fn vae(&self) -> Result<Lent<AutoencoderKl>, ModelError> {
-        self.vae.lend()
+    pub fn vae(&self) -> Result<ModuleGuard<AutoencoderKl>, ModelError> {
+        self.vae.acquire()
     }
 
     /// Where its networks run.
@@ -277,7 +281,7 @@ impl MultiviewPipeline {
         generator: &mut dyn NormalGenerator,
         on_step: &mut dyn FnMut(&StepProgress<'_>) -> ControlFlow<()>,
     ) -> Result<Vec<RgbImage>, ModelError> {
-        options.denoise.check()?;
+        options.validate()?;
         let views = inputs.view_indices.len();
         for (input, maps) in [("normal_maps", inputs.normal_maps), ("position_maps", inputs.position_maps)] {
             if maps.len() != views {
@@ -305,7 +309,7 @@ impl MultiviewPipeline {
         // 3. denoise all views together, with guidance both branches in one batch
         let mut scheduler = options.denoise.init_scheduler(&self.scheduler_config)?;
         let steps = options.denoise.num_inference_steps;
-        if options.turbo_timesteps && options.denoise.scheduler == SchedulerKind::Lcm {
+        if options.takes_turbo_timesteps() {
             let timesteps = turbo_timesteps(steps)
                 .ok_or_else(|| ModelError::input("num_inference_steps", "1 to 30 for turbo", steps))?;
             scheduler.set_custom_timesteps(&timesteps)?;

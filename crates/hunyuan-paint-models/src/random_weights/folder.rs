@@ -257,7 +257,7 @@ mod tests {
     fn survives(format: WeightsFormat, precision: Precision) -> Result<(), Box<dyn Error>> {
         let device = Device::flex();
         let (config, file) = write_small_networks("survives", format, precision, 5)?;
-        let options = LoadOptions { precision, ..LoadOptions::from(&device) };
+        let options = LoadOptions::new(device.clone()).with_precision(precision);
         let loaded = config.load(&file, options.clone());
         fs::remove_file(&file)?;
         let loaded = loaded?;

@@ -1,7 +1,8 @@
-//! Networks with random weights: for measuring speed and memory without the published ones. What they paint is noise.
+//! Networks with random weights, to measure speed and memory without the published ones. They paint noise.
 
 mod checkpoint;
 mod folder;
+mod networks;
 
 use burn::{
     module::{Module, ModuleMapper, Param},

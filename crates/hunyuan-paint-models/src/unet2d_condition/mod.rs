@@ -24,7 +24,6 @@ use crate::{
         BasicTransformerBlock, BlockInputs, CrossView, KeyValue, ResnetBlock2D, TimestepEmbedding, conv3x3,
         norm_silu, timestep_features,
     },
-    random_weights::randomize,
     weights::{self, KeyMap},
 };
 
@@ -120,20 +119,6 @@ impl UNet2DConditionConfig {
     ) -> Result<UNet2DConditionModel, ModelError> {
         let options = options.into();
         weights::load(self.init(&options.device)?, file, KeyMap::Diffusers, &options)
-    }
-
-    /// The network with weights that depend on the seed alone, as
-    /// [`MultiviewPipeline::random`](crate::pipelines::MultiviewPipeline::random) has them.
-    ///
-    /// # Errors
-    /// If the sizes do not fit together, or the device does not compute in the precision.
-    pub fn random(
-        &self,
-        seed: u64,
-        options: impl Into<LoadOptions>,
-    ) -> Result<UNet2DConditionModel, ModelError> {
-        let LoadOptions { device, precision, .. } = options.into();
-        randomize(self.init(&device)?, seed, precision)
     }
 
     fn levels(&self) -> Vec<Level> {

@@ -287,7 +287,7 @@ fn apply_error(
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "random-weights"))]
 mod tests {
     use std::error::Error;
 

@@ -61,7 +61,8 @@ impl GpuDevice {
         Ok(opened)
     }
 
-    /// Uses a device that is already open. [`DepthKey::Packed64`] needs it to have been opened with
+    /// Uses a device that is already open. Its loss is not noticed unless the application's own callback calls
+    /// [`set_lost`](Self::set_lost). [`DepthKey::Packed64`] needs it to have been opened with
     /// `SHADER_INT64` and `SHADER_INT64_ATOMIC_MIN_MAX`, timing with `TIMESTAMP_QUERY`, and all with at least 6
     /// storage buffers a stage.
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Self {
@@ -126,8 +127,19 @@ impl GpuDevice {
         Arc::ptr_eq(&self.lost, &other.lost)
     }
 
+    /// Returns whether the device is known to be lost.
+    pub fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Records that the device is lost, for a device that [`from_wgpu`](Self::from_wgpu) was given: wgpu has room for one
+    /// callback, which is the application's.
+    pub fn set_lost(&self) {
+        self.lost.store(true, Ordering::Relaxed);
+    }
+
     fn check_lost(&self, operation: &'static str) -> Result<(), RasterError> {
-        match self.lost.load(Ordering::Relaxed) {
+        match self.is_lost() {
             true => Err(RasterError::Gpu { operation, reason: "the device is lost".into() }),
             false => Ok(()),
         }

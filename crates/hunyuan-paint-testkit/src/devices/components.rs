@@ -1,7 +1,7 @@
 //! Operations and networks, each with the difference that two devices may have in single precision.
 
 use burn::tensor::Tensor;
-use hunyuan_paint_models::{AutoencoderKl, Branch, ViewConditions, pipelines::Lent};
+use hunyuan_paint_models::{AutoencoderKl, Branch, ViewConditions, pipelines::ModuleGuard};
 
 use super::{
     operations::operations,
@@ -66,7 +66,7 @@ pub fn components() -> Vec<Component> {
     all
 }
 
-fn vae(on: &Workbench) -> Result<Lent<AutoencoderKl>, CaseError> {
+fn vae(on: &Workbench) -> Result<ModuleGuard<AutoencoderKl>, CaseError> {
     on.multiview.vae().map_err(CaseError::under_test)
 }
 

@@ -31,7 +31,7 @@ impl Workbench {
     /// If the device is not there or does not compute in that precision, or a model cannot be loaded.
     pub fn new(model: &Path, compute_device: ComputeDevice, precision: Precision) -> Result<Self, CaseError> {
         let device = compute_device.init().map_err(CaseError::under_test)?;
-        let options = LoadOptions { precision, ..LoadOptions::from(&device) };
+        let options = LoadOptions::new(device.clone()).with_precision(precision);
         let folder = |name| model.join(name);
         let delight =
             InstructPix2PixPipeline::from_pretrained(&folder("hunyuan3d-delight-v2-0"), options.clone())

@@ -10,8 +10,8 @@ use crate::{
     LoadOptions, MemoryBudget, MemoryPlan, ModelError, memory_budget::Reserved, parameters::parameter_count,
 };
 
-/// A network that is there when it is needed.
-pub(super) struct Slot<T> {
+/// A network that is loaded when it is needed.
+pub(super) struct LazyModule<T> {
     name: &'static str,
     load: Box<dyn Fn() -> Result<T, ModelError> + Send + Sync>,
     /// Bytes of its weights.
@@ -19,6 +19,8 @@ pub(super) struct Slot<T> {
     device: Device,
     memory: MemoryPlan,
     budget: MemoryBudget,
+    /// Held while the network is loaded, so that it is loaded once. Apart from `kept`, which nobody may hold for long.
+    loading: Mutex<()>,
     kept: Mutex<Option<Arc<Loaded<T>>>>,
 }
 
@@ -27,8 +29,8 @@ struct Loaded<T> {
     _reserved: Reserved,
 }
 
-impl<T: Module> Slot<T> {
-    /// For a network like `blank`, which has no weights yet. What is to stay is loaded at once.
+impl<T: Module> LazyModule<T> {
+    /// Creates the module for a network like `blank`, which has no weights yet. A network that is to stay is loaded at once.
     pub(super) fn new(
         name: &'static str,
         blank: &T,
@@ -37,29 +39,44 @@ impl<T: Module> Slot<T> {
     ) -> Result<Self, ModelError> {
         let LoadOptions { device, precision, memory, budget, on_load: _ } = options.clone();
         let bytes = parameter_count(blank) * precision.dtype().size() as u64;
-        let slot = Self { name, load: Box::new(load), bytes, device, memory, budget, kept: Mutex::new(None) };
+        let module = Self {
+            name,
+            load: Box::new(load),
+            bytes,
+            device,
+            memory,
+            budget,
+            loading: Mutex::new(()),
+            kept: Mutex::new(None),
+        };
         if memory == MemoryPlan::Keep {
-            slot.lend()?;
+            module.acquire()?;
         }
-        Ok(slot)
+        Ok(module)
     }
 }
 
-impl<T> Slot<T> {
-    /// The network, loaded now unless it is there.
-    pub(super) fn lend(&self) -> Result<Lent<T>, ModelError> {
+impl<T> LazyModule<T> {
+    /// Returns the network, and loads it unless it is loaded.
+    pub(super) fn acquire(&self) -> Result<ModuleGuard<T>, ModelError> {
         if self.memory == MemoryPlan::ReloadPerStage {
-            return Ok(Lent { loaded: Some(Arc::new(self.load()?)), frees: Some(self.device.clone()) });
+            return Ok(ModuleGuard { loaded: Some(Arc::new(self.load()?)), frees: Some(self.device.clone()) });
         }
-        let mut kept = self.kept();
-        let loaded = match &*kept {
-            Some(loaded) => loaded.clone(),
-            None => kept.insert(Arc::new(self.load()?)).clone(),
+        // A load that panicked has left nothing behind.
+        let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept().clone();
+        let loaded = match kept {
+            Some(loaded) => loaded,
+            None => {
+                let loaded = Arc::new(self.load()?);
+                *self.kept() = Some(loaded.clone());
+                loaded
+            }
         };
-        Ok(Lent { loaded: Some(loaded), frees: None })
+        Ok(ModuleGuard { loaded: Some(loaded), frees: None })
     }
 
-    /// Bytes of the weights that lending it would load.
+    /// Returns the bytes of the weights that [`acquire`](Self::acquire) would load. Does not wait for a load.
     pub(super) fn bytes_to_load(&self) -> u64 {
         if self.kept().is_some() { 0 } else { self.bytes }
     }
@@ -70,38 +87,37 @@ impl<T> Slot<T> {
     }
 
     fn kept(&self) -> MutexGuard<'_, Option<Arc<Loaded<T>>>> {
-        // A load that panicked has left nothing behind.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<T> fmt::Debug for Slot<T> {
+impl<T> fmt::Debug for LazyModule<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, bytes, memory, .. } = self;
-        let mut slot = f.debug_struct("Slot");
-        slot.field("name", name).field("bytes", bytes).field("memory", memory).finish_non_exhaustive()
+        let mut lazy = f.debug_struct("LazyModule");
+        lazy.field("name", name).field("bytes", bytes).field("memory", memory).finish_non_exhaustive()
     }
 }
 
-/// A network of a pipeline, for as long as this lives. If it does not stay, its memory goes back to the device then.
-pub struct Lent<T> {
-    /// There until it is dropped.
+/// Gives access to a network of a pipeline. Dropping it frees a network that does not stay.
+pub struct ModuleGuard<T> {
+    /// `Some` until the guard is dropped.
     loaded: Option<Arc<Loaded<T>>>,
     frees: Option<Device>,
 }
 
-impl<T> Deref for Lent<T> {
+impl<T> Deref for ModuleGuard<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
         match &self.loaded {
             Some(loaded) => &loaded.network,
-            None => unreachable!("a network that is lent is there until it is dropped"),
+            None => unreachable!("the network is there until the guard is dropped"),
         }
     }
 }
 
-impl<T> Drop for Lent<T> {
+impl<T> Drop for ModuleGuard<T> {
     fn drop(&mut self) {
         self.loaded = None;
         if let Some(device) = &self.frees {
@@ -110,7 +126,7 @@ impl<T> Drop for Lent<T> {
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Lent<T> {
+impl<T: fmt::Debug> fmt::Debug for ModuleGuard<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
