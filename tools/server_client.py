@@ -1,9 +1,9 @@
-"""What the original's clients say to a server, and what it answers, with nothing but Python's standard library.
+"""Sends the requests of the original's clients to a server, and prints its answers. Needs only Python.
 
     python3 tools/server_client.py MESH IMAGE [http://127.0.0.1:8081]
 
-The requests are those of the Blender add-on (POST /generate) and of scripts (POST /send, then GET /status/{uid}
-until it is done), and some that are refused. docs/server.md is its output.
+The requests are those of the Blender add-on (POST /generate) and of scripts (POST /send, then polling GET
+/status/{uid}), and some that are refused. docs/server.md contains its output.
 """
 
 import base64
@@ -29,7 +29,7 @@ def abridged(values):
     return json.dumps({k: f"<{len(v)} characters>" if isinstance(v, str) and len(v) > 150 else v for k, v in values.items()})
 
 
-def said(base, method, path, body=None):
+def exchange(base, method, path, body=None):
     start = time.time()
     status, kind, content = call(base, method, path, body)
     is_json = kind == "application/json"
@@ -47,19 +47,19 @@ def main(mesh, image, base="http://127.0.0.1:8081"):
     shape = {"image": encoded(image), "octree_resolution": 256, "num_inference_steps": 20, "guidance_scale": 5.5, "seed": 1234}
     texture = {**shape, "mesh": encoded(mesh), "texture": True, "face_count": 40000, "type": "glb"}
 
-    painted = said(base, "POST", "/generate", texture)
+    painted = exchange(base, "POST", "/generate", texture)
 
-    uid = said(base, "POST", "/send", texture)["uid"]
-    said(base, "GET", f"/status/{uid}")
+    uid = exchange(base, "POST", "/send", texture)["uid"]
+    exchange(base, "GET", f"/status/{uid}")
     while call(base, "GET", f"/status/{uid}")[2].startswith(b'{"status":"processing"'):
         time.sleep(1)
-    status = said(base, "GET", f"/status/{uid}")
-    print("Both are the same file:", base64.b64decode(status["model_base64"]) == painted, end="\n\n")
+    status = exchange(base, "GET", f"/status/{uid}")
+    print("Both files are equal:", base64.b64decode(status["model_base64"]) == painted, end="\n\n")
 
-    said(base, "POST", "/generate", shape)
-    said(base, "POST", "/generate", {**texture, "mesh": "AAAA"})
-    said(base, "POST", "/generate", {**texture, "face_count": -1})
-    said(base, "GET", "/status/no-such-job")
+    exchange(base, "POST", "/generate", shape)
+    exchange(base, "POST", "/generate", {**texture, "mesh": "AAAA"})
+    exchange(base, "POST", "/generate", {**texture, "face_count": -1})
+    exchange(base, "GET", "/status/no-such-job")
 
 
 main(*sys.argv[1:])

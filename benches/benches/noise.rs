@@ -10,7 +10,7 @@ const NUMBERS: usize = 6 * 4 * 64 * 64;
 fn noise(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("noise");
     group.throughput(Throughput::Elements(NUMBERS as u64));
-    for kind in GeneratorKind::ALL {
+    for &kind in GeneratorKind::ALL {
         let mut generator = kind.init(0);
         let mut numbers = vec![0.0; NUMBERS];
         group.bench_function(kind.name(), |b| {

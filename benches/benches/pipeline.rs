@@ -97,7 +97,7 @@ fn time(criterion: &mut Criterion, device: ComputeDevice, model: &Path) -> Bench
     let pipeline = InstructPix2PixPipeline::from_pretrained(model, &device.init()?)?;
     let image = image();
     // What is timed works, and a GPU has compiled its kernels.
-    for scheduler in SchedulerKind::ALL {
+    for &scheduler in SchedulerKind::ALL {
         repaint(&pipeline, &image, scheduler, 2)?;
     }
     let mut group = criterion.benchmark_group(group_name(device));
@@ -106,7 +106,7 @@ fn time(criterion: &mut Criterion, device: ComputeDevice, model: &Path) -> Bench
         .sampling_mode(SamplingMode::Flat)
         .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(5));
-    for scheduler in SchedulerKind::ALL {
+    for &scheduler in SchedulerKind::ALL {
         for steps in STEPS {
             group.bench_function(BenchmarkId::new(scheduler.name(), steps), |b| {
                 b.iter(|| black_box(repaint(&pipeline, &image, scheduler, steps).expect("it ran before")));
@@ -121,7 +121,7 @@ fn print_table(devices: &[(ComputeDevice, String)], started: SystemTime) {
     println!("\n| device | scheduler | steps | mean ± deviation | speed-up against the CPU |");
     println!("|---|---|---|---|---|");
     for (device, _) in devices {
-        for scheduler in SchedulerKind::ALL {
+        for &scheduler in SchedulerKind::ALL {
             for steps in STEPS {
                 let measured = |device| {
                     estimates::measured_since(

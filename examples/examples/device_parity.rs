@@ -145,7 +145,7 @@ impl Report {
         let header = "| run | on | mean | deviation | edge strength | PNG | max | off by > 1 | status |";
         writeln!(self.text, "\n{header}\n|---|---|---|---|---|---|---|---|---|")?;
         for pipeline in PipelineKind::ALL {
-            for scheduler in SchedulerKind::ALL {
+            for &scheduler in SchedulerKind::ALL {
                 let run = Run { pipeline, scheduler, num_inference_steps: arguments.experiment.steps };
                 let mut expected = Vec::new();
                 for (i, bench) in benches.iter().enumerate() {

@@ -14,7 +14,7 @@ fuzz_target!(|data: (u8, &str)| {
     if config.num_train_timesteps.is_some_and(|count| count > TIMESTEPS_MAX && count < usize::MAX >> 8) {
         return;
     }
-    for kind in SchedulerKind::ALL {
+    for &kind in SchedulerKind::ALL {
         let _ = run(&config, kind, usize::from(step_count));
     }
 });

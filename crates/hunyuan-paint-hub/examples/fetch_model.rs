@@ -1,7 +1,7 @@
-//! Downloads a paint model and the delight model, and names the folder in which they lie:
+//! Downloads a paint model and the delight model, and prints their folder:
 //! `fetch_model [--accept-license] [repository] [paint folder]`.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is what the user sees")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "output of a program")]
 
 use std::{env, error::Error, ops::ControlFlow, sync::atomic::AtomicU64, sync::atomic::Ordering};
 
@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         if is_accepted {
             return ControlFlow::Continue(());
         }
-        eprintln!("Read it, and start again with --accept-license if you accept it.");
+        eprintln!("Read it, and run again with --accept-license to accept it.");
         ControlFlow::Break(())
     };
     let shown = AtomicU64::new(u64::MAX);

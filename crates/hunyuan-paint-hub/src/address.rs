@@ -1,4 +1,4 @@
-//! Where requests go, and where they may be sent on to.
+//! Addresses of requests, and allowed targets of redirections.
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use ureq::http::Uri;
 
 use crate::HubError;
 
-/// The address of a request.
+/// Parses the address of a request.
 pub(crate) fn parse(url: &str) -> Result<Uri, HubError> {
     Uri::from_str(url).map_err(|error| HubError::Malformed {
         url: without_query(url),
@@ -15,7 +15,8 @@ pub(crate) fn parse(url: &str) -> Result<Uri, HubError> {
     })
 }
 
-/// The address that a redirection's location means, unless something that began encrypted would go on in the open.
+/// Resolves the location of a redirection. Returns `None` if it is malformed, or would lead from
+/// https to http.
 pub(crate) fn target(uri: &Uri, location: &str) -> Option<Uri> {
     let (scheme, host) = (uri.scheme_str()?, uri.authority()?);
     if location.starts_with('/') && !location.starts_with("//") {
@@ -30,24 +31,26 @@ pub(crate) fn target(uri: &Uri, location: &str) -> Option<Uri> {
     is_safe.then_some(target)
 }
 
-/// Whether two addresses have the same scheme, host and port.
+/// Returns whether two addresses have the same scheme, host and port.
 pub(crate) fn is_same_origin(a: &Uri, b: &Uri) -> bool {
     let port = |uri: &Uri| uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
     let host = |uri: &Uri| uri.host().map(str::to_ascii_lowercase);
     a.scheme() == b.scheme() && host(a) == host(b) && port(a) == port(b)
 }
 
-/// Whether an address is the hub's: the endpoint's, or the public one's, to which a mirror may send on.
+/// Returns whether an address belongs to the endpoint or to the public hub, to which a mirror may
+/// redirect.
 pub(crate) fn is_hub(uri: &Uri, endpoint: &Uri) -> bool {
     let is_public = uri.scheme_str() == Some("https") && uri.host() == Some("huggingface.co");
     is_same_origin(uri, endpoint) || is_public
 }
 
+/// Formats an address for messages.
 pub(crate) fn shown(uri: &Uri) -> String {
     without_query(&uri.to_string())
 }
 
-/// What a CDN's query is good for is not for the log.
+/// Strips the query: the URLs of CDNs carry a signature.
 pub(crate) fn without_query(url: &str) -> String {
     url.split(['?', '#']).next().unwrap_or_default().to_owned()
 }
@@ -63,7 +66,7 @@ mod tests {
     type TestResult = Result<(), ureq::http::uri::InvalidUri>;
 
     #[test]
-    fn redirections_do_not_leave_encryption() -> TestResult {
+    fn redirections_never_leave_https() -> TestResult {
         let cases = [
             ("https://hub.example/a/b?c", "/d/e?f=g", Some("https://hub.example/d/e?f=g")),
             ("http://hub.example:81/a", "/d", Some("http://hub.example:81/d")),
@@ -84,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mirror_may_send_on_to_the_public_hub() -> TestResult {
+    fn a_mirror_may_redirect_to_the_public_hub() -> TestResult {
         let mirror = Uri::from_str("https://mirror.example/hf")?;
         let cases = [
             ("https://mirror.example/a", true),

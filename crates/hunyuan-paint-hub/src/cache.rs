@@ -1,42 +1,33 @@
-//! A repository's place in the cache, in the layout that all of the hub's clients share.
+//! A repository's folders in the cache, in the layout that all clients of the hub share.
 
 use std::{
     fs::{self, File, TryLockError},
-    io,
+    io::{self, Write},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
     thread,
     time::Duration,
 };
 
-use hf_hub::{Cache, Repo, RepoType};
-
 use crate::{HubError, RepoId};
 
-/// How often a waiting process looks whether another one has finished.
+/// The interval at which a waiting process tries the lock again.
 const LOCK_POLL: Duration = Duration::from_millis(200);
 
 /// The folders of one repository.
 pub(crate) struct RepoCache {
     repository: PathBuf,
-    snapshots: PathBuf,
     locks: PathBuf,
     revision: String,
 }
 
 impl RepoCache {
     pub(crate) fn new(root: &Path, repository: &RepoId, revision: &str) -> Self {
-        let repo = Repo::with_revision(repository.to_string(), RepoType::Model, revision.to_owned());
-        Self {
-            repository: root.join(repo.folder_name()),
-            locks: root.join(".locks").join(repo.folder_name()),
-            // Of no commit: the folder of all.
-            snapshots: Cache::new(root.to_owned()).repo(repo).pointer_path(""),
-            revision: revision.to_owned(),
-        }
+        let folder = format!("models--{}--{}", repository.owner(), repository.name());
+        let locks = root.join(".locks").join(&folder);
+        Self { repository: root.join(folder), locks, revision: revision.to_owned() }
     }
 
-    /// The commit that the revision stood for when it was last downloaded.
+    /// Returns the commit of the revision at the last download.
     pub(crate) fn commit(&self) -> Option<String> {
         if is_commit(&self.revision) {
             return Some(self.revision.clone());
@@ -45,39 +36,35 @@ impl RepoCache {
         is_commit(&commit).then_some(commit)
     }
 
-    /// Notes the commit that the revision stands for.
+    /// Records the commit of the revision.
     pub(crate) fn set_commit(&self, commit: &str) -> Result<(), HubError> {
         if is_commit(&self.revision) || self.commit().as_deref() == Some(commit) {
             return Ok(());
         }
-        let path = self.reference();
-        let staged = unique(&path);
-        create_parent(&path)?;
-        fs::write(&staged, commit).map_err(HubError::io(&staged))?;
-        fs::rename(&staged, &path).map_err(HubError::io(&path))
+        replace(&self.reference(), |staged| File::create_new(staged)?.write_all(commit.as_bytes()))
     }
 
     fn reference(&self) -> PathBuf {
         self.repository.join("refs").join(&self.revision)
     }
 
-    /// The folder that looks like the repository at a commit.
+    /// Returns the folder with the repository's tree at a commit.
     pub(crate) fn snapshot(&self, commit: &str) -> PathBuf {
-        self.snapshots.join(commit)
+        self.repository.join("snapshots").join(commit)
     }
 
-    /// A file's content, under the name of its hash.
+    /// Returns the path of a content, which is named by its hash.
     pub(crate) fn blob(&self, hash: &str) -> PathBuf {
         self.repository.join("blobs").join(hash)
     }
 
-    /// What has come of it.
+    /// Returns the path of a partial download.
     pub(crate) fn partial(&self, hash: &str) -> PathBuf {
         self.blob(&format!("{hash}.incomplete"))
     }
 
-    /// Waits until no other process downloads the same content; `on_wait` is called meanwhile, and may end it with an
-    /// error. The lock is freed with what is returned.
+    /// Waits until no other process downloads the same content. Calls `on_wait` while waiting, and
+    /// stops with its error. The lock is released when the returned file is dropped.
     pub(crate) fn lock(
         &self,
         hash: &str,
@@ -98,28 +85,25 @@ impl RepoCache {
         }
     }
 
-    /// Lets a content appear in a commit's folder.
+    /// Links a content into the folder of a commit.
     pub(crate) fn place(&self, hash: &str, commit: &str, file: &str) -> Result<(), HubError> {
         let (blob, path) = (self.blob(hash), self.snapshot(commit).join(file));
         if path.exists() {
             return Ok(());
         }
-        create_parent(&path)?;
-        // From the file's folder up to the repository's, so that the cache can be moved.
+        // A relative link, so that the cache can be moved.
         let mut target: PathBuf = [".."; 2].iter().collect();
         target.extend(Path::new(file).parent().into_iter().flatten().map(|_| ".."));
         target.extend(["blobs", hash]);
-        // Under another name first: what stands there may be a link to a blob that somebody removed.
-        let staged = unique(&path);
-        // What a process of the same number left when it was killed. Copying onto it would reach the blob.
-        let _ = fs::remove_file(&staged);
-        let link = symlink(&target, &staged).or_else(|_| fs::hard_link(&blob, &staged));
-        link.or_else(|_| fs::copy(&blob, &staged).map(|_| ())).map_err(HubError::io(&staged))?;
-        fs::rename(&staged, &path).map_err(HubError::io(&path))
+        // Replaces a dangling link, should the blob have been removed.
+        replace(&path, |staged| {
+            let link = symlink(&target, staged).or_else(|_| fs::hard_link(&blob, staged));
+            link.or_else(|_| fs::copy(&blob, staged).map(|_| ()))
+        })
     }
 }
 
-/// Whether a text is a full commit's name.
+/// Returns whether a text is the full hash of a commit.
 pub(crate) fn is_commit(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
@@ -128,12 +112,14 @@ pub(crate) fn create_parent(path: &Path) -> Result<(), HubError> {
     path.parent().map_or(Ok(()), |folder| fs::create_dir_all(folder).map_err(HubError::io(folder)))
 }
 
-/// A name beside a path that no other process or thread uses.
-fn unique(path: &Path) -> PathBuf {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-    path.with_file_name(format!(".{name}.{}-{count}.tmp", std::process::id()))
+/// Replaces a path atomically with what `make` creates under a temporary name beside it.
+fn replace(path: &Path, mut make: impl FnMut(&Path) -> io::Result<()>) -> Result<(), HubError> {
+    create_parent(path)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    // `make` creates the file, so that it has the usual permissions: other users may share the
+    // cache.
+    let staged = tempfile::Builder::new().prefix(".").suffix(".tmp").make_in(folder, |staged| make(staged));
+    staged.and_then(|staged| Ok(staged.persist(path)?)).map_err(HubError::io(path))
 }
 
 #[cfg(unix)]

@@ -1,19 +1,19 @@
-//! The hashes by which the hub names the content of files.
+//! The hashes by which the hub identifies the content of files.
 
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
-/// The hash that a file should have, in lower-case hex digits.
+/// The expected hash of a file, in lower-case hex digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Checksum {
-    /// Of large files.
+    /// The hash of a large file.
     Sha256(String),
-    /// Of small files, as Git hashes them: with their length in front.
+    /// The hash of a small file as a Git blob, which includes its length.
     GitSha1(String),
 }
 
 impl Checksum {
-    /// Reads an ETag of the hub.
+    /// Parses an ETag of the hub.
     pub(crate) fn from_etag(etag: &str) -> Option<Self> {
         let hex = etag.trim().trim_start_matches("W/").trim_matches('"').to_ascii_lowercase();
         if !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -26,7 +26,7 @@ impl Checksum {
         }
     }
 
-    /// Its digits, which are also the file's name among the cache's blobs.
+    /// Returns the digits, which also name the blob in the cache.
     pub(crate) fn hex(&self) -> &str {
         match self {
             Self::Sha256(hex) | Self::GitSha1(hex) => hex,
@@ -40,7 +40,7 @@ impl Checksum {
         }
     }
 
-    /// Hashes a file of `size` bytes in the same way.
+    /// Creates a hasher of the same kind for a file of `size` bytes.
     pub(crate) fn hasher(&self, size: u64) -> Hasher {
         match self {
             Self::Sha256(_) => Hasher::Sha256(Sha256::new()),
@@ -49,7 +49,7 @@ impl Checksum {
     }
 }
 
-/// A hash under way.
+/// A hash in progress.
 pub(crate) enum Hasher {
     Sha256(Sha256),
     GitSha1(Sha1),
@@ -63,7 +63,7 @@ impl Hasher {
         }
     }
 
-    /// In lower-case hex digits.
+    /// Returns the hash in lower-case hex digits.
     pub(crate) fn finish(self) -> String {
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         match self {
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn hashes_are_those_of_sha256sum_and_of_git_hash_object() {
+    fn hashes_match_sha256sum_and_git_hash_object() {
         let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(hash(&format!("\"{sha256}\""), b"abc").as_deref(), Some(sha256));
         let git = "f2ba8f84ab5c1bce84a7b441cb1959cfc7093b7f";
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn other_tags_are_no_hashes() {
+    fn other_etags_are_rejected() {
         for etag in ["", "\"\"", "\"5d41402abc4b2a76b9719d911017c592-3\"", &"g".repeat(40), &"a".repeat(41)] {
             assert_eq!(Checksum::from_etag(etag), None, "{etag}");
         }

@@ -1,4 +1,4 @@
-//! Requests to the hub, each sent once.
+//! Requests to the hub, without retries.
 
 use std::{io, str::FromStr, sync::Arc, time::Duration};
 
@@ -18,13 +18,13 @@ use crate::{
 
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
-/// How often a request is sent elsewhere before it counts as going in circles.
+/// The most redirections of one request.
 const MAX_REDIRECTS: usize = 10;
 
-/// The longest description of a repository that is read, in bytes.
+/// The largest description of a repository, in bytes.
 const MAX_DESCRIPTION: u64 = 16 << 20;
 
-/// The hub.
+/// A client of one hub.
 pub(crate) struct Client<'a> {
     agent: Agent,
     endpoint: &'a str,
@@ -33,13 +33,13 @@ pub(crate) struct Client<'a> {
     stall_timeout: Duration,
 }
 
-/// What the hub says of a repository.
+/// The hub's description of a repository.
 #[derive(Deserialize)]
 pub(crate) struct Description {
-    /// The commit that the revision stands for.
+    /// The commit of the revision.
     #[serde(rename = "sha")]
     pub(crate) commit: String,
-    /// All files.
+    /// All files of the repository.
     pub(crate) siblings: Vec<Sibling>,
     #[serde(rename = "cardData", default)]
     pub(crate) card: Card,
@@ -47,12 +47,12 @@ pub(crate) struct Description {
 
 #[derive(Deserialize)]
 pub(crate) struct Sibling {
-    /// Its path in the repository.
+    /// The path in the repository.
     #[serde(rename = "rfilename")]
     pub(crate) path: String,
 }
 
-/// What a file should be.
+/// The expected size and hash of a file.
 #[derive(Clone, Debug)]
 pub(crate) struct FileState {
     pub(crate) size: u64,
@@ -69,7 +69,8 @@ impl<'a> Client<'a> {
         let limit = Some(options.stall_timeout);
         let agent = Agent::config_builder()
             .http_status_as_error(false)
-            // They are followed here: the token goes to one host only, and the hub's own headers count, not its CDN's.
+            // This client follows redirections itself: the token must go to one host only, and the
+            // size and hash must come from the hub, not from its CDN.
             .max_redirects(0)
             .user_agent(USER_AGENT)
             .tls_config(tls_config())
@@ -89,7 +90,7 @@ impl<'a> Client<'a> {
         })
     }
 
-    /// The description of a repository at a revision.
+    /// Requests the description of a repository at a revision.
     pub(crate) fn describe(&self, repository: &RepoId, revision: &str) -> Result<Description, HubError> {
         let revision = revision.replace('/', "%2F");
         let url = format!("{}/api/models/{repository}/revision/{revision}", self.endpoint);
@@ -105,7 +106,7 @@ impl<'a> Client<'a> {
         })
     }
 
-    /// What a file of a commit should be. No byte of it is transferred.
+    /// Requests the expected size and hash of a file, without its content.
     pub(crate) fn state(&self, repository: &RepoId, commit: &str, file: &str) -> Result<FileState, HubError> {
         let url = self.file_url(repository, commit, file);
         let mut uri = parse(&url)?;
@@ -116,7 +117,7 @@ impl<'a> Client<'a> {
             etag = etag.or_else(|| text(headers, "x-linked-etag"));
             size = size.or_else(|| text(headers, "x-linked-size"));
             match redirection(&uri, &response)? {
-                // The headers of another host say nothing of what the hub has.
+                // The headers of another host are not those of the hub.
                 Some(target) if !is_hub(&target, &self.endpoint_uri) => break,
                 Some(target) => uri = target,
                 None => {
@@ -140,7 +141,7 @@ impl<'a> Client<'a> {
         })
     }
 
-    /// Asks for a file from a byte on.
+    /// Requests a file, starting at byte `from`.
     pub(crate) fn open(
         &self,
         repository: &RepoId,
@@ -186,7 +187,7 @@ impl<'a> Client<'a> {
             .map_err(|error| self.transport_error(&uri.to_string(), error))
     }
 
-    /// Tells waiting in vain from a broken connection.
+    /// Distinguishes timeouts from broken connections.
     pub(crate) fn transport_error(&self, url: &str, source: ureq::Error) -> HubError {
         let url = without_query(url);
         match source {
@@ -195,20 +196,20 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// The same of an error while a body is read.
+    /// Like [`transport_error`](Self::transport_error), for an error while reading a body.
     pub(crate) fn body_error(&self, url: &str, source: io::Error) -> HubError {
         self.transport_error(url, ureq::Error::from(source))
     }
 }
 
-/// With the certificates of the system, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
+/// Trusts the certificates of the system, or those in `SSL_CERT_FILE` and `SSL_CERT_DIR`.
 fn tls_config() -> TlsConfig {
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {
-        tracing::warn!(%error, "a certificate of the system cannot be used");
+        tracing::warn!(%error, "cannot use a certificate of the system");
     }
     if found.certs.is_empty() {
-        tracing::warn!("the system has no certificates, so that no https address can be trusted");
+        tracing::warn!("the system has no certificates; every https address will be refused");
     }
     let certificates: Vec<_> =
         found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
@@ -222,7 +223,7 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
-/// Where an answer sends the request, if it does.
+/// Returns the target if the response is a redirection.
 fn redirection(uri: &Uri, response: &Response<Body>) -> Result<Option<Uri>, HubError> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);

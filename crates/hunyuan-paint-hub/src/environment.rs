@@ -1,34 +1,34 @@
-//! The variables that all of the hub's clients know.
+//! The environment variables that all clients of the hub share.
 
 use std::{env, ffi::OsString, fs, io, path::PathBuf, time::Duration};
 
 use crate::{HubError, HubOptions, Token};
 
 impl HubOptions {
-    /// The options as the environment has them:
+    /// Reads the options from the environment:
     ///
     /// | variable | sets |
     /// |---|---|
     /// | `HF_ENDPOINT` | the endpoint |
     /// | `HF_HUB_CACHE`, else `HUGGINGFACE_HUB_CACHE`, else `hub` in `HF_HOME`, else in `XDG_CACHE_HOME/huggingface`, else in `~/.cache/huggingface` | the cache |
-    /// | `HF_TOKEN`, else `HUGGING_FACE_HUB_TOKEN`, else the file `HF_TOKEN_PATH`, else `token` beside the cache's `hub` in its home; the files not with `HF_HUB_DISABLE_IMPLICIT_TOKEN` | the token |
+    /// | `HF_TOKEN`, else `HUGGING_FACE_HUB_TOKEN`, else the file `HF_TOKEN_PATH`, else the file `token` beside `hub`; no file if `HF_HUB_DISABLE_IMPLICIT_TOKEN` is set | the token |
     /// | `HF_HUB_OFFLINE` | `offline` |
-    /// | `HF_HUB_DOWNLOAD_TIMEOUT` | the stall time-out, in seconds |
+    /// | `HF_HUB_DOWNLOAD_TIMEOUT` | the stall timeout, in seconds |
     ///
-    /// Empty variables count as not set. `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` hold whenever the network is
-    /// used, as `SSL_CERT_FILE` and `SSL_CERT_DIR` do.
+    /// Empty variables count as unset. Every download respects `HTTPS_PROXY`, `HTTP_PROXY`,
+    /// `ALL_PROXY`, `NO_PROXY`, `SSL_CERT_FILE` and `SSL_CERT_DIR`.
     ///
     /// # Errors
-    /// If a variable has a value that cannot be used, a token's file cannot be read, or no variable and no home folder says
-    /// where the cache is.
+    /// If a variable is invalid, the file with the token cannot be read, or neither a variable nor
+    /// a home folder determines the cache.
     pub fn from_env() -> Result<Self, HubError> {
         Self::from_variables(|name| env::var_os(name))
     }
 
-    /// [`from_env`](Self::from_env) with another environment.
+    /// Like [`from_env`](Self::from_env), with variables from a function.
     ///
     /// # Errors
-    /// As [`from_env`](Self::from_env).
+    /// Those of [`from_env`](Self::from_env).
     pub fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, HubError> {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         let path = |name: &str| variable(name).map(PathBuf::from);
@@ -51,7 +51,7 @@ impl HubOptions {
             .or_else(|| path("HUGGINGFACE_HUB_CACHE"))
             .or_else(|| home.as_ref().map(|home| home.join("hub")));
         let Some(cache) = cache else {
-            let expected = "the cache's folder, since there is no home folder";
+            let expected = "the folder of the cache, because there is no home folder";
             return Err(HubError::Option { option: "HF_HUB_CACHE", expected, found: String::new() });
         };
 
@@ -81,12 +81,12 @@ impl HubOptions {
     }
 }
 
-/// What the hub's Python client takes for yes.
+/// Accepts the same values as the hub's Python client.
 fn is_true(value: &str) -> bool {
     ["1", "on", "yes", "true"].contains(&value.to_ascii_lowercase().as_str())
 }
 
-/// The token of a file, if there is one.
+/// Reads the token from a file, if it exists and is not empty.
 fn read_token(file: PathBuf) -> Result<Option<Token>, HubError> {
     match fs::read_to_string(&file) {
         Ok(text) if text.trim().is_empty() => Ok(None),

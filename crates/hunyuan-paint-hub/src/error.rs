@@ -1,16 +1,16 @@
-//! Everything that can be wrong with a request, a server, or what it sends.
+//! The errors of options, requests, servers and their answers.
 
 use std::{path::PathBuf, time::Duration};
 
 use crate::{License, RepoId};
 
-/// Why model folders are not there.
+/// The reason why model folders could not be fetched.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HubError {
     /// A text is not the name of a repository.
     #[error(
-        "'{input}' is not the name of a repository: {reason}; expected owner/name, as tencent/Hunyuan3D-2"
+        "'{input}' is not the name of a repository: {reason}; expected owner/name, such as tencent/Hunyuan3D-2"
     )]
     RepoId {
         /// The text.
@@ -18,162 +18,166 @@ pub enum HubError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// An option or a variable of the environment has a value that cannot be used.
+    /// An option or an environment variable is invalid.
     #[error("{option}: expected {expected}, found '{found}'")]
     Option {
-        /// The option's or the variable's name.
+        /// The name of the option or variable.
         option: &'static str,
-        /// What it may be.
+        /// The allowed values.
         expected: &'static str,
-        /// What it is.
+        /// The given value.
         found: String,
     },
+    /// The token is empty, or contains characters that are not allowed in an HTTP header.
+    #[error("token: empty, or contains characters not allowed in an HTTP header")]
+    Token,
     /// The callback did not accept the license.
-    #[error("nothing was downloaded, since the license was not accepted: {license}")]
+    #[error("nothing was downloaded because the license was not accepted: {license}")]
     LicenseRefused {
         /// The license.
         license: Box<License>,
     },
-    /// The progress callback asked to stop. What has come stays, and the next call goes on from there.
+    /// The progress callback cancelled the download. The next call resumes it.
     #[error("cancelled")]
     Cancelled,
-    /// The network may not be used, and the cache does not have everything.
+    /// The network is not allowed, and the cache is incomplete.
     #[error("offline, and the cache {} lacks {missing} of {repository}", cache.display())]
     NotCached {
         /// The repository.
         repository: RepoId,
         /// The cache.
         cache: PathBuf,
-        /// What is missing, with commas between.
+        /// The missing files, separated by commas.
         missing: String,
     },
-    /// The repository does not have what a model folder needs.
+    /// The repository lacks files that a model folder needs.
     #[error("{repository} at {commit} lacks {missing}")]
     NotInRepository {
         /// The repository.
         repository: RepoId,
-        /// The commit that was looked at.
+        /// The commit.
         commit: String,
-        /// What is missing, with commas between.
+        /// The missing files, separated by commas.
         missing: String,
     },
-    /// The server wants an account that may read the repository.
+    /// The server requires an account with access to the repository.
     #[error(
-        "{url}: refused with status {status}; the repository is private, gated or not there: check its name, ask for \
-         access on its page, and put a token of your account into HF_TOKEN"
+        "{url}: refused with status {status}; the repository is private, gated or does not exist: check its \
+         name, request access on its page, and put a token of your account into HF_TOKEN"
     )]
     Refused {
-        /// What was asked for.
+        /// The requested address.
         url: String,
         /// 401 or 403.
         status: u16,
     },
-    /// There is no such repository, revision or file.
-    #[error("{url}: not there (status 404); check the repository's name and the revision")]
+    /// The repository, revision or file does not exist.
+    #[error("{url}: not found (status 404); check the names of the repository and the revision")]
     NotFound {
-        /// What was asked for.
+        /// The requested address.
         url: String,
     },
-    /// The server answered with a status that is no success.
+    /// The server answered with another error status.
     #[error("{url}: expected success, found status {status}")]
     Status {
-        /// What was asked for.
+        /// The requested address.
         url: String,
-        /// The status.
+        /// The HTTP status.
         status: u16,
-        /// How long the server asks to be left alone.
+        /// The time after which the server allows a retry.
         retry_after: Option<Duration>,
     },
-    /// No connection, or one that broke.
-    #[error("{url}: {source}")]
+    /// The connection could not be made, or broke.
+    #[error("{url}: the connection failed")]
     Connection {
-        /// What was asked for.
+        /// The requested address.
         url: String,
-        /// What went wrong.
+        /// The failure.
         source: Box<ureq::Error>,
     },
-    /// Not one byte came for too long.
-    #[error("{url}: no byte came for {} s", after.as_secs_f32())]
+    /// No byte arrived for too long.
+    #[error("{url}: no byte arrived for {} s", after.as_secs_f32())]
     Stalled {
-        /// What was asked for.
+        /// The requested address.
         url: String,
-        /// How long was waited.
+        /// The timeout.
         after: Duration,
     },
-    /// A transfer ended too early. What has come stays, and the next call goes on from there.
+    /// A transfer ended too early. The next call resumes it.
     #[error("{file}: the transfer ended after {found} of {expected} bytes")]
     Truncated {
-        /// The file, as the repository names it.
+        /// The path of the file in the repository.
         file: String,
-        /// Its size.
+        /// The size of the file in bytes.
         expected: u64,
-        /// How many bytes have come.
+        /// The number of bytes received.
         found: u64,
     },
-    /// The same went wrong too often.
-    #[error("gave up after {attempts} attempts: {source}")]
+    /// Every attempt failed.
+    #[error("gave up after {attempts} attempts")]
     GaveUp {
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
-        /// What went wrong the last time.
+        /// The last failure.
         source: Box<HubError>,
     },
-    /// A file is longer than it should be, or announced as one of another size. What had come of it was removed.
+    /// A file is longer than expected, or announced with another size. The partial download was
+    /// removed.
     #[error("{file}: expected {expected} bytes, found {found}; it was removed")]
     Size {
-        /// The file, as the repository names it.
+        /// The path of the file in the repository.
         file: String,
-        /// The size that the repository states.
+        /// The size according to the hub.
         expected: u64,
-        /// The size that was announced, or reached.
+        /// The announced or received size.
         found: u64,
     },
-    /// A file has other content than it should. It was removed.
+    /// A file has unexpected content. It was removed.
     #[error("{file}: expected the {algorithm} {expected}, found {found}; it was removed")]
     Hash {
-        /// The file, as the repository names it.
+        /// The path of the file in the repository.
         file: String,
-        /// SHA-256, or Git's SHA-1.
+        /// `SHA-256` or `Git SHA-1`.
         algorithm: &'static str,
-        /// The hash that the repository states.
+        /// The hash according to the hub.
         expected: String,
-        /// The hash of what came.
+        /// The hash of the received content.
         found: String,
     },
-    /// The server sent something that is not in the hub's form.
+    /// The server's answer is malformed.
     #[error("{url}: expected {expected}, found {found}")]
     Malformed {
-        /// What was asked for.
+        /// The requested address.
         url: String,
-        /// What the hub sends.
+        /// The expected form.
         expected: &'static str,
-        /// What came.
+        /// The answer.
         found: String,
     },
-    /// The system refused to read or write.
-    #[error("{}: {source}", path.display())]
+    /// A file or folder could not be read or written.
+    #[error("{}: cannot be read or written", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What it said.
+        /// The system's error.
         source: std::io::Error,
     },
 }
 
 impl HubError {
-    /// Names the path that the system's error is about.
+    /// Adds the path to a system error.
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         |source| Self::Io { path, source }
     }
 
-    /// Whether the same request may well succeed a little later.
+    /// Returns whether a retry may succeed.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Stalled { .. } | Self::Truncated { .. } | Self::GaveUp { .. } => true,
             Self::Status { status, .. } => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),
             Self::Connection { source, .. } => match source.as_ref() {
-                // What a certificate that is not trusted comes as.
+                // An untrusted certificate.
                 ureq::Error::Io(error) => error.kind() != std::io::ErrorKind::InvalidData,
                 ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::Protocol(_) => true,
                 _ => false,

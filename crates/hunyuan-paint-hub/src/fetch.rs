@@ -9,16 +9,16 @@ use crate::{
     transfer::Transfer,
 };
 
-/// Gets model folders of a repository into the cache, unless they are there, and returns the folder in which they then lie
-/// as in the repository.
+/// Downloads model folders of a repository into the cache, and returns the folder that contains
+/// them.
 ///
-/// The hub is asked once what the revision stands for; what the cache has of that commit is not asked for again. If the
-/// hub cannot be reached, what was downloaded last will do, with a warning in the log.
+/// Asks the hub once for the commit of the revision, and downloads only the files that the cache
+/// lacks. If the hub cannot be reached, uses the last complete download, and logs a warning.
 ///
 /// # Errors
-/// If an option cannot be used, the repository, a folder or a file of it is not there or may not be read, the license is
-/// refused, the network fails more often than it may, or a file fails a check. What has come is kept for the next call,
-/// except of files that failed a check.
+/// If an option is invalid; if the repository, a folder or a file does not exist or may not be
+/// read; if the license is refused; if the network fails more often than `retries` allows; or if a
+/// file fails a check. Partial downloads are kept for the next call, unless they failed a check.
 pub fn fetch_folders(
     repository: &RepoId,
     folders: &[ModelFolder<'_>],
@@ -29,7 +29,7 @@ pub fn fetch_folders(
     let cache = RepoCache::new(&options.cache, repository, &options.revision);
     let cached = Cached::look(&cache, folders);
 
-    // 1. What needs no network.
+    // 1. Cases that need no network.
     if let Some(snapshot) = cached.snapshot.as_ref().filter(|_| options.offline) {
         return Ok(snapshot.clone());
     }
@@ -43,14 +43,14 @@ pub fn fetch_folders(
         return Ok(snapshot.clone());
     }
 
-    // 2. What the revision stands for, and what it has.
+    // 2. The commit of the revision, and its files.
     let client = Client::new(options)?;
     let describe = || client.describe(repository, &options.revision);
     let description = match &cached.snapshot {
         None => retry(options, describe)?,
         Some(snapshot) => match describe() {
             Err(error) if error.is_transient() => {
-                tracing::warn!(%error, "the hub cannot be reached; what the cache has is used");
+                tracing::warn!(%error, "cannot reach the hub; using the cache");
                 return Ok(snapshot.clone());
             }
             description => description?,
@@ -77,7 +77,7 @@ pub fn fetch_folders(
         ask(options, license)?;
     }
 
-    // 4. The files: the largest last, so that a folder with its weights has everything.
+    // 4. The files, the largest last, so that a folder with weights is complete.
     let mut states = Vec::new();
     for file in missing {
         states.push((file, retry(options, || client.state(repository, &commit, file))?));
@@ -85,7 +85,7 @@ pub fn fetch_folders(
     states.sort_by_key(|(_, state)| state.size);
     let transfer = Transfer { client: &client, cache: &cache, options, repository, commit: &commit };
     let mut done: u64 = 0;
-    // A server may state any size.
+    // Saturating, because the sizes come from the server.
     let all_total = states.iter().fold(0, |total: u64, (_, state)| total.saturating_add(state.size));
     for (file, state) in &states {
         let FileState { size, checksum } = state;
@@ -100,11 +100,11 @@ pub fn fetch_folders(
     Ok(snapshot)
 }
 
-/// What the cache has of the folders.
+/// The state of the folders in the cache.
 struct Cached {
-    /// The folder, if all that is required is in it.
+    /// The snapshot, if it has all required files.
     snapshot: Option<PathBuf>,
-    /// Whether it also has what is optional.
+    /// Whether it also has the optional folders.
     is_full: bool,
     missing: Vec<String>,
 }
@@ -119,7 +119,7 @@ impl Cached {
     }
 }
 
-/// The needed files of all folders, and what is missing.
+/// Selects the needed files of all folders, and lists the missing ones.
 fn select(folders: &[ModelFolder<'_>], exists: impl Fn(&str) -> bool) -> Selection {
     let mut all = Selection::default();
     for folder in folders {
@@ -132,7 +132,7 @@ fn select(folders: &[ModelFolder<'_>], exists: impl Fn(&str) -> bool) -> Selecti
 
 fn ask(options: &HubOptions, license: License) -> Result<(), HubError> {
     let Some(on_license) = &options.on_license else {
-        tracing::warn!(%license, "a model is downloaded");
+        tracing::warn!(%license, "downloading a model");
         return Ok(());
     };
     match on_license.call(&license) {

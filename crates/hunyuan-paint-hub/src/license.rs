@@ -4,21 +4,21 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use crate::RepoId;
 
-/// The license that a repository's files carry.
+/// The license of a repository's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct License {
     /// The repository.
     pub repository: RepoId,
-    /// The license's name.
+    /// The name of the license.
     pub name: String,
-    /// Where it can be read.
+    /// The address of its text.
     pub address: String,
-    /// What one has to know before anything else; may be empty.
+    /// The most important conditions. May be empty.
     pub conditions: String,
 }
 
-/// What the page of a repository says of its license.
+/// The license in the metadata of a repository's page.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Card {
@@ -27,7 +27,7 @@ pub(crate) enum Card {
         license_name: Option<String>,
         license_link: Option<String>,
     },
-    /// No page, or one that somebody wrote in a way of their own.
+    /// No metadata, or metadata in another form.
     Other(IgnoredAny),
 }
 
@@ -45,8 +45,9 @@ impl Default for Card {
 }
 
 impl License {
-    /// The license of the model folders. Folders that are called as Hunyuan3D 2.0's are taken for those or derived from
-    /// them, whoever publishes them; for all others the repository's page is asked.
+    /// Determines the license of model folders. Folders with the names of Hunyuan3D 2.0's count as
+    /// those or as derived from them, whoever publishes them; the others have the license of the
+    /// repository's page.
     pub(crate) fn of(repository: &RepoId, folders: &[&str], card: Card, endpoint: &str) -> Self {
         let page = format!("{endpoint}/{repository}");
         let is_hunyuan = |folder: &&str| folder.contains("hunyuan3d-") && folder.contains("-v2-0");
@@ -57,7 +58,7 @@ impl License {
                 address: "https://huggingface.co/tencent/Hunyuan3D-2/blob/main/LICENSE".into(),
                 conditions: "it does not apply in the European Union, the United Kingdom and South Korea, and has \
                              conditions on commercial use and on the number of users; the models are derived from \
-                             Stable Diffusion 2.1, whose use restrictions (CreativeML Open RAIL++-M) pass on"
+                             Stable Diffusion 2.1, whose use restrictions (CreativeML Open RAIL++-M) also apply"
                     .into(),
             };
         }

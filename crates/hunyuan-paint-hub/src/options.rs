@@ -2,34 +2,36 @@ use std::{fmt, ops::ControlFlow, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{HubError, License};
 
-/// Where downloads come from, where they go, and how patiently.
+/// The source and the target of downloads, timeouts, and callbacks.
 #[derive(Clone, Debug)]
 pub struct HubOptions {
-    /// The hub's address, without a path after it that is not its own.
+    /// The address of the hub.
     pub endpoint: String,
-    /// The folder of the cache, in the layout that all of the hub's clients share.
+    /// The folder of the cache, in the layout that all clients of the hub share.
     pub cache: PathBuf,
-    /// What proves an account; public repositories need none. Only the endpoint itself gets to see it.
+    /// An access token. Public repositories need none. Sent only to `endpoint`, never to redirect
+    /// targets.
     pub token: Option<Token>,
-    /// A branch, a tag or a commit. Of a commit of 40 digits that is in the cache the network is not asked.
+    /// A branch, a tag or a commit. A full commit hash that is in the cache needs no network.
     pub revision: String,
-    /// The network is not used; everything has to be in the cache.
+    /// Whether to use the cache only, and never the network.
     pub offline: bool,
-    /// How long to wait for a connection, an answer, or the next byte. More than 0.
+    /// The longest wait for a connection, an answer, or the next byte. More than 0.
     pub stall_timeout: Duration,
-    /// How often a request that failed for a reason that may pass is made again.
+    /// The number of retries after temporary failures.
     pub retries: u32,
-    /// How long to wait before the first retry. It doubles with each, up to 30 s; a server may ask for more, up to 2 minutes.
+    /// The wait before the first retry. Doubles with each retry, up to 30 s. A server may ask for
+    /// up to 2 minutes.
     pub retry_wait: Duration,
-    /// Is told of the license before anything of the folders is downloaded, and may refuse it. Without one, the license goes
-    /// to the log, as a warning.
+    /// Called with the license before the first file is downloaded; may refuse it. Without a
+    /// callback, the license is logged as a warning.
     pub on_license: Option<LicenseCallback>,
-    /// Is told how far the download has come, and may cancel it.
+    /// Called with the progress; may cancel the download.
     pub on_progress: Option<DownloadCallback>,
 }
 
 impl HubOptions {
-    /// The public hub without an account, the branch `main`, 30 s and 5 retries.
+    /// The public hub without a token, the branch `main`, a timeout of 30 s and 5 retries.
     pub fn new(cache: impl Into<PathBuf>) -> Self {
         Self {
             endpoint: "https://huggingface.co".into(),
@@ -63,26 +65,27 @@ impl HubOptions {
     }
 }
 
-/// Whether a text is a path of names which is the same in a file system and in an address, and stays in its folder.
+/// Returns whether a text is a relative path that needs no escaping in a URL or file system, and
+/// cannot leave its folder.
 pub(crate) fn is_plain_path(text: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     text.split('/').all(|name| !name.is_empty() && !matches!(name, "." | "..") && name.chars().all(is_plain))
 }
 
-/// Proof of an account. It is shown to nobody but the endpoint.
+/// An access token. Sent only to `endpoint`, never to redirect targets. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
 impl Token {
-    /// Takes a token as the hub gives it out.
+    /// Wraps a token.
     ///
     /// # Errors
-    /// If it is empty, or has characters that cannot stand in a request's header. The message does not show it.
+    /// If it is empty, or contains characters that are not allowed in an HTTP header. The message
+    /// does not show it.
     pub fn new(token: impl Into<String>) -> Result<Self, HubError> {
         let token = token.into();
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let found = format!("{} bytes that are not", token.len());
-            return Err(HubError::Option { option: "token", expected: "letters, digits and signs", found });
+            return Err(HubError::Token);
         }
         Ok(Self(token))
     }
@@ -98,29 +101,30 @@ impl fmt::Debug for Token {
     }
 }
 
-/// How far a download has come.
+/// The progress of a download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DownloadProgress<'a> {
-    /// The file under way, as the repository names it.
+    /// The path of the current file in the repository.
     pub file: &'a str,
-    /// Bytes of it that are there, those of earlier calls included. Goes back if a file has to be started again.
+    /// The downloaded bytes of the file, including those of earlier calls. Decreases if the file
+    /// must be started again.
     pub bytes: u64,
-    /// Its size in bytes.
+    /// The size of the file in bytes.
     pub total: u64,
-    /// Bytes that are there of all files that this call found missing.
+    /// The downloaded bytes of all files of this call.
     pub all_bytes: u64,
-    /// Bytes of all of them.
+    /// The size of all files of this call in bytes.
     pub all_total: u64,
 }
 
-/// A function that is told of the license, and says whether to go on.
+/// A callback that decides on a license.
 #[derive(Clone)]
 pub struct LicenseCallback(Arc<Decide>);
 
 type Decide = dyn Fn(&License) -> ControlFlow<()> + Send + Sync;
 
 impl LicenseCallback {
-    /// [`ControlFlow::Break`] refuses the license.
+    /// Wraps a function. [`ControlFlow::Break`] refuses the license.
     pub fn new(decide: impl Fn(&License) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
         Self(Arc::new(decide))
     }
@@ -136,15 +140,17 @@ impl fmt::Debug for LicenseCallback {
     }
 }
 
-/// A function that is told how far a download has come, and says whether to go on.
+/// A callback for the progress of a download.
 #[derive(Clone)]
 pub struct DownloadCallback(Arc<Report>);
 
 type Report = dyn Fn(&DownloadProgress<'_>) -> ControlFlow<()> + Send + Sync;
 
 impl DownloadCallback {
-    /// Is called for each piece that comes, which may be thousands of times a second, and every fifth of a second while
-    /// another process downloads the same file. [`ControlFlow::Break`] cancels.
+    /// Wraps a function. [`ControlFlow::Break`] cancels the download.
+    ///
+    /// Called for each received piece, up to thousands of times a second, and five times a second
+    /// while another process downloads the same file.
     pub fn new(report: impl Fn(&DownloadProgress<'_>) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
         Self(Arc::new(report))
     }

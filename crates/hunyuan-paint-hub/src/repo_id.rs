@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use crate::HubError;
 
-/// The longest name that the hub allows.
+/// The longest name allowed by the hub.
 const MAX_LENGTH: usize = 96;
 
 /// The name of a repository on the hub: `owner/name`.
@@ -22,12 +22,12 @@ pub struct RepoId {
 }
 
 impl RepoId {
-    /// Whose repository it is.
+    /// Returns the user or organization.
     pub fn owner(&self) -> &str {
         &self.owner
     }
 
-    /// Its name among the owner's.
+    /// Returns the name without the owner.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -54,7 +54,7 @@ impl FromStr for RepoId {
         if ![owner, name].iter().all(|part| part.chars().all(is_allowed)) {
             return refuse("it has characters other than letters, digits, '-', '_' and '.'");
         }
-        // The hub does not allow them, and the cache could not tell `a--b/c` from `a/b--c`.
+        // The hub forbids both, and the cache could not distinguish `a--b/c` from `a/b--c`.
         if [owner, name].iter().any(|part| part.contains("--") || part.contains("..")) {
             return refuse("it has '--' or '..'");
         }

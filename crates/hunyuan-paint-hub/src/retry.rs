@@ -2,11 +2,13 @@ use std::{thread, time::Duration};
 
 use crate::{HubError, HubOptions};
 
-/// The longest wait of our own, and the longest that a server may ask for.
+/// The longest wait unless a server asks for more.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// The longest wait that a server may ask for.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(120);
 
-/// Tries again what failed for a reason that may pass.
+/// Repeats an attempt after temporary failures.
 pub(crate) fn retry<T>(
     options: &HubOptions,
     mut attempt: impl FnMut() -> Result<T, HubError>,
@@ -26,7 +28,7 @@ pub(crate) fn retry<T>(
             _ => None,
         };
         let pause = asked.unwrap_or(wait.min(LONGEST_WAIT));
-        tracing::warn!(%error, attempts, ?pause, "the download failed and is tried again");
+        tracing::warn!(%error, attempts, ?pause, "the download failed; retrying");
         thread::sleep(pause);
         wait = wait.saturating_mul(2);
         attempts += 1;

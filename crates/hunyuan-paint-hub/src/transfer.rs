@@ -1,4 +1,4 @@
-//! The transfer of one file: resumed, checked, and visible only when it is whole.
+//! The transfer of one file: resumed, verified, and visible only when complete.
 
 use std::{
     fs::{self, File},
@@ -19,10 +19,10 @@ use crate::{
     retry::retry,
 };
 
-/// How many bytes are read at once.
+/// The size of the read buffer in bytes.
 const PIECE: usize = 1 << 17;
 
-/// What a file is transferred with.
+/// The context of all transfers of one call.
 pub(crate) struct Transfer<'a> {
     pub(crate) client: &'a Client<'a>,
     pub(crate) cache: &'a RepoCache,
@@ -31,11 +31,11 @@ pub(crate) struct Transfer<'a> {
     pub(crate) commit: &'a str,
 }
 
-/// Is told how many bytes of a file are there.
+/// A callback for the number of downloaded bytes of a file.
 pub(crate) type OnBytes<'a> = dyn FnMut(u64) -> Result<(), HubError> + 'a;
 
 impl Transfer<'_> {
-    /// Gets the content of a file into the cache, unless it is there.
+    /// Downloads the content of a file into the cache, unless it is there.
     pub(crate) fn fetch(
         &self,
         file: &str,
@@ -56,7 +56,7 @@ impl Transfer<'_> {
         }
         let file = Incoming { transfer: self, name: file, state, partial };
         retry(self.options, || file.receive_whole(on_bytes))?;
-        // In place of a blob of another size, should there be one.
+        // Replaces a blob of another size, if there is one.
         fs::rename(&file.partial, &blob).map_err(HubError::io(&blob))
     }
 }
@@ -65,7 +65,7 @@ fn has_size(path: &Path, size: u64) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == size)
 }
 
-/// A file on its way.
+/// A file during its download.
 struct Incoming<'a> {
     transfer: &'a Transfer<'a>,
     name: &'a str,
@@ -74,7 +74,7 @@ struct Incoming<'a> {
 }
 
 impl Incoming<'_> {
-    /// Goes on from what is there; if that turns out to be of no use, once more from the beginning.
+    /// Resumes a partial download, and starts again if that turns out to be unusable.
     fn receive_whole(&self, on_bytes: &mut OnBytes<'_>) -> Result<(), HubError> {
         let length = fs::metadata(&self.partial).map_or(0, |metadata| metadata.len());
         let from = if length > self.state.size { 0 } else { length };
@@ -82,14 +82,14 @@ impl Incoming<'_> {
             Err(HubError::Hash { .. } | HubError::Size { .. } | HubError::Status { status: 416, .. })
                 if from > 0 =>
             {
-                tracing::warn!(file = self.name, "what was there of the file is of no use");
+                tracing::warn!(file = self.name, "the partial download is unusable; starting again");
                 self.receive(0, on_bytes)
             }
             result => result,
         }
     }
 
-    /// Receives the file from a byte on, and checks it. What fails a check is removed.
+    /// Receives the file from byte `from`, and verifies it. Removes it if a check fails.
     fn receive(&self, from: u64, on_bytes: &mut OnBytes<'_>) -> Result<(), HubError> {
         let result = self.receive_and_check(from, on_bytes);
         if let Err(HubError::Hash { .. } | HubError::Size { .. }) = result {
@@ -109,7 +109,7 @@ impl Incoming<'_> {
             let Transfer { client, repository, commit, .. } = self.transfer;
             let mut response = client.open(repository, commit, self.name, from)?;
             received = self.start(&response, from)?;
-            // Also where the server begins anew, although it was asked to go on.
+            // The server may start from the beginning although it was asked to resume.
             out.set_len(received).map_err(io_error())?;
             hash_file(&mut out, &mut hasher).map_err(io_error())?;
             on_bytes(received)?;
@@ -131,7 +131,7 @@ impl Incoming<'_> {
         Ok(())
     }
 
-    /// The byte at which the body of an answer begins.
+    /// Returns the position of the first byte of a response.
     fn start(&self, response: &Response<Body>, from: u64) -> Result<u64, HubError> {
         let headers = response.headers();
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
@@ -141,7 +141,7 @@ impl Incoming<'_> {
             let start = bounds.and_then(|(start, _)| start.parse::<u64>().ok());
             start.filter(|start| *start == from).ok_or_else(|| HubError::Malformed {
                 url: self.url(),
-                expected: "the bytes that were asked for",
+                expected: "the requested bytes",
                 found: format!("'{range}'"),
             })?
         } else {
@@ -168,7 +168,7 @@ impl Incoming<'_> {
             let count = match body.read(&mut piece) {
                 Ok(0) => return Ok(()),
                 Ok(count) => count,
-                // A server that hangs up early; the caller sees how much is missing.
+                // The server closed the connection early; the caller notices the missing bytes.
                 Err(error) if is_hang_up(&error) => return Ok(()),
                 Err(error) => return Err(self.transfer.client.body_error(&self.url(), error)),
             };
@@ -198,7 +198,7 @@ fn is_hang_up(error: &io::Error) -> bool {
     matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted)
 }
 
-/// Hashes a file from its beginning, and leaves it at its end.
+/// Hashes a file from the beginning, and leaves the position at its end.
 fn hash_file(file: &mut File, hasher: &mut Hasher) -> io::Result<()> {
     file.rewind()?;
     let mut piece = vec![0; PIECE];

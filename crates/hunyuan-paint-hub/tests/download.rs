@@ -1,4 +1,4 @@
-//! What is downloaded, where it lies then, and when the network is asked.
+//! The downloaded files, their places, and the use of the network.
 
 mod server;
 
@@ -39,7 +39,7 @@ fn both() -> [ModelFolder<'static>; 2] {
 }
 
 #[test]
-fn the_needed_files_and_no_others() -> TestResult {
+fn only_the_needed_files_are_downloaded() -> TestResult {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
     let snapshot = fetch_folders(&tencent()?, &both(), &options(&server, cache.path()))?;
     let expected = [paths(DELIGHT, &DELIGHT_FILES), paths(PAINT, &PAINT_FILES)].concat();
@@ -71,7 +71,7 @@ fn the_cache_has_the_layout_of_the_hubs_clients() -> TestResult {
 }
 
 #[test]
-fn a_second_call_asks_for_the_revision_alone() -> TestResult {
+fn a_second_call_requests_the_revision_only() -> TestResult {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
     let options = options(&server, cache.path());
     let snapshot = fetch_paint(&options)?;
@@ -88,14 +88,14 @@ fn a_second_call_asks_for_the_revision_alone() -> TestResult {
 }
 
 #[test]
-fn without_a_network_the_cache_will_do() -> TestResult {
+fn the_cache_is_used_without_a_network() -> TestResult {
     let cache = tempdir()?;
     let (first, options) = {
         let server = Server::new(repository())?;
         let options = options(&server, cache.path());
         (fetch_paint(&options)?, options)
     };
-    // Nobody listens there.
+    // No server listens on this port.
     let dead = HubOptions { endpoint: "http://127.0.0.1:9".into(), ..options.clone() };
     assert_eq!(fetch_paint(&dead)?, first);
     assert_eq!(fetch_folders(&tencent()?, &both(), &dead)?, first, "the delight model is optional");
@@ -128,7 +128,7 @@ fn a_commit_in_the_cache_needs_no_network() -> TestResult {
 }
 
 #[test]
-fn a_new_commit_brings_only_what_changed() -> TestResult {
+fn only_changes_of_a_new_commit_are_downloaded() -> TestResult {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
     let options = options(&server, cache.path());
     let old = fetch_paint(&options)?;
@@ -145,7 +145,7 @@ fn a_new_commit_brings_only_what_changed() -> TestResult {
 }
 
 #[test]
-fn until_a_new_commit_is_complete_the_old_one_is_the_offline_one() -> TestResult {
+fn the_old_commit_stays_until_the_new_one_is_complete() -> TestResult {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
     let options = options(&server, cache.path());
     let old = fetch_paint(&options)?;
@@ -158,7 +158,7 @@ fn until_a_new_commit_is_complete_the_old_one_is_the_offline_one() -> TestResult
 }
 
 #[test]
-fn content_that_is_there_under_another_name_is_not_downloaded_again() -> TestResult {
+fn equal_content_is_downloaded_once() -> TestResult {
     let mut files = repository();
     files.insert(format!("{DELIGHT}/unet/diffusion_pytorch_model.safetensors"), files[UNET].clone());
     let (server, cache) = (Server::new(files)?, tempdir()?);
@@ -174,7 +174,7 @@ fn content_that_is_there_under_another_name_is_not_downloaded_again() -> TestRes
 }
 
 #[test]
-fn weights_are_chosen_in_the_order_in_which_they_are_looked_for() -> TestResult {
+fn the_preferred_weight_file_is_downloaded() -> TestResult {
     let names = |stem: &str| {
         [".safetensors", ".bin", ".fp16.safetensors", ".fp16.bin"]
             .map(|end| format!("{PAINT}/unet/{stem}{end}"))
@@ -197,7 +197,7 @@ fn weights_are_chosen_in_the_order_in_which_they_are_looked_for() -> TestResult 
 }
 
 #[test]
-fn what_the_repository_lacks_is_named_before_anything_is_downloaded() -> TestResult {
+fn missing_files_are_named_before_any_download() -> TestResult {
     let mut files = repository();
     files.retain(|path, _| !path.starts_with(DELIGHT));
     let (server, cache) = (Server::new(files)?, tempdir()?);
@@ -207,7 +207,7 @@ fn what_the_repository_lacks_is_named_before_anything_is_downloaded() -> TestRes
     let error = error_of(fetch_folders(&tencent()?, &[ModelFolder::instruct_pix2pix(DELIGHT)], &options))?;
     assert!(matches!(error, HubError::NotInRepository { .. }));
     assert!(error.to_string().contains("hunyuan3d-delight-v2-0/text_encoder/config.json"), "{error}");
-    // A part of an optional folder is no folder.
+    // An incomplete optional folder is an error.
     server.state().files.insert(format!("{DELIGHT}/unet/config.json"), Vec::new());
     server.take_sent();
     let error = error_of(fetch_folders(&tencent()?, &both(), &options))?;
@@ -217,7 +217,7 @@ fn what_the_repository_lacks_is_named_before_anything_is_downloaded() -> TestRes
 }
 
 #[test]
-fn progress_counts_up_to_the_last_byte() -> TestResult {
+fn progress_counts_to_the_last_byte() -> TestResult {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
     let reports = Arc::new(Mutex::new(Vec::new()));
     let sink = reports.clone();
@@ -245,7 +245,7 @@ fn progress_counts_up_to_the_last_byte() -> TestResult {
 }
 
 #[test]
-fn an_empty_file_and_a_removed_blob() -> TestResult {
+fn empty_files_and_removed_blobs_are_handled() -> TestResult {
     let mut files = repository();
     let config = format!("{PAINT}/model_index.json");
     files.insert(config.clone(), Vec::new());
@@ -253,7 +253,7 @@ fn an_empty_file_and_a_removed_blob() -> TestResult {
     let options = options(&server, cache.path());
     let snapshot = fetch_paint(&options)?;
     assert_eq!(fs::read(snapshot.join(&config))?, b"");
-    // The link stays and leads nowhere.
+    // The link is dangling.
     fs::remove_file(blob(cache.path(), &server, UNET).0)?;
     server.take_sent();
     assert_eq!(fetch_paint(&options)?, snapshot);
@@ -263,7 +263,7 @@ fn an_empty_file_and_a_removed_blob() -> TestResult {
 }
 
 #[test]
-fn the_small_checkpoint_of_this_repository_is_needed_whole() -> TestResult {
+fn every_file_of_the_small_checkpoint_is_needed() -> TestResult {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hunyuan-paint-testkit/cases/model_tiny");
     let mut files = BTreeMap::new();
     for path in list(&model)? {

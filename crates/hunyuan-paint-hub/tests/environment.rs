@@ -1,4 +1,4 @@
-//! What the variables of the environment set.
+//! Options from environment variables.
 
 mod server;
 
@@ -17,7 +17,7 @@ fn read(variables: &[(&str, &str)]) -> Result<HubOptions, HubError> {
 }
 
 #[test]
-fn the_cache_is_where_the_other_clients_have_it() -> TestResult {
+fn the_cache_is_that_of_the_hubs_clients() -> TestResult {
     let mut variables = vec![(HOME, "/home/me")];
     let cases = [
         (("NOTHING", ""), "/home/me/.cache/huggingface/hub"),
@@ -26,7 +26,7 @@ fn the_cache_is_where_the_other_clients_have_it() -> TestResult {
         (("HUGGINGFACE_HUB_CACHE", "/old"), "/old"),
         (("HF_HUB_CACHE", "/new"), "/new"),
     ];
-    // Each goes before all above it.
+    // Each takes precedence over all above it.
     for (variable, expected) in cases {
         variables.push(variable);
         assert_eq!(read(&variables)?.cache, Path::new(expected), "{variables:?}");
@@ -41,7 +41,7 @@ fn the_cache_is_where_the_other_clients_have_it() -> TestResult {
 }
 
 #[test]
-fn the_token_is_looked_for_in_order() -> TestResult {
+fn the_token_comes_from_the_first_source() -> TestResult {
     let home = tempdir()?;
     let home_path = home.path().to_str().ok_or("a path in UTF-8")?;
     let file = home.path().join("elsewhere");
@@ -67,12 +67,12 @@ fn the_token_is_looked_for_in_order() -> TestResult {
     assert_eq!(token(&both)?, expected("hf_new")?);
     fs::write(home.path().join("token"), "")?;
     assert_eq!(token(&[])?, None);
-    assert!(matches!(token(&[("HF_TOKEN", "a b")]), Err(HubError::Option { option: "token", .. })));
+    assert!(matches!(token(&[("HF_TOKEN", "a b")]), Err(HubError::Token)));
     Ok(())
 }
 
 #[test]
-fn the_rest() -> TestResult {
+fn endpoint_offline_and_timeout_are_read() -> TestResult {
     let options = read(&[(HOME, "/me")])?;
     assert_eq!((options.endpoint.as_str(), options.offline), ("https://huggingface.co", false));
     assert_eq!((options.revision.as_str(), options.retries), ("main", 5));
@@ -97,7 +97,7 @@ fn the_rest() -> TestResult {
 }
 
 #[test]
-fn names_of_repositories() -> TestResult {
+fn only_names_of_repositories_are_parsed() -> TestResult {
     for good in ["tencent/Hunyuan3D-2", "a/b", "me_2/x.y-z_0"] {
         assert_eq!(good.parse::<RepoId>()?.to_string(), good);
     }

@@ -1,5 +1,5 @@
-//! A server that stalls, truncates and lies: what error comes, what lies in the cache then, and what the next call does
-//! when the fault is gone.
+//! A server that stalls, truncates and lies: the error, the cache after it, and the next call
+//! without the fault.
 
 mod server;
 
@@ -17,7 +17,7 @@ use server::{
     files::{PAINT, UNET, UNET_SIZE, blob, cancel_at, fetch_paint, list, options, repository},
 };
 
-/// A server, and a cache that has everything but the UNet's weights.
+/// Creates a server, and a cache that lacks only the weights of the `UNet`.
 fn all_but_the_unet() -> Result<(Server, TempDir, HubOptions), Box<dyn std::error::Error>> {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
     let options = options(&server, cache.path());
@@ -27,7 +27,8 @@ fn all_but_the_unet() -> Result<(Server, TempDir, HubOptions), Box<dyn std::erro
     Ok((server, cache, options))
 }
 
-/// The file is in its place neither in the snapshot nor among the blobs, and so many bytes of it wait to be continued.
+/// Checks that neither the snapshot nor the blobs have the file, and that `waiting` bytes can be
+/// resumed.
 fn assert_absent(server: &Server, cache: &Path, waiting: Option<usize>) -> TestResult {
     let (blob, partial) = blob(cache, server, UNET);
     assert!(!blob.exists());
@@ -38,7 +39,7 @@ fn assert_absent(server: &Server, cache: &Path, waiting: Option<usize>) -> TestR
     Ok(())
 }
 
-/// The next call gets the file, with so many bytes sent.
+/// Checks that the next call gets the file, and that `sent` bytes are transferred.
 fn assert_recovers(server: &Server, options: &HubOptions, sent: usize) -> TestResult {
     server.heal();
     server.take_sent();
@@ -62,7 +63,7 @@ fn a_stalled_transfer_times_out_and_resumes() -> TestResult {
     let waited = start.elapsed();
     assert!(matches!(error, HubError::Stalled { .. }), "{error}");
     assert!(
-        error.to_string().contains(UNET) && error.to_string().contains("no byte came for 1 s"),
+        error.to_string().contains(UNET) && error.to_string().contains("no byte arrived for 1 s"),
         "{error}"
     );
     assert!(waited >= hasty.stall_timeout && waited < options.stall_timeout, "{waited:?}");
@@ -86,7 +87,7 @@ fn a_truncated_transfer_resumes() -> TestResult {
 }
 
 #[test]
-fn retries_go_on_where_it_stopped_and_are_counted() -> TestResult {
+fn retries_resume_and_are_counted() -> TestResult {
     let (server, cache, mut options) = all_but_the_unet()?;
     options.retries = 2;
     server.fail(UNET, Fault::HangUpAfter(50_000), 2);
@@ -138,10 +139,10 @@ fn wrong_bytes_of_a_small_file_are_removed() -> TestResult {
 }
 
 #[test]
-fn what_waits_may_be_damaged() -> TestResult {
+fn a_damaged_partial_download_is_replaced() -> TestResult {
     let (server, cache, options) = all_but_the_unet()?;
     let (_, partial) = blob(cache.path(), &server, UNET);
-    // Too short and wrong, as long as the file and wrong, too long.
+    // Short and wrong; of the right length and wrong; too long.
     for (content, sent) in [
         (vec![9; 1000], 2 * UNET_SIZE - 1000),
         (vec![9; UNET_SIZE], UNET_SIZE),
@@ -154,7 +155,7 @@ fn what_waits_may_be_damaged() -> TestResult {
         fs::write(&partial, content)?;
         assert_recovers(&server, &options, sent)?;
     }
-    // All there, but not yet in its place: nothing is asked for again.
+    // Complete, but not yet in its place: nothing is transferred.
     fs::rename(self::blob(cache.path(), &server, UNET).0, &partial)?;
     assert_recovers(&server, &options, 0)
 }
@@ -167,7 +168,7 @@ fn a_blob_of_another_size_is_replaced() -> TestResult {
 }
 
 #[test]
-fn a_server_may_not_know_ranges() -> TestResult {
+fn a_server_without_ranges_is_supported() -> TestResult {
     let (server, cache, options) = all_but_the_unet()?;
     server.fail(UNET, Fault::HangUpAfter(200_000), 1);
     error_of(fetch_paint(&options))?;
@@ -188,7 +189,7 @@ fn a_server_may_not_know_ranges() -> TestResult {
 }
 
 #[test]
-fn lies_about_the_size_are_found_out() -> TestResult {
+fn wrong_sizes_are_errors() -> TestResult {
     let lies: [(&str, Fault, u64); 2] = [
         ("more than announced", Fault::Excess(5000), 0),
         ("another length", Fault::WrongLength(299_999), 299_999),
@@ -202,7 +203,7 @@ fn lies_about_the_size_are_found_out() -> TestResult {
         assert_absent(&server, cache.path(), None)?;
         assert_recovers(&server, &options, UNET_SIZE)?;
     }
-    // The hub itself states another size than the CDN has, which may be any.
+    // The hub announces another size than the CDN.
     let (server, cache, options) = all_but_the_unet()?;
     server.state().stated_sizes.insert(UNET.into(), usize::MAX);
     let vae = format!("{PAINT}/vae/diffusion_pytorch_model.bin");
@@ -242,7 +243,7 @@ fn a_cancelled_transfer_resumes() -> TestResult {
 }
 
 #[test]
-fn a_cache_that_cannot_be_written_is_named() -> TestResult {
+fn an_unwritable_cache_is_named() -> TestResult {
     let (server, folder) = (Server::new(repository())?, tempdir()?);
     let file = folder.path().join("a file");
     fs::write(&file, "")?;

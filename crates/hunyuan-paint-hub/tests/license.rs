@@ -1,4 +1,4 @@
-//! When the license is told, what is told, and what a refusal stops.
+//! The license callback: when it is called, with what, and what a refusal stops.
 
 mod server;
 
@@ -17,7 +17,7 @@ use server::{
     lock,
 };
 
-/// Notes what it is told.
+/// Creates a callback that records its licenses.
 fn listener(answer: ControlFlow<()>) -> (Option<LicenseCallback>, Arc<Mutex<Vec<License>>>) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let sink = told.clone();
@@ -38,7 +38,7 @@ fn a_refusal_stops_before_any_file() -> TestResult {
         let text = error.to_string();
         let HubError::LicenseRefused { license } = error else { return Err(error.into()) };
         assert_eq!(license.name, "Tencent Hunyuan 3D 2.0 Community License");
-        assert!(text.starts_with("nothing was downloaded, since the license was not accepted"), "{text}");
+        assert!(text.starts_with("nothing was downloaded because the license was not accepted"), "{text}");
         assert!(text.contains(&license.name) && text.contains(&license.address), "{text}");
         assert!(text.contains("European Union, the United Kingdom and South Korea"), "{text}");
         assert_eq!(lock(&told).len(), attempt, "it is asked again");
@@ -50,14 +50,14 @@ fn a_refusal_stops_before_any_file() -> TestResult {
 }
 
 #[test]
-fn it_is_told_once() -> TestResult {
+fn the_callback_is_called_once_per_commit() -> TestResult {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
     let (on_license, told) = listener(ControlFlow::Continue(()));
     let options = HubOptions { on_license, ..options(&server, cache.path()) };
     server.fail(UNET, Fault::HangUpAfter(10), 1);
     assert!(fetch_paint(&options).is_err());
     assert_eq!(lock(&told).len(), 1);
-    // The rest of a download, the same once more, and another folder beside it.
+    // The rest of a download, a repetition, and another folder.
     fetch_paint(&options)?;
     fetch_paint(&options)?;
     let both = [ModelFolder::multiview(PAINT), ModelFolder::instruct_pix2pix(DELIGHT)];
@@ -71,7 +71,7 @@ fn it_is_told_once() -> TestResult {
 }
 
 #[test]
-fn of_other_models_the_page_is_asked() -> TestResult {
+fn other_models_have_the_license_of_their_page() -> TestResult {
     let files: Vec<_> = repository().into_iter().collect();
     let rename = |(path, content): (String, Vec<u8>)| (path.replace(PAINT, "my-model"), content);
     let server = Server::new(files.into_iter().map(rename).collect())?;

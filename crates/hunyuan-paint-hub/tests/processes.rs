@@ -1,4 +1,5 @@
-//! Several processes, each with an environment of its own. It has no harness, since it starts itself as a child.
+//! Several processes with their own environments. The test has no harness, because it starts itself
+//! as a child.
 
 mod server;
 
@@ -21,7 +22,7 @@ use server::{
     files::{UNET, UNET_SIZE, blob, fetch_paint, repository},
 };
 
-/// Makes this program download the paint model as its environment says, and name the folder.
+/// Makes this program download the paint model according to its environment, and print the folder.
 const CHILD: &str = "HUNYUAN_PAINT_HUB_TEST_CHILD";
 
 fn main() -> TestResult {
@@ -30,12 +31,12 @@ fn main() -> TestResult {
         return Ok(io::stdout().write_all(snapshot.to_string_lossy().as_bytes())?);
     }
     the_environment_is_honored()?;
-    only_trusted_certificates_will_do()?;
+    untrusted_certificates_are_refused()?;
     several_processes_share_one_download()?;
-    a_killed_process_leaves_what_the_next_one_goes_on_from()
+    the_next_process_resumes_after_a_killed_one()
 }
 
-/// A child with no environment but the given one.
+/// Starts a child with only the given environment.
 fn child(server: &Server, variables: &[(&str, &Path)]) -> Result<Child, Box<dyn Error>> {
     let mut command = Command::new(env::current_exe()?);
     command.env_clear().env(CHILD, "1").env("HF_ENDPOINT", server.endpoint()).envs(variables.iter().copied());
@@ -70,7 +71,7 @@ fn the_environment_is_honored() -> TestResult {
     Ok(())
 }
 
-fn only_trusted_certificates_will_do() -> TestResult {
+fn untrusted_certificates_are_refused() -> TestResult {
     let (server, certificate) = Server::encrypted(repository())?;
     let (_, another) = Server::encrypted(repository())?;
     let cache = tempdir()?;
@@ -78,10 +79,7 @@ fn only_trusted_certificates_will_do() -> TestResult {
     let variables = [("HF_HUB_CACHE", cache.path()), ("SSL_CERT_FILE", file.as_path())];
     fs::write(&file, another)?;
     let error = error_of(snapshot(child(&server, &variables)?.wait_with_output()?))?.to_string();
-    assert!(
-        error.contains("InvalidCertificate") && !error.contains("GaveUp"),
-        "it is no use to try again: {error}"
-    );
+    assert!(error.contains("InvalidCertificate") && !error.contains("GaveUp"), "a retry is useless: {error}");
     fs::write(&file, certificate)?;
     let folder = snapshot(child(&server, &variables)?.wait_with_output()?)?;
     assert_eq!(fs::read(folder.join(UNET))?, server.state().files[UNET]);
@@ -103,7 +101,7 @@ fn several_processes_share_one_download() -> TestResult {
     Ok(())
 }
 
-fn a_killed_process_leaves_what_the_next_one_goes_on_from() -> TestResult {
+fn the_next_process_resumes_after_a_killed_one() -> TestResult {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
     server.fail(UNET, Fault::StallAfter(123_456), usize::MAX);
     let (blob, partial) = blob(cache.path(), &server, UNET);

@@ -1,4 +1,4 @@
-//! Answers that are no success, and what the network's errors are called.
+//! Error statuses, redirections, options and tokens.
 
 mod server;
 
@@ -16,7 +16,7 @@ use server::{
 };
 
 #[test]
-fn refusals_and_absences_are_told_at_once() -> TestResult {
+fn refused_and_missing_files_are_not_retried() -> TestResult {
     for place in ["api", UNET] {
         for status in [401, 403, 404] {
             let (server, cache) = (Server::new(repository())?, tempdir()?);
@@ -44,7 +44,7 @@ fn refusals_and_absences_are_told_at_once() -> TestResult {
 }
 
 #[test]
-fn overload_and_faults_of_the_server_are_tried_again() -> TestResult {
+fn temporary_errors_are_retried() -> TestResult {
     for place in ["api", UNET] {
         for status in [408, 429, 500, 502, 503, 504] {
             let (server, cache) = (Server::new(repository())?, tempdir()?);
@@ -58,7 +58,7 @@ fn overload_and_faults_of_the_server_are_tried_again() -> TestResult {
             let error = error_of(fetch_paint(&hasty))?;
             let HubError::GaveUp { attempts: 2, source } = &error else { return Err(error.into()) };
             assert!(matches!(**source, HubError::Status { status: found, .. } if found == status), "{error}");
-            assert!(error.to_string().starts_with("gave up after 2 attempts: http://"), "{error}");
+            assert!(error.to_string() == "gave up after 2 attempts", "{error}");
             assert!(!cache.path().join("models--tencent--Hunyuan3D-2/refs").exists());
             fetch_paint(&hasty)?;
         }
@@ -67,7 +67,7 @@ fn overload_and_faults_of_the_server_are_tried_again() -> TestResult {
 }
 
 #[test]
-fn other_faults_are_not_tried_again() -> TestResult {
+fn other_errors_are_not_retried() -> TestResult {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
     server.fail("api", Fault::Status(501, None), 1);
     let error = error_of(fetch_paint(&HubOptions { retries: 5, ..options(&server, cache.path()) }))?;
@@ -76,7 +76,7 @@ fn other_faults_are_not_tried_again() -> TestResult {
 }
 
 #[test]
-fn a_server_may_ask_to_be_left_alone() -> TestResult {
+fn retry_after_is_respected() -> TestResult {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
     server.fail("api", Fault::Status(429, Some(1)), 1);
     let start = Instant::now();
@@ -86,7 +86,7 @@ fn a_server_may_ask_to_be_left_alone() -> TestResult {
 }
 
 #[test]
-fn an_error_page_is_never_taken_for_a_file() -> TestResult {
+fn an_error_page_is_not_stored_as_a_file() -> TestResult {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
     let options = options(&server, cache.path());
     server.fail(UNET, Fault::Body("<html>Sign in to the hotel's network</html>"), 1);
@@ -101,7 +101,7 @@ fn an_error_page_is_never_taken_for_a_file() -> TestResult {
 }
 
 #[test]
-fn a_redirection_to_nowhere() -> TestResult {
+fn redirections_without_a_valid_target_are_errors() -> TestResult {
     for place in ["api", UNET] {
         let (server, cache) = (Server::new(repository())?, tempdir()?);
         server.fail(place, Fault::Status(302, None), 1);
@@ -113,7 +113,7 @@ fn a_redirection_to_nowhere() -> TestResult {
 }
 
 #[test]
-fn a_server_that_never_answers() -> TestResult {
+fn a_silent_server_times_out() -> TestResult {
     let (silent, cache) = (TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?, tempdir()?);
     let options = HubOptions {
         endpoint: format!("http://{}", silent.local_addr()?),
@@ -131,7 +131,7 @@ fn a_server_that_never_answers() -> TestResult {
 }
 
 #[test]
-fn a_description_cannot_lead_out_of_the_cache() -> TestResult {
+fn paths_outside_the_cache_are_rejected() -> TestResult {
     let (server, folder) = (Server::new(repository())?, tempdir()?);
     let options = options(&server, &folder.path().join("cache"));
     for commit in ["../../outside", "", "0123"] {
@@ -155,7 +155,7 @@ fn a_description_cannot_lead_out_of_the_cache() -> TestResult {
 }
 
 #[test]
-fn other_options_are_checked_too() -> TestResult {
+fn invalid_options_are_rejected() -> TestResult {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
     let good = options(&server, cache.path());
     for endpoint in
@@ -174,7 +174,7 @@ fn other_options_are_checked_too() -> TestResult {
 }
 
 #[test]
-fn a_revision_with_a_slash() -> TestResult {
+fn a_revision_may_contain_a_slash() -> TestResult {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
     let endpoint = format!("{}/", server.endpoint());
     let options = HubOptions { endpoint, revision: "refs/pr/7".into(), ..options(&server, cache.path()) };
@@ -186,7 +186,7 @@ fn a_revision_with_a_slash() -> TestResult {
 }
 
 #[test]
-fn the_token_stays_with_the_hub() -> TestResult {
+fn the_token_is_sent_to_the_hub_only() -> TestResult {
     let (server, cache) = (Server::new(repository())?, tempdir()?);
     server.state().token = Some("hf_secret".into());
     let open = options(&server, cache.path());
@@ -206,9 +206,9 @@ fn the_token_stays_with_the_hub() -> TestResult {
     assert!(hub.iter().all(|seen| seen.authorization.as_deref() == Some("Bearer hf_secret")), "{hub:?}");
     assert!(
         hub.iter().any(|seen| seen.path.contains("/resolve-cache/")),
-        "after a redirection within the hub, too"
+        "also after a redirection within the hub"
     );
-    // Nor does it, or what signs the CDN's addresses, stand in the messages of a failing CDN.
+    // Errors of the CDN show neither the token nor the signature of the CDN's address.
     let other = tempdir()?;
     server.fail(UNET, Fault::Status(403, None), 1);
     let options = HubOptions { cache: other.path().into(), ..options };

@@ -2,8 +2,8 @@ use burn::tensor::{Tensor, module::attention, ops::AttentionModuleOptions};
 
 use crate::Operation;
 
-/// Beyond this many scores the queries are taken in chunks, so that a backend that materializes
-/// them needs at most 256 MiB in single precision.
+/// Above this number of scores, the reference splits the queries into chunks. A backend that stores
+/// the scores then needs at most 256 MiB for them in single precision.
 const MAX_SCORES: usize = 1 << 26;
 
 /// `softmax(q·kᵀ / √d)·v` for every head (Vaswani et al. 2017, arXiv 1706.03762).
@@ -11,18 +11,18 @@ const MAX_SCORES: usize = 1 << 26;
 pub struct Attention {
     /// `[B, S, heads · d]`.
     pub query: Tensor<3>,
-    /// `[B, T, heads · d]`, or `[1, T, heads · d]` for all of the batch.
+    /// `[B, T, heads · d]`, or `[1, T, heads · d]` to share keys and values among the batch.
     pub key: Tensor<3>,
-    /// Of the key's shape.
+    /// Values, of the key's shape.
     pub value: Tensor<3>,
-    /// How many heads there are.
+    /// The number of heads.
     pub heads: usize,
 }
 
 impl Attention {
-    /// Whether the shapes are such that attention can be computed, and there is something to compute.
+    /// Returns whether the shapes belong together and are not empty.
     #[cfg(any(feature = "cubecl", feature = "flex"))]
-    fn fits(&self) -> bool {
+    fn has_valid_shapes(&self) -> bool {
         let Self { query, key, value, heads } = self;
         let [batch, queries, channels] = query.dims();
         let [key_batch, keys, key_channels] = key.dims();
@@ -33,6 +33,17 @@ impl Attention {
             && *heads > 0
             && channels.is_multiple_of(*heads)
     }
+
+    #[cfg(feature = "cubecl")]
+    fn gpu_operands(&self) -> Option<crate::gpu::launch::Attention> {
+        use crate::gpu::{launch, primitive};
+        let Self { query, key, value, heads } = self;
+        if !self.has_valid_shapes() {
+            return None;
+        }
+        let (query, key, value) = (primitive(query)?, primitive(key)?, primitive(value)?);
+        Some(launch::Attention { query, key, value, heads: *heads })
+    }
 }
 
 impl Operation for Attention {
@@ -40,37 +51,42 @@ impl Operation for Attention {
     type Output = Tensor<3>;
 
     #[cfg(feature = "cubecl")]
+    fn gpu_kernel_name(&self) -> Option<&'static str> {
+        self.gpu_operands()?.kernel_name()
+    }
+
+    #[cfg(feature = "flex")]
+    fn cpu_kernel_name(&self) -> Option<&'static str> {
+        let operands = [&self.query, &self.key, &self.value];
+        let fits = self.has_valid_shapes() && operands.into_iter().all(crate::cpu::is_cpu_f32);
+        fits.then_some(crate::cpu::KERNEL_NAME)
+    }
+
+    #[cfg(feature = "cubecl")]
     fn on_gpu(&self) -> Option<Tensor<3>> {
-        use crate::gpu::{launch, primitive, tensor};
-        let Self { query, key, value, heads } = self;
-        if !self.fits() {
-            return None;
-        }
-        launch::attention(primitive(query)?, primitive(key)?, primitive(value)?, *heads).map(tensor)
+        self.gpu_operands()?.run().map(crate::gpu::tensor)
     }
 
     #[cfg(feature = "flex")]
     fn on_cpu(&self) -> Option<Tensor<3>> {
-        use crate::cpu::{Numbers, attention, tensor};
+        use crate::cpu::{FlexSlice, attention, tensor};
+        self.cpu_kernel_name()?;
         let Self { query, key, value, heads } = self;
-        if !self.fits() {
-            return None;
-        }
-        let numbers = [Numbers::of(query)?, Numbers::of(key)?, Numbers::of(value)?];
+        let slices = [FlexSlice::of(query)?, FlexSlice::of(key)?, FlexSlice::of(value)?];
         let [key_batch, keys, _] = key.dims();
         let out =
-            attention(numbers.each_ref().map(Numbers::as_slice), query.dims(), [key_batch, keys], *heads);
+            attention(slices.each_ref().map(FlexSlice::as_slice), query.dims(), [key_batch, keys], *heads);
         Some(tensor(out, query.dims(), &query.device()))
     }
 
-    fn composed(self) -> Tensor<3> {
+    fn reference(self) -> Tensor<3> {
         let Self { query, key, value, heads } = self;
         let [batch, queries, channels] = query.dims();
         let [key_batch, keys, _] = key.dims();
         if key_batch == 1 && batch > 1 {
-            // One key for all: their queries are one long sequence.
+            // With shared keys, the batch is one long sequence of queries.
             let query = query.reshape([1, batch * queries, channels]);
-            let attended = Self { query, key, value, heads }.composed();
+            let attended = Self { query, key, value, heads }.reference();
             return attended.reshape([batch, queries, channels]);
         }
         let split = |x: Tensor<3>| {

@@ -1,23 +1,26 @@
-//! Between maps and tokens. Where our kernels run, maps lie in memory as `[B, H, W, C]`, whatever their shape says, so that
-//! tokens and maps are the same numbers; elsewhere they lie as burn leaves them.
+//! Conversions between maps and tokens.
+//!
+//! Where the kernels run, maps `[B, C, H, W]` are stored as `[B, H, W, C]`, so that a map and its
+//! tokens have the same memory. Elsewhere burn's layout stays.
 
 use burn::tensor::Tensor;
 
-/// Whether maps lie with their channels last where this tensor is.
+/// Returns whether maps are stored with their channels last on this tensor's device.
 pub fn is_channels_last<const D: usize>(tensor: &Tensor<D>) -> bool {
     #[cfg(feature = "cubecl")]
     if crate::gpu::primitive(tensor).is_some() {
         return true;
     }
     #[cfg(feature = "flex")]
-    if crate::cpu::is_there(tensor) {
+    if crate::cpu::is_cpu_f32(tensor) {
         return true;
     }
     let _ = tensor;
     false
 }
 
-/// `[B, C, H, W]` → `[B, H·W, C]`, contiguous where maps lie with their channels last.
+/// Converts a map `[B, C, H, W]` to tokens `[B, H·W, C]`. They are contiguous where
+/// [`is_channels_last`].
 pub fn to_tokens(map: Tensor<4>) -> Tensor<3> {
     let [batch, channels, height, width] = map.dims();
     if is_channels_last(&map) {
@@ -27,7 +30,7 @@ pub fn to_tokens(map: Tensor<4>) -> Tensor<3> {
     }
 }
 
-/// `[B, H·W, C]` → `[B, C, H, W]`.
+/// Converts tokens `[B, H·W, C]` to a map `[B, C, H, W]`.
 pub fn to_map(tokens: Tensor<3>, height: usize, width: usize) -> Tensor<4> {
     let [batch, _, channels] = tokens.dims();
     if is_channels_last(&tokens) {
@@ -37,7 +40,7 @@ pub fn to_map(tokens: Tensor<3>, height: usize, width: usize) -> Tensor<4> {
     }
 }
 
-/// Two maps `[B, C, H, W]` and `[B, C', H, W]` as one, `[B, C + C', H, W]`.
+/// Concatenates maps `[B, C, H, W]` and `[B, C', H, W]` to `[B, C + C', H, W]`.
 pub fn concat_channels(first: Tensor<4>, second: Tensor<4>) -> Tensor<4> {
     if is_channels_last(&first) {
         let last = |map: Tensor<4>| map.permute([0, 2, 3, 1]);
@@ -47,15 +50,15 @@ pub fn concat_channels(first: Tensor<4>, second: Tensor<4>) -> Tensor<4> {
     }
 }
 
-/// The weights of a 3×3 convolution, `[C', C, 3, 3]`, in memory as our kernels read them: `[3, 3, C, C']`. All others stay as
-/// they are.
+/// Stores the weight of a 3×3 convolution, `[C', C, 3, 3]`, in the order in which the kernels read
+/// it, `[3, 3, C, C']`. The shape stays the same. Other weights are returned unchanged.
 pub fn arrange_weight<const D: usize>(weight: Tensor<D>) -> Tensor<D> {
     let is_conv = D == 4 && weight.dims()[2..] == [3, 3];
     if !is_conv || !is_channels_last(&weight) {
         return weight;
     }
-    let arranged = weight.permute(std::array::from_fn(|i| [2isize, 3, 1, 0][i]));
+    let arranged = weight.permute(std::array::from_fn(|i| [2_isize, 3, 1, 0][i]));
     let shape = arranged.dims();
     let arranged: Tensor<D> = arranged.reshape::<1, _>([-1]).reshape(shape);
-    arranged.permute(std::array::from_fn(|i| [3isize, 2, 0, 1][i]))
+    arranged.permute(std::array::from_fn(|i| [3_isize, 2, 0, 1][i]))
 }

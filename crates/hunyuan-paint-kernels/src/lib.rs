@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod attention;
 mod conv;
@@ -8,6 +9,7 @@ mod cpu;
 mod gpu;
 mod layout;
 mod linear;
+mod matrix_units;
 mod norm;
 
 pub use self::{
@@ -15,38 +17,58 @@ pub use self::{
     conv::{Conv1x1, Conv3x3, Padding},
     layout::{arrange_weight, concat_channels, is_channels_last, to_map, to_tokens},
     linear::Linear,
+    matrix_units::MatrixUnits,
     norm::{GroupNorm, LayerNorm},
 };
 
-/// An operation of a network, with a kernel of its own where the device allows.
+/// An operation of a network, with kernels of its own on devices that support them.
 pub trait Operation: Sized {
-    /// What it computes.
+    /// The type of the result.
     type Output;
 
-    /// Our kernel for GPUs that burn reaches through CubeCL; `None` where it does not fit the device, the precision or the
-    /// shapes.
+    /// Returns the name of the kernel that [`Self::on_gpu`] launches, or `None` if none fits.
+    fn gpu_kernel_name(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Returns the name of the kernel that [`Self::on_cpu`] runs, or `None` if none fits.
+    fn cpu_kernel_name(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Returns the name of the kernel that [`Self::run`] uses, as listed in the README. `None` stands
+    /// for burn's operations.
+    ///
+    /// Computes nothing, but may copy operands of unusual shapes.
+    fn kernel_name(&self) -> Option<&'static str> {
+        self.gpu_kernel_name().or_else(|| self.cpu_kernel_name())
+    }
+
+    /// Launches a kernel on a GPU that burn reaches through CubeCL. Returns `None` if no kernel
+    /// fits the device, the precision or the shapes.
     fn on_gpu(&self) -> Option<Self::Output> {
         None
     }
 
-    /// Our kernel for the CPU; `None` likewise.
+    /// Runs a kernel on the CPU. Returns `None` if no kernel fits the device, the precision or the
+    /// shapes.
     fn on_cpu(&self) -> Option<Self::Output> {
         None
     }
 
-    /// Our own kernel, wherever the operands are; `None` if there is none that fits.
+    /// Runs a kernel on the operands' device. Returns `None` if no kernel fits.
     fn kernel(&self) -> Option<Self::Output> {
         self.on_gpu().or_else(|| self.on_cpu())
     }
 
-    /// The same of burn's operations, on any device.
-    fn composed(self) -> Self::Output;
+    /// Computes the result with burn's operations, on any device.
+    fn reference(self) -> Self::Output;
 
-    /// The kernel if it fits, else burn's operations.
+    /// Runs a kernel if one fits, and burn's operations otherwise.
     fn run(self) -> Self::Output {
         match self.kernel() {
             Some(output) => output,
-            None => self.composed(),
+            None => self.reference(),
         }
     }
 }

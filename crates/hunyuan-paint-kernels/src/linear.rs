@@ -2,7 +2,7 @@ use burn::tensor::{Tensor, activation::gelu, module::linear};
 
 use crate::Operation;
 
-/// A linear layer, and what follows it.
+/// A linear layer, optionally with gates and a residual.
 #[derive(Clone, Debug)]
 pub struct Linear {
     /// `[B, S, C]`.
@@ -11,19 +11,20 @@ pub struct Linear {
     pub weight: Tensor<2>,
     /// `[C']`.
     pub bias: Option<Tensor<1>>,
-    /// Whether the outputs are values, then gates, of which value · GELU(gate) is made (Shazeer 2020, arXiv 2002.05202).
+    /// Splits the outputs into values and gates, and returns value · GELU(gate) (Shazeer 2020,
+    /// arXiv 2002.05202).
     pub gated: bool,
-    /// Added at last, `[B, S, C']`, or `[B, S, C' / 2]` with gates.
+    /// Added to the result, `[B, S, C']`, or `[B, S, C' / 2]` with gates.
     pub residual: Option<Tensor<3>>,
 }
 
 impl Linear {
-    /// Without gates and residual.
+    /// Creates a layer without gates and residual.
     pub fn new(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Self {
         Self { x, weight, bias, gated: false, residual: None }
     }
 
-    /// What follows the layer itself.
+    /// Applies gates and residual.
     fn finish(&self, mut x: Tensor<3>) -> Tensor<3> {
         if self.gated {
             let width = x.dims()[2] / 2;
@@ -36,42 +37,63 @@ impl Linear {
     }
 }
 
+#[cfg(feature = "cubecl")]
+impl Linear {
+    /// Returns the layer as a matrix product, with or without gates and residual.
+    fn gpu_product(&self, is_fused: bool) -> Option<crate::gpu::launch::Product> {
+        use crate::gpu::{launch, optional, primitive};
+        let bias = optional(self.bias.as_ref())?;
+        let residual = optional(self.residual.as_ref())?.filter(|_| is_fused);
+        let epilogue = launch::EpilogueOperands { bias, residual, gated: self.gated && is_fused };
+        launch::Product::linear(primitive(&self.x)?, primitive(&self.weight)?, epilogue)
+    }
+}
+
 impl Operation for Linear {
     /// `[B, S, C']`, or `[B, S, C' / 2]` with gates.
     type Output = Tensor<3>;
 
     #[cfg(feature = "cubecl")]
-    fn on_gpu(&self) -> Option<Tensor<3>> {
-        use crate::gpu::{launch, optional, primitive, tensor};
-        let bias = optional(self.bias.as_ref())?;
-        let (x, weight) = (primitive(&self.x)?, primitive(&self.weight)?);
-        let residual = optional(self.residual.as_ref())?;
-        let product = launch::Product { bias: bias.clone(), residual, gated: self.gated };
-        let whole = launch::linear(x.clone(), weight.clone(), product).map(tensor);
-        if whole.is_some() || !self.gated {
-            return whole;
-        }
-        // Not every kernel has gates.
-        let product = launch::Product { bias, residual: None, gated: false };
-        Some(self.finish(launch::linear(x, weight, product).map(tensor)?))
+    fn gpu_kernel_name(&self) -> Option<&'static str> {
+        let name = self.gpu_product(true)?.kernel_name();
+        if name.is_some() || !self.gated { name } else { self.gpu_product(false)?.kernel_name() }
     }
 
-    /// Only gates have a kernel: burn's own product is as fast as can be.
     #[cfg(feature = "flex")]
-    fn on_cpu(&self) -> Option<Tensor<3>> {
-        use crate::cpu::{Numbers, gated_linear, tensor};
-        if !self.gated {
-            return None;
-        }
+    fn cpu_kernel_name(&self) -> Option<&'static str> {
+        use crate::cpu::{KERNEL_NAME, are_cpu_f32, is_cpu_f32};
         let [batch, sequence, depth] = self.x.dims();
         let [weight_depth, columns] = self.weight.dims();
-        let width = columns / 2;
-        if weight_depth != depth || batch * sequence * depth * width == 0 {
-            return None;
+        // Without gates, burn's product is as fast.
+        let fits = self.gated
+            && weight_depth == depth
+            && batch * sequence * depth * (columns / 2) > 0
+            && is_cpu_f32(&self.x)
+            && is_cpu_f32(&self.weight)
+            && are_cpu_f32(&self.bias);
+        fits.then_some(KERNEL_NAME)
+    }
+
+    #[cfg(feature = "cubecl")]
+    fn on_gpu(&self) -> Option<Tensor<3>> {
+        use crate::gpu::tensor;
+        let out = self.gpu_product(true)?.run().map(tensor);
+        if out.is_some() || !self.gated {
+            return out;
         }
-        let (x, weight) = (Numbers::of(&self.x)?, Numbers::of(&self.weight)?);
-        let bias = Numbers::of_optional(self.bias.as_ref())?;
-        let bias = bias.as_ref().map(Numbers::as_slice);
+        // The scalar kernel has no gates.
+        Some(self.finish(self.gpu_product(false)?.run().map(tensor)?))
+    }
+
+    #[cfg(feature = "flex")]
+    fn on_cpu(&self) -> Option<Tensor<3>> {
+        use crate::cpu::{FlexSlice, gated_linear, tensor};
+        self.cpu_kernel_name()?;
+        let [batch, sequence, depth] = self.x.dims();
+        let width = self.weight.dims()[1] / 2;
+        let (x, weight) = (FlexSlice::of(&self.x)?, FlexSlice::of(&self.weight)?);
+        let bias = FlexSlice::of_optional(self.bias.as_ref())?;
+        let bias = bias.as_ref().map(FlexSlice::as_slice);
         let gated = gated_linear(x.as_slice(), weight.as_slice(), bias, [depth, width]);
         let gated = tensor(gated, [batch, sequence, width], &self.x.device());
         Some(match &self.residual {
@@ -80,7 +102,7 @@ impl Operation for Linear {
         })
     }
 
-    fn composed(self) -> Tensor<3> {
+    fn reference(self) -> Tensor<3> {
         let x = linear(self.x.clone(), self.weight.clone(), self.bias.clone());
         self.finish(x)
     }

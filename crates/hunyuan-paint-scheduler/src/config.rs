@@ -1,4 +1,4 @@
-//! diffusers' `scheduler_config.json`, as far as it changes results.
+//! The fields of diffusers' `scheduler_config.json` that change results.
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -7,21 +7,23 @@ use crate::{SchedulerError, SchedulerKind};
 
 /// How the noise variances grow over the training timesteps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
 pub enum BetaSchedule {
-    /// Evenly from `beta_start` to `beta_end`.
+    /// Linear from `beta_start` to `beta_end`.
     #[serde(rename = "linear")]
     Linear,
-    /// Evenly in their square roots (latent diffusion).
+    /// Linear in the square roots (latent diffusion).
     #[serde(rename = "scaled_linear")]
     ScaledLinear,
-    /// From a squared cosine of `alphas_cumprod` (Nichol & Dhariwal 2021), each at most 0.999.
+    /// `alphas_cumprod` follows a squared cosine (Nichol & Dhariwal 2021). Variances are at most 0.999.
     #[serde(rename = "squaredcos_cap_v2")]
     SquaredCosCapV2,
 }
 
-/// What the model's output means.
+/// The quantity that the model predicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum PredictionType {
     /// The noise.
     Epsilon,
@@ -31,25 +33,28 @@ pub enum PredictionType {
     VPrediction,
 }
 
-/// Which training timesteps are visited; the names of table 2 in Lin et al. 2023, arXiv:2305.08891.
+/// How inference timesteps are spread over the training timesteps (Lin et al. 2023, table 2,
+/// arXiv:2305.08891).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum TimestepSpacing {
-    /// Whole multiples of a rounded-down ratio, plus `steps_offset`.
+    /// Integer multiples of a rounded-down ratio, plus `steps_offset`.
     Leading,
     /// Backwards from the last training timestep.
     Trailing,
-    /// Evenly from the first to the last training timestep.
+    /// Linear from the first to the last training timestep.
     Linspace,
 }
 
 /// The function B(h) of UniPC (Zhao et al. 2023, section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum SolverType {
     /// `B(h) = h`.
     Bh1,
-    /// `B(h) = eʰ − 1`; also stands in, as in diffusers, for the solver names of DPM-Solver.
+    /// `B(h) = eʰ − 1`. As in diffusers, the solver names of DPM-Solver are aliases of it.
     #[serde(alias = "midpoint", alias = "heun", alias = "logrho")]
     Bh2,
 }
@@ -57,6 +62,7 @@ pub enum SolverType {
 /// The noise level at which UniPC's last step ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum FinalSigmasType {
     /// No noise.
     Zero,
@@ -64,16 +70,17 @@ pub enum FinalSigmasType {
     SigmaMin,
 }
 
-/// A scheduler's configuration. `None` stands for the default of whichever scheduler is built from it,
-/// so that one scheduler can be built from the configuration of another, as diffusers' `from_config` does.
+/// The configuration of a scheduler.
 ///
-/// Fields that a scheduler does not have are ignored by it.
+/// `None` stands for the default of the scheduler that is built from it. So one scheduler can be
+/// built from the configuration of another, as diffusers' `from_config` does. A scheduler ignores
+/// fields that it does not have.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(try_from = "Value")]
 pub struct SchedulerConfig {
-    /// `_class_name`: the scheduler that the file was written for.
+    /// The scheduler that the file was written for (`_class_name`).
     pub class_name: Option<String>,
-    /// How many timesteps the model was trained with; 1000 by default.
+    /// The number of training timesteps; 1000 by default.
     pub num_train_timesteps: Option<usize>,
     /// The first variance, in 0…1.
     pub beta_start: Option<f64>,
@@ -81,53 +88,54 @@ pub struct SchedulerConfig {
     pub beta_end: Option<f64>,
     /// How the variances grow.
     pub beta_schedule: Option<BetaSchedule>,
-    /// The variances themselves, one per training timestep, instead of the three fields above.
+    /// The variances, one per training timestep. Replaces the three fields above.
     pub trained_betas: Option<Vec<f32>>,
-    /// What the model's output means; epsilon by default.
+    /// The quantity that the model predicts; epsilon by default.
     pub prediction_type: Option<PredictionType>,
-    /// Which training timesteps are visited.
+    /// How inference timesteps are spread over the training timesteps.
     pub timestep_spacing: Option<TimestepSpacing>,
     /// Added to every timestep of leading spacing; 0 by default.
     pub steps_offset: Option<usize>,
-    /// Rescale the variances so that the last timestep is pure noise (Lin et al. 2023, algorithm 1); off by default.
+    /// Rescales the variances so that the last timestep is pure noise (algorithm 1 of Lin et al.
+    /// 2023); off by default.
     pub rescale_betas_zero_snr: Option<bool>,
-    /// DDIM, LCM: clamp the predicted clean sample.
+    /// DDIM, LCM: clamps the predicted clean sample. On by default for DDIM, off for LCM.
     pub clip_sample: Option<bool>,
-    /// DDIM, LCM: to ± this value; 1 by default.
+    /// DDIM, LCM: the predicted clean sample is clamped to ± this value; 1 by default.
     pub clip_sample_range: Option<f32>,
-    /// DDIM: end the last step without noise (the default) rather than with that of timestep 0.
+    /// DDIM: ends the last step without noise (the default) rather than with that of timestep 0.
     pub set_alpha_to_one: Option<bool>,
-    /// LCM: length of the schedule that the model was distilled with; 50 by default.
+    /// LCM: the number of steps of the schedule that the model was distilled with; 50 by default.
     pub original_inference_steps: Option<usize>,
-    /// LCM: factor on the timestep in the boundary condition; 10 by default.
+    /// LCM: the factor on the timestep in the boundary condition; 10 by default.
     pub timestep_scaling: Option<f64>,
-    /// UniPC: order of the predictor, 1 or more; 2 by default.
+    /// UniPC: the order of the predictor, 1 to 6; 2 by default.
     pub solver_order: Option<usize>,
     /// UniPC: the function B(h); `bh2` by default.
     pub solver_type: Option<SolverType>,
-    /// UniPC: integrate the predicted clean sample (the default) rather than the predicted noise.
+    /// UniPC: integrates the predicted clean sample (the default) rather than the predicted noise.
     pub predict_x0: Option<bool>,
-    /// UniPC: lower the order in the last steps; on by default.
+    /// UniPC: lowers the order in the last steps; on by default.
     pub lower_order_final: Option<bool>,
-    /// UniPC: steps after which the corrector is left out; none by default.
+    /// UniPC: the steps after which the corrector is skipped; none by default.
     pub disable_corrector: Option<Vec<usize>>,
     /// UniPC: the noise level at the end; zero by default.
     pub final_sigmas_type: Option<FinalSigmasType>,
-    /// DDIM, LCM, UniPC: dynamic thresholding. Not implemented: an error if true.
+    /// DDIM, LCM, UniPC: dynamic thresholding. Not implemented: `true` is an error.
     pub thresholding: Option<bool>,
-    /// UniPC: Karras' sigmas. Not implemented: an error if true.
+    /// UniPC: Karras' sigmas. Not implemented: `true` is an error.
     pub use_karras_sigmas: Option<bool>,
-    /// UniPC: exponential sigmas. Not implemented: an error if true.
+    /// UniPC: exponential sigmas. Not implemented: `true` is an error.
     pub use_exponential_sigmas: Option<bool>,
-    /// UniPC: beta-distributed sigmas. Not implemented: an error if true.
+    /// UniPC: beta-distributed sigmas. Not implemented: `true` is an error.
     pub use_beta_sigmas: Option<bool>,
-    /// UniPC: sigmas of flow matching. Not implemented: an error if true.
+    /// UniPC: sigmas of flow matching. Not implemented: `true` is an error.
     pub use_flow_sigmas: Option<bool>,
-    /// UniPC: another scheduler as predictor. Not implemented: an error if present.
+    /// UniPC: another scheduler as predictor. Not implemented: any value is an error.
     pub solver_p: Option<Value>,
 }
 
-/// Fields whose default in diffusers is `None`, or where `None` means `false`.
+/// Fields that may be `null`: their default in diffusers is `None`, or `None` means `false`.
 const NULLABLE: [&str; 6] = [
     "trained_betas",
     "solver_p",
@@ -137,8 +145,8 @@ const NULLABLE: [&str; 6] = [
     "use_flow_sigmas",
 ];
 
-/// Fields without effect here: parameters of options that are not implemented, and fields of diffusers' other
-/// schedulers, which stay in a file when it is written for one scheduler from the configuration of another.
+/// Fields without effect here: parameters of options that are not implemented, and fields of
+/// diffusers' other schedulers, which diffusers keeps when it converts a configuration.
 const WITHOUT_EFFECT: [&str; 16] = [
     "algorithm_type",
     "dynamic_thresholding_ratio",
@@ -159,26 +167,29 @@ const WITHOUT_EFFECT: [&str; 16] = [
 ];
 
 impl SchedulerConfig {
-    /// Reads the text of a `scheduler_config.json`.
+    /// Parses the text of a `scheduler_config.json`.
+    ///
+    /// Fields that start with `_` are notes of diffusers and are ignored, except for `_class_name`.
     ///
     /// # Errors
-    /// If it is not a JSON object, a field has a value of the wrong type, or no scheduler of diffusers knows a
-    /// field. Fields that start with `_` are notes of diffusers and ignored, but for `_class_name`.
+    /// If the text is not a JSON object, a value has the wrong type, or no scheduler of diffusers
+    /// has such a field.
     pub fn from_json(json: &str) -> Result<Self, SchedulerError> {
         serde_json::from_str::<Value>(json)?.try_into()
     }
 
-    /// The scheduler that the configuration was written for.
+    /// Returns the scheduler that the configuration was written for.
     ///
     /// # Errors
-    /// If `_class_name` is absent or none of the four.
+    /// If `_class_name` is absent or unknown.
     pub fn kind(&self) -> Result<SchedulerKind, SchedulerError> {
         let class_name = self.class_name.as_deref();
-        let kind = SchedulerKind::ALL.into_iter().find(|kind| Some(kind.class_name()) == class_name);
-        kind.ok_or_else(|| SchedulerError::Config {
+        let kind = SchedulerKind::ALL.iter().find(|kind| Some(kind.class_name()) == class_name);
+        let names = || SchedulerKind::ALL.iter().map(|kind| kind.class_name()).collect::<Vec<_>>().join(", ");
+        kind.copied().ok_or_else(|| SchedulerError::Config {
             field: "_class_name",
-            expected: format!("one of {}", SchedulerKind::ALL.map(SchedulerKind::class_name).join(", ")),
-            found: class_name.map_or_else(|| "absent".to_owned(), |name| format!("\"{name}\"")),
+            expected: format!("one of {}", names()),
+            found: class_name.map_or_else(|| "none".to_owned(), |name| format!("\"{name}\"")),
         })
     }
 }
@@ -232,7 +243,7 @@ impl TryFrom<Value> for SchedulerConfig {
     }
 }
 
-/// The fields that have not been read yet.
+/// The fields that are not read yet.
 struct Fields(Map<String, Value>);
 
 impl Fields {

@@ -5,11 +5,11 @@ use crate::{
     StepOutput, TimestepSpacing,
     noise_schedule::{BetaDefaults, alphas_cumprod},
     prediction::{AlphaSigma, clip_range},
-    scheduler::{check_shape, check_step_shapes, required_noise, timestep_at},
+    scheduler::{check_add_noise, check_step, required_noise, timestep_at},
     timesteps::TimestepGrid,
 };
 
-/// DDIM with any eta: 0 is deterministic, 1 has DDPM's variance.
+/// DDIM with any eta: 0 is deterministic, 1 has the variance of DDPM.
 #[derive(Clone, Debug)]
 pub struct DdimScheduler {
     alphas_cumprod: Vec<f32>,
@@ -22,7 +22,7 @@ pub struct DdimScheduler {
 }
 
 impl DdimScheduler {
-    /// A deterministic scheduler (eta 0) without timesteps.
+    /// Creates a deterministic scheduler (eta 0) without timesteps.
     ///
     /// # Errors
     /// If the configuration has a value out of range, or asks for dynamic thresholding.
@@ -42,7 +42,7 @@ impl DdimScheduler {
         })
     }
 
-    /// The same scheduler with another eta, the factor on the noise of each step.
+    /// Sets eta, the factor on the noise of each step.
     ///
     /// # Errors
     /// If `eta` is negative or not finite.
@@ -50,7 +50,7 @@ impl DdimScheduler {
         if eta.is_finite() && eta >= 0.0 {
             return Ok(Self { eta, ..self });
         }
-        Err(SchedulerError::Eta { expected: "a finite number from 0", found: eta })
+        Err(SchedulerError::Eta { expected: "a finite number, at least 0", found: eta })
     }
 }
 
@@ -62,10 +62,10 @@ impl Schedule for DdimScheduler {
     fn set_timesteps(&mut self, num_inference_steps: usize) -> Result<(), SchedulerError> {
         self.grid.check_step_count(num_inference_steps)?;
         let timesteps = self.grid.timesteps(num_inference_steps);
-        // Leading timesteps plus `steps_offset` can lie beyond the training timesteps.
+        // With leading spacing, `steps_offset` can move timesteps beyond the training timesteps.
         if timesteps[0] >= self.grid.num_train_timesteps as f64 {
             return Err(SchedulerError::StepCount {
-                expected: format!("few enough for timestep {} to be trained", timesteps[0]),
+                expected: format!("few enough steps for timestep {} to be a training timestep", timesteps[0]),
                 found: num_inference_steps,
             });
         }
@@ -88,7 +88,7 @@ impl<S: LinearCombination> Scheduler<S> for DdimScheduler {
         Ok(sample.clone())
     }
 
-    /// Formulas (12) and (16) of the paper.
+    /// Takes one step by formulas (12) and (16) of the paper.
     fn step(
         &mut self,
         step_index: usize,
@@ -96,36 +96,35 @@ impl<S: LinearCombination> Scheduler<S> for DdimScheduler {
         sample: &S,
         noise: Option<&S>,
     ) -> Result<StepOutput<S>, SchedulerError> {
-        let timestep = timestep_at(self, step_index)? as usize;
-        check_step_shapes(model_output, sample, noise)?;
+        let timestep = check_step(self, step_index, model_output, sample, noise)? as usize;
 
-        // 1. The noise levels of this timestep and of the one that the step leads to, which the spacing does not
-        //    always visit.
+        // 1. The noise levels of this timestep and of the previous one, which is not always in the
+        //    list of timesteps.
         let prev_timestep = timestep.checked_sub(self.grid.num_train_timesteps / self.timesteps.len());
         let alpha_prod_t = self.alphas_cumprod[timestep];
         let alpha_prod_t_prev = prev_timestep.map_or(self.final_alpha_cumprod, |t| self.alphas_cumprod[t]);
 
         // 2. The predicted clean sample and noise.
-        let mixture = AlphaSigma::of_alpha_cumprod(alpha_prod_t);
-        let pred_epsilon = mixture.pred_epsilon(self.prediction_type, model_output, sample);
+        let levels = AlphaSigma::of_alpha_cumprod(alpha_prod_t);
+        let pred_epsilon = levels.pred_epsilon(self.prediction_type, model_output, sample);
         let mut pred_original_sample =
-            mixture.pred_original_sample(self.prediction_type, model_output, sample);
+            levels.pred_original_sample(self.prediction_type, model_output, sample);
         if let Some(range) = self.clip_sample_range {
             pred_original_sample = pred_original_sample.clamp(-range, range);
         }
 
-        // 3. The variance of the noise that replaces some of the predicted noise.
+        // 3. The variance of the fresh noise, which replaces a part of the predicted noise.
         let variance =
             (1.0 - alpha_prod_t_prev) / (1.0 - alpha_prod_t) * (1.0 - alpha_prod_t / alpha_prod_t_prev);
         let std_dev_t = self.eta * variance.sqrt();
         let direction_variance = 1.0 - alpha_prod_t_prev - std_dev_t * std_dev_t;
         if direction_variance < 0.0 && self.eta > 1.0 {
             return Err(SchedulerError::Eta {
-                expected: "small enough for every step, as 1 is",
+                expected: "a value small enough for every step, such as 1",
                 found: self.eta,
             });
         }
-        // Up to eta 1 it can fall below 0 by rounding alone.
+        // Up to eta 1, only rounding can make the variance negative.
         let direction_scale = direction_variance.max(0.0).sqrt();
 
         // 4. The sample at the next timestep.
@@ -139,8 +138,7 @@ impl<S: LinearCombination> Scheduler<S> for DdimScheduler {
     }
 
     fn add_noise(&self, original_samples: &S, noise: &S, step_index: usize) -> Result<S, SchedulerError> {
-        let timestep = timestep_at(self, step_index)? as usize;
-        check_shape("noise", noise, original_samples)?;
+        let timestep = check_add_noise(self, step_index, original_samples, noise)? as usize;
         Ok(AlphaSigma::of_alpha_cumprod(self.alphas_cumprod[timestep]).add_noise(original_samples, noise))
     }
 }

@@ -1,36 +1,36 @@
-//! What can go wrong, as one type.
+//! The error type of this crate.
 
 use crate::SchedulerKind;
 
-/// An error of this crate: which input, what was expected, what was found.
+/// An error of this crate. Messages name the input, what was expected and what was found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SchedulerError {
     /// The configuration is not JSON.
-    #[error("the scheduler configuration is not JSON: {source}")]
+    #[error("the scheduler configuration is not JSON")]
     Json {
-        /// What the parser said.
+        /// The parser's error.
         #[from]
         source: serde_json::Error,
     },
     /// A field of the configuration has a value of the wrong type or out of range.
-    #[error("scheduler configuration: '{field}' is {found}, expected {expected}")]
+    #[error("scheduler configuration: '{field}': expected {expected}, found {found}")]
     Config {
         /// The field.
         field: &'static str,
-        /// The values it may have.
+        /// The allowed values.
         expected: String,
-        /// Its value.
+        /// The value in the configuration.
         found: String,
     },
-    /// The configuration has a field that no scheduler of diffusers knows.
+    /// No scheduler of diffusers has such a field.
     #[error("scheduler configuration: unknown field '{field}'")]
     UnknownField {
         /// The field.
         field: String,
     },
-    /// The configuration asks for an option of diffusers that this scheduler does not have here.
-    #[error("{scheduler} does not support '{field}' = {found}, expected {expected}")]
+    /// The configuration uses an option of diffusers that this crate does not implement.
+    #[error("{scheduler}: '{field}': expected {expected}, found {found}, which is not implemented")]
     Unsupported {
         /// The scheduler.
         scheduler: SchedulerKind,
@@ -38,51 +38,51 @@ pub enum SchedulerError {
         field: &'static str,
         /// The supported values.
         expected: String,
-        /// Its value.
+        /// The value in the configuration.
         found: String,
     },
     /// Too few or too many inference steps.
-    #[error("num_inference_steps is {found}, expected {expected}")]
+    #[error("num_inference_steps: expected {expected}, found {found}")]
     StepCount {
-        /// The counts that the configuration allows.
+        /// The allowed counts.
         expected: String,
-        /// The count that was asked for.
+        /// The requested count.
         found: usize,
     },
     /// Custom timesteps that the scheduler cannot follow.
-    #[error("custom timesteps for {scheduler}: {found}, expected {expected}")]
+    #[error("custom timesteps for {scheduler}: expected {expected}, found {found}")]
     CustomTimesteps {
         /// The scheduler.
         scheduler: SchedulerKind,
-        /// What it can follow.
+        /// The lists that the scheduler can follow.
         expected: String,
         /// What is wrong with the list.
         found: String,
     },
-    /// A step before `set_timesteps`.
-    #[error("{scheduler} has no timesteps yet, expected a call of set_timesteps first")]
+    /// A step was taken before `set_timesteps`.
+    #[error("{scheduler}: expected a call of set_timesteps before the first step, found no timesteps")]
     TimestepsNotSet {
         /// The scheduler.
         scheduler: SchedulerKind,
     },
-    /// A step beyond the last timestep, or one that a multistep solver cannot take now.
-    #[error("step_index is {found}, expected {expected}")]
+    /// The step is beyond the last timestep, or out of order for a multistep solver.
+    #[error("step_index: expected {expected}, found {found}")]
     StepIndex {
-        /// The steps that could be taken.
+        /// The steps that can be taken.
         expected: String,
-        /// The step that was asked for.
+        /// The requested step.
         found: usize,
     },
-    /// The step draws noise and none was handed to it.
-    #[error("step {step_index} of {scheduler} needs noise, found none")]
+    /// The step needs noise and got none.
+    #[error("step {step_index} of {scheduler}: expected noise, found none")]
     MissingNoise {
         /// The scheduler.
         scheduler: SchedulerKind,
         /// The step.
         step_index: usize,
     },
-    /// An input has another shape than the sample.
-    #[error("'{input}' has shape {found:?}, expected the sample's {expected:?}")]
+    /// The shape of an input differs from the sample's.
+    #[error("'{input}': expected the sample's shape {expected:?}, found {found:?}")]
     Shape {
         /// The input.
         input: &'static str,
@@ -92,23 +92,27 @@ pub enum SchedulerError {
         found: Vec<usize>,
     },
     /// DDIM's eta is negative or not finite, or so large that a step's variance turns negative.
-    #[error("eta is {found}, expected {expected}")]
+    #[error("eta: expected {expected}, found {found}")]
     Eta {
-        /// The values it may have.
+        /// The allowed values.
         expected: &'static str,
-        /// Its value.
+        /// The requested value.
         found: f32,
     },
     /// The name of a scheduler is unknown.
-    #[error("unknown scheduler '{found}', expected ddim, euler_ancestral, lcm or unipc")]
+    #[error("scheduler: expected {expected}, found '{found}'")]
     UnknownScheduler {
-        /// The name.
+        /// The known names.
+        expected: String,
+        /// The unknown name.
         found: String,
     },
     /// The name of a random generator is unknown.
-    #[error("unknown random generator '{found}', expected philox, torch-cpu or torch-cuda")]
+    #[error("random generator: expected {expected}, found '{found}'")]
     UnknownGenerator {
-        /// The name.
+        /// The known names.
+        expected: String,
+        /// The unknown name.
         found: String,
     },
 }

@@ -1,17 +1,18 @@
-//! Ancestral sampling with Euler steps: Karras et al. 2022, arXiv:2206.00364, algorithm 2, as in k-diffusion.
+//! Ancestral sampling with Euler steps: Karras et al. 2022, arXiv:2206.00364, algorithm 2, as in
+//! k-diffusion.
 
 use crate::{
     LinearCombination, PredictionType, Schedule, Scheduler, SchedulerConfig, SchedulerError, SchedulerKind,
     StepOutput, TimestepSpacing,
     noise_schedule::{BetaDefaults, interpolate, sigmas},
-    scheduler::{check_shape, check_step_shapes, required_noise, timestep_at},
+    scheduler::{check_add_noise, check_step, required_noise, timestep_at},
     timesteps::TimestepGrid,
 };
 
-/// Euler ancestral: an Euler step to below the next noise level, then fresh noise up to it.
+/// Euler ancestral: an Euler step to below the next noise level, then fresh noise up to that level.
 ///
-/// Its samples are `x₀ + sigma · ε`, so their variance is not 1: [`Scheduler::scale_model_input`] matters.
-/// The timesteps of linspace spacing are fractional.
+/// Samples are `x₀ + sigma · ε`, so their variance is not 1 and [`Scheduler::scale_model_input`] is
+/// needed. With linspace spacing, timesteps are fractional.
 #[derive(Clone, Debug)]
 pub struct EulerAncestralScheduler {
     train_sigmas: Vec<f32>,
@@ -22,7 +23,7 @@ pub struct EulerAncestralScheduler {
 }
 
 impl EulerAncestralScheduler {
-    /// A scheduler without timesteps.
+    /// Creates a scheduler without timesteps.
     ///
     /// # Errors
     /// If the configuration has a value out of range, or the model predicts samples.
@@ -61,7 +62,7 @@ impl Schedule for EulerAncestralScheduler {
         &self.sigmas
     }
 
-    /// Before [`Schedule::set_timesteps`], that of a run over all training timesteps.
+    /// Before [`Schedule::set_timesteps`], returns the value for a run over all training timesteps.
     fn init_noise_sigma(&self) -> f32 {
         let sigmas = if self.sigmas.is_empty() { &self.train_sigmas } else { &self.sigmas };
         let largest = sigmas.iter().copied().fold(0.0, f32::max);
@@ -71,7 +72,7 @@ impl Schedule for EulerAncestralScheduler {
         }
     }
 
-    /// Every step draws, even the last, whose noise has weight 0.
+    /// Returns true: every step draws noise, even the last one, where its weight is 0.
     fn needs_noise(&self, _step_index: usize) -> bool {
         true
     }
@@ -91,8 +92,7 @@ impl<S: LinearCombination> Scheduler<S> for EulerAncestralScheduler {
         sample: &S,
         noise: Option<&S>,
     ) -> Result<StepOutput<S>, SchedulerError> {
-        timestep_at(self, step_index)?;
-        check_step_shapes(model_output, sample, noise)?;
+        check_step(self, step_index, model_output, sample, noise)?;
         let (sigma, sigma_to) = (self.sigmas[step_index], self.sigmas[step_index + 1]);
         let (variance, variance_to) = (sigma * sigma, sigma_to * sigma_to);
 
@@ -115,8 +115,7 @@ impl<S: LinearCombination> Scheduler<S> for EulerAncestralScheduler {
     }
 
     fn add_noise(&self, original_samples: &S, noise: &S, step_index: usize) -> Result<S, SchedulerError> {
-        timestep_at(self, step_index)?;
-        check_shape("noise", noise, original_samples)?;
+        check_add_noise(self, step_index, original_samples, noise)?;
         Ok(original_samples.add(&noise.mul_scalar(self.sigmas[step_index])))
     }
 }

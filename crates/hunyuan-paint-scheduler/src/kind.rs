@@ -1,30 +1,49 @@
-//! The four schedulers by name.
+//! The schedulers by name.
 
-use std::{fmt, str::FromStr};
+use strum::VariantArray;
 
 use crate::{
     DdimScheduler, EulerAncestralScheduler, LcmScheduler, LinearCombination, Scheduler, SchedulerConfig,
     SchedulerError, UniPcScheduler,
 };
 
-/// One of the four schedulers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// The name of a scheduler.
+///
+/// `Display` writes the name of diffusers' class. `FromStr` reads the short name or the class name.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(parse_err_ty = SchedulerError, parse_err_fn = unknown_scheduler)]
+#[non_exhaustive]
 pub enum SchedulerKind {
     /// [`DdimScheduler`].
+    #[strum(to_string = "DDIMScheduler", serialize = "ddim")]
     Ddim,
     /// [`EulerAncestralScheduler`].
+    #[strum(to_string = "EulerAncestralDiscreteScheduler", serialize = "euler_ancestral")]
     EulerAncestral,
     /// [`LcmScheduler`].
+    #[strum(to_string = "LCMScheduler", serialize = "lcm")]
     Lcm,
     /// [`UniPcScheduler`].
+    #[strum(to_string = "UniPCMultistepScheduler", serialize = "unipc")]
     UniPc,
 }
 
 impl SchedulerKind {
-    /// All four.
-    pub const ALL: [Self; 4] = [Self::Ddim, Self::EulerAncestral, Self::Lcm, Self::UniPc];
+    /// Every scheduler.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// A short name: `ddim`, `euler_ancestral`, `lcm` or `unipc`.
+    /// Returns the short name: `ddim`, `euler_ancestral`, `lcm` or `unipc`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ddim => "ddim",
@@ -34,20 +53,16 @@ impl SchedulerKind {
         }
     }
 
-    /// The name of diffusers' class.
+    /// Returns the name of diffusers' class.
     pub fn class_name(self) -> &'static str {
-        match self {
-            Self::Ddim => "DDIMScheduler",
-            Self::EulerAncestral => "EulerAncestralDiscreteScheduler",
-            Self::Lcm => "LCMScheduler",
-            Self::UniPc => "UniPCMultistepScheduler",
-        }
+        self.into()
     }
 
-    /// Builds this scheduler from a configuration, whichever scheduler that was written for.
+    /// Builds this scheduler from a configuration, which may have been written for another
+    /// scheduler.
     ///
     /// # Errors
-    /// If the configuration has a value that the scheduler cannot work with.
+    /// If the scheduler does not support a value of the configuration.
     pub fn init<S: LinearCombination + 'static>(
         self,
         config: &SchedulerConfig,
@@ -80,19 +95,11 @@ impl SchedulerKind {
     }
 }
 
-/// Reads the short name or diffusers' class name.
-impl FromStr for SchedulerKind {
-    type Err = SchedulerError;
-
-    fn from_str(name: &str) -> Result<Self, SchedulerError> {
-        let kind = Self::ALL.into_iter().find(|kind| kind.name() == name || kind.class_name() == name);
-        kind.ok_or_else(|| SchedulerError::UnknownScheduler { found: name.to_owned() })
-    }
-}
-
-impl fmt::Display for SchedulerKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.class_name())
+fn unknown_scheduler(name: &str) -> SchedulerError {
+    let names: Vec<&str> = SchedulerKind::ALL.iter().map(|kind| kind.name()).collect();
+    SchedulerError::UnknownScheduler {
+        expected: format!("one of {}", names.join(", ")),
+        found: name.to_owned(),
     }
 }
 
@@ -101,11 +108,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_names_are_read_back() {
-        for kind in SchedulerKind::ALL {
+    fn short_names_and_class_names_are_parsed() {
+        for &kind in SchedulerKind::ALL {
             assert!(kind.name().parse().is_ok_and(|k: SchedulerKind| k == kind));
             assert!(kind.class_name().parse().is_ok_and(|k: SchedulerKind| k == kind));
+            assert_eq!(kind.to_string(), kind.class_name());
         }
-        assert!("heun".parse::<SchedulerKind>().is_err());
+    }
+
+    #[test]
+    fn an_unknown_name_is_an_error_that_lists_the_names() {
+        let error = "heun".parse::<SchedulerKind>().err().map(|error| error.to_string());
+        let expected = "scheduler: expected one of ddim, euler_ancestral, lcm, unipc, found 'heun'";
+        assert_eq!(error.as_deref(), Some(expected));
     }
 }

@@ -5,16 +5,17 @@ use crate::{
     StepOutput,
     noise_schedule::{BetaDefaults, alphas_cumprod},
     prediction::{AlphaSigma, clip_range},
-    scheduler::{check_shape, check_step_shapes, required_noise, timestep_at},
+    scheduler::{check_add_noise, check_step, required_noise, timestep_at},
 };
 
-/// The standard deviation of the data that the boundary condition assumes.
+/// The standard deviation of the data in the boundary condition.
 const SIGMA_DATA: f32 = 0.5;
 
-/// LCM: each step predicts the clean sample and noises it to the next timestep; the last does not.
+/// LCM: each step predicts the clean sample and, except for the last one, adds noise up to the next
+/// timestep.
 ///
-/// Timesteps are picked from the schedule of the distillation, so `timestep_spacing` and `steps_offset` have no
-/// effect; nor has `set_alpha_to_one`, since no step leads beyond the last timestep.
+/// Timesteps come from the schedule of the distillation, so `timestep_spacing` and `steps_offset`
+/// have no effect. `set_alpha_to_one` has none either, since no step goes beyond the last timestep.
 #[derive(Clone, Debug)]
 pub struct LcmScheduler {
     alphas_cumprod: Vec<f32>,
@@ -26,7 +27,7 @@ pub struct LcmScheduler {
 }
 
 impl LcmScheduler {
-    /// A scheduler without timesteps.
+    /// Creates a scheduler without timesteps.
     ///
     /// # Errors
     /// If the configuration has a value out of range, or asks for dynamic thresholding.
@@ -59,7 +60,7 @@ impl LcmScheduler {
         })
     }
 
-    fn mixture_at(&self, timestep: f32) -> AlphaSigma {
+    fn levels_at(&self, timestep: f32) -> AlphaSigma {
         AlphaSigma::of_alpha_cumprod(self.alphas_cumprod[timestep as usize])
     }
 }
@@ -69,12 +70,12 @@ impl Schedule for LcmScheduler {
         SchedulerKind::Lcm
     }
 
-    /// At most `original_inference_steps` steps.
+    /// Chooses at most `original_inference_steps` timesteps.
     fn set_timesteps(&mut self, num_inference_steps: usize) -> Result<(), SchedulerError> {
         let original_steps = self.original_inference_steps;
         if !(1..=original_steps).contains(&num_inference_steps) {
             return Err(SchedulerError::StepCount {
-                expected: format!("1 to original_inference_steps, {original_steps}"),
+                expected: format!("1 to {original_steps} (original_inference_steps)"),
                 found: num_inference_steps,
             });
         }
@@ -108,7 +109,7 @@ impl Schedule for LcmScheduler {
         &self.timesteps
     }
 
-    /// Every step but the last.
+    /// Returns true for every step but the last.
     fn needs_noise(&self, step_index: usize) -> bool {
         step_index + 1 < self.timesteps.len()
     }
@@ -120,7 +121,8 @@ impl<S: LinearCombination> Scheduler<S> for LcmScheduler {
         Ok(sample.clone())
     }
 
-    /// The predicted clean sample is the consistency model's, after the boundary condition.
+    /// Takes one step. The predicted clean sample includes the boundary condition of the
+    /// consistency model.
     fn step(
         &mut self,
         step_index: usize,
@@ -128,17 +130,16 @@ impl<S: LinearCombination> Scheduler<S> for LcmScheduler {
         sample: &S,
         noise: Option<&S>,
     ) -> Result<StepOutput<S>, SchedulerError> {
-        let timestep = timestep_at(self, step_index)?;
-        check_step_shapes(model_output, sample, noise)?;
+        let timestep = check_step(self, step_index, model_output, sample, noise)?;
 
-        // 1. The model's clean sample.
+        // 1. The clean sample that the model predicts.
         let mut pred_original_sample =
-            self.mixture_at(timestep).pred_original_sample(self.prediction_type, model_output, sample);
+            self.levels_at(timestep).pred_original_sample(self.prediction_type, model_output, sample);
         if let Some(range) = self.clip_sample_range {
             pred_original_sample = pred_original_sample.clamp(-range, range);
         }
 
-        // 2. The boundary condition: at timestep 0 the sample itself is clean.
+        // 2. The boundary condition: at timestep 0 the result is the sample itself.
         let scaled_timestep = timestep * self.timestep_scaling;
         let variance = scaled_timestep * scaled_timestep + SIGMA_DATA * SIGMA_DATA;
         let c_skip = SIGMA_DATA * SIGMA_DATA / variance;
@@ -149,7 +150,7 @@ impl<S: LinearCombination> Scheduler<S> for LcmScheduler {
         let prev_sample = match self.timesteps.get(step_index + 1) {
             Some(&prev_timestep) => {
                 let noise = required_noise(self, step_index, noise)?;
-                self.mixture_at(prev_timestep).add_noise(&denoised, noise)
+                self.levels_at(prev_timestep).add_noise(&denoised, noise)
             }
             None => denoised.clone(),
         };
@@ -157,8 +158,7 @@ impl<S: LinearCombination> Scheduler<S> for LcmScheduler {
     }
 
     fn add_noise(&self, original_samples: &S, noise: &S, step_index: usize) -> Result<S, SchedulerError> {
-        let timestep = timestep_at(self, step_index)?;
-        check_shape("noise", noise, original_samples)?;
-        Ok(self.mixture_at(timestep).add_noise(original_samples, noise))
+        let timestep = check_add_noise(self, step_index, original_samples, noise)?;
+        Ok(self.levels_at(timestep).add_noise(original_samples, noise))
     }
 }

@@ -1,25 +1,25 @@
-//! The arithmetic that a scheduler needs of a sample.
+//! The arithmetic of samples that schedulers use.
 
-/// Something that can be scaled, added and clamped: a tensor, wherever it lives.
+/// A sample that can be scaled, added and clamped: a tensor on any device.
 ///
-/// Every operation rounds to the sample's own precision, one after the other: a scheduler's result is then bit for
-/// bit that of PyTorch doing the same operations. Schedulers call these only with equal shapes.
+/// Every operation must round to the sample's precision. A scheduler's result then equals, bit for
+/// bit, that of PyTorch doing the same operations. Schedulers only combine samples of equal shapes.
 pub trait LinearCombination: Clone {
-    /// The dimensions, outermost first.
+    /// Returns the dimensions, outermost first.
     fn shape(&self) -> Vec<usize>;
-    /// `self + other`, element by element.
+    /// Returns `self + other`, element by element.
     fn add(&self, other: &Self) -> Self;
-    /// `self − other`, element by element.
+    /// Returns `self − other`, element by element.
     fn sub(&self, other: &Self) -> Self;
-    /// `self · factor`.
+    /// Returns `self · factor`.
     fn mul_scalar(&self, factor: f32) -> Self;
-    /// `self / divisor`.
+    /// Returns `self / divisor`.
     fn div_scalar(&self, divisor: f32) -> Self;
-    /// Every element limited to `min..=max`; a NaN stays one.
+    /// Clamps every element to `min..=max`. NaN stays NaN.
     fn clamp(&self, min: f32, max: f32) -> Self;
 }
 
-/// A flat sample on the host; its shape is its length.
+/// A flat sample on the host. Its shape is its length.
 impl LinearCombination for Vec<f32> {
     fn shape(&self) -> Vec<usize> {
         vec![self.len()]
@@ -42,7 +42,7 @@ impl LinearCombination for Vec<f32> {
     }
 
     fn clamp(&self, min: f32, max: f32) -> Self {
-        // Not `f32::clamp`, which panics on an empty range.
+        // `f32::clamp` panics on an empty range.
         let limited = |&a: &f32| {
             if a < min {
                 min
@@ -56,7 +56,8 @@ impl LinearCombination for Vec<f32> {
     }
 }
 
-/// A tensor of burn, on its own device. Keep it in float32: a sample can reach 4096 standard deviations.
+/// A tensor of burn, on its own device. Keep samples in float32: they can reach 4096 standard
+/// deviations.
 #[cfg(feature = "burn")]
 impl<const D: usize> LinearCombination for burn::tensor::Tensor<D> {
     fn shape(&self) -> Vec<usize> {

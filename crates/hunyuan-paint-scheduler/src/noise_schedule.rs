@@ -1,17 +1,18 @@
-//! From the configuration to `alphas_cumprod`, with PyTorch's rounding.
+//! Computes `alphas_cumprod` and sigmas from the configuration, with PyTorch's rounding.
 //!
-//! diffusers computes these tables in float32. The last entries of a zero-SNR schedule are differences of nearly
-//! equal numbers, so every operation here rounds where PyTorch's does.
+//! diffusers computes these tables in float32. The last entries of a zero-SNR schedule are
+//! differences of nearly equal numbers, so every operation here rounds as PyTorch's does.
 
 use crate::{BetaSchedule, SchedulerConfig, SchedulerError};
 
-/// More than any model uses, and few enough for a table; every timestep is exact in float32.
+/// The most training timesteps: more than any model has, small enough for a table, and exact in
+/// float32.
 const MAX_TRAIN_TIMESTEPS: usize = 1 << 20;
 
-/// The last sigma of a zero-SNR schedule, which would be infinite: diffusers puts `ᾱ = 2⁻²⁴` there.
+/// The last sigma of a zero-SNR schedule. It would be infinite; diffusers uses `ᾱ = 2⁻²⁴` instead.
 const ZERO_SNR_SIGMA: f32 = 4096.0;
 
-/// A scheduler's own defaults.
+/// The defaults of a scheduler.
 pub(crate) struct BetaDefaults {
     pub(crate) beta_start: f64,
     pub(crate) beta_end: f64,
@@ -19,10 +20,10 @@ pub(crate) struct BetaDefaults {
 }
 
 impl BetaDefaults {
-    /// Those of every scheduler but LCM.
+    /// The defaults of every scheduler but LCM.
     pub(crate) const DDPM: Self =
         Self { beta_start: 0.0001, beta_end: 0.02, beta_schedule: BetaSchedule::Linear };
-    /// Those of Stable Diffusion.
+    /// The defaults of LCM, and of Stable Diffusion.
     pub(crate) const LATENT: Self =
         Self { beta_start: 0.00085, beta_end: 0.012, beta_schedule: BetaSchedule::ScaledLinear };
 }
@@ -39,7 +40,7 @@ pub(crate) fn num_train_timesteps(config: &SchedulerConfig) -> Result<usize, Sch
     })
 }
 
-/// The share of the clean sample's variance at every training timestep.
+/// Returns the share of the clean sample's variance at every training timestep.
 pub(crate) fn alphas_cumprod(
     config: &SchedulerConfig,
     defaults: &BetaDefaults,
@@ -65,11 +66,12 @@ fn degenerate(config: &SchedulerConfig, expected: &str, timestep: usize) -> Sche
     SchedulerError::Config {
         field: if config.trained_betas.is_some() { "trained_betas" } else { "beta_start" },
         expected: expected.to_owned(),
-        found: format!("a value without it at timestep {timestep}"),
+        found: format!("none at timestep {timestep}"),
     }
 }
 
-/// Noise per unit of signal at every training timestep, `√((1−ᾱ)/ᾱ)`, all finite.
+/// Returns the noise per unit of signal at every training timestep, `√((1−ᾱ)/ᾱ)`. All values are
+/// finite.
 pub(crate) fn sigmas(config: &SchedulerConfig, defaults: &BetaDefaults) -> Result<Vec<f32>, SchedulerError> {
     let alphas_cumprod = alphas_cumprod(config, defaults)?;
     let mut sigmas: Vec<f32> = alphas_cumprod.iter().map(|&alpha| ((1.0 - alpha) / alpha).sqrt()).collect();
@@ -84,7 +86,7 @@ pub(crate) fn sigmas(config: &SchedulerConfig, defaults: &BetaDefaults) -> Resul
     }
 }
 
-/// Linear interpolation in a table at 0, 1, 2, …; constant beyond its ends.
+/// Interpolates a table of values at 0, 1, 2, … linearly, and clamps beyond its ends.
 pub(crate) fn interpolate(table: &[f32], at: f64) -> f64 {
     let last = table.len().saturating_sub(1);
     let below = (at.max(0.0) as usize).min(last);
@@ -101,14 +103,14 @@ fn betas(config: &SchedulerConfig, defaults: &BetaDefaults) -> Result<Vec<f32>, 
     if let Some(betas) = &config.trained_betas {
         let wrong = |found| SchedulerError::Config {
             field: "trained_betas",
-            expected: format!("{count} numbers above 0 and at most 1, as many as num_train_timesteps"),
+            expected: format!("{count} numbers (num_train_timesteps), each above 0 and at most 1"),
             found,
         };
         if betas.len() != count {
-            return Err(wrong(format!("a list of {}", betas.len())));
+            return Err(wrong(format!("{} numbers", betas.len())));
         }
         return match betas.iter().find(|&&beta| !(beta > 0.0 && beta <= 1.0)) {
-            Some(beta) => Err(wrong(format!("a list with {beta}"))),
+            Some(beta) => Err(wrong(beta.to_string())),
             None => Ok(betas.clone()),
         };
     }
@@ -116,7 +118,7 @@ fn betas(config: &SchedulerConfig, defaults: &BetaDefaults) -> Result<Vec<f32>, 
         true => Ok(value),
         false => Err(SchedulerError::Config {
             field,
-            expected: "between 0 and 1".to_owned(),
+            expected: "a number between 0 and 1".to_owned(),
             found: value.to_string(),
         }),
     };
@@ -138,7 +140,7 @@ fn betas(config: &SchedulerConfig, defaults: &BetaDefaults) -> Result<Vec<f32>, 
     })
 }
 
-/// `torch.linspace`: from both ends towards the middle, each value rounded once.
+/// `torch.linspace`: counts from both ends towards the middle, and rounds each value once.
 fn linspace(start: f64, end: f64, count: usize) -> Vec<f32> {
     let (start, end) = (start as f32, end as f32);
     if count < 2 {
@@ -152,7 +154,7 @@ fn linspace(start: f64, end: f64, count: usize) -> Vec<f32> {
     (0..count).map(value).collect()
 }
 
-/// `torch.cumprod` of `1 − beta`, which accumulates in double.
+/// `torch.cumprod` of `1 − beta`, accumulated in double precision as PyTorch does.
 fn cumprod(betas: &[f32]) -> Vec<f32> {
     let multiply = |product: &mut f64, &beta: &f32| {
         *product *= f64::from(1.0 - beta);
@@ -161,7 +163,7 @@ fn cumprod(betas: &[f32]) -> Vec<f32> {
     betas.iter().scan(1.0, multiply).collect()
 }
 
-/// Algorithm 1 of Lin et al. 2023: shifts and scales `√ᾱ` so that it ends at 0; returns the betas.
+/// Returns the betas of algorithm 1 of Lin et al. 2023, which shifts and scales `√ᾱ` to end at 0.
 fn rescale_zero_terminal_snr(alphas_cumprod: &[f32]) -> Vec<f32> {
     let roots: Vec<f32> = alphas_cumprod.iter().map(|alpha| alpha.sqrt()).collect();
     let (first, last) = (roots[0], roots[roots.len() - 1]);
@@ -182,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rescaled_schedule_keeps_its_start_and_ends_in_pure_noise() -> Result<(), SchedulerError> {
+    fn rescaled_schedules_keep_their_start_and_end_in_pure_noise() -> Result<(), SchedulerError> {
         let plain = SchedulerConfig::default();
         let rescaled = SchedulerConfig { rescale_betas_zero_snr: Some(true), ..Default::default() };
         let before = alphas_cumprod(&plain, &BetaDefaults::LATENT)?;
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn every_beta_schedule_starts_and_ends_where_it_says() -> Result<(), SchedulerError> {
+    fn beta_schedules_have_the_expected_ends() -> Result<(), SchedulerError> {
         let with =
             |beta_schedule| SchedulerConfig { beta_schedule: Some(beta_schedule), ..Default::default() };
         for (schedule, first, last) in [
@@ -211,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn interpolation_is_linear_inside_and_constant_outside() {
+    fn interpolation_is_linear_and_clamped() {
         let table = [1.0, 3.0, 7.0];
         for (at, value) in [(-1.0, 1.0), (0.0, 1.0), (0.25, 1.5), (1.5, 5.0), (2.0, 7.0), (9.0, 7.0)] {
             assert_eq!(interpolate(&table, at), value);
@@ -219,19 +221,19 @@ mod tests {
     }
 
     #[test]
-    fn betas_out_of_range_are_refused() {
-        let refused = |config: SchedulerConfig| sigmas(&config, &BetaDefaults::DDPM).is_err();
-        assert!(refused(SchedulerConfig { beta_end: Some(1.5), ..Default::default() }));
-        assert!(refused(SchedulerConfig { beta_start: Some(f64::NAN), ..Default::default() }));
-        assert!(refused(SchedulerConfig { beta_start: Some(1e-12), ..Default::default() }));
-        assert!(refused(SchedulerConfig { trained_betas: Some(vec![0.1; 3]), ..Default::default() }));
-        assert!(refused(SchedulerConfig { num_train_timesteps: Some(usize::MAX), ..Default::default() }));
+    fn out_of_range_betas_are_rejected() {
+        let is_rejected = |config: SchedulerConfig| sigmas(&config, &BetaDefaults::DDPM).is_err();
+        assert!(is_rejected(SchedulerConfig { beta_end: Some(1.5), ..Default::default() }));
+        assert!(is_rejected(SchedulerConfig { beta_start: Some(f64::NAN), ..Default::default() }));
+        assert!(is_rejected(SchedulerConfig { beta_start: Some(1e-12), ..Default::default() }));
+        assert!(is_rejected(SchedulerConfig { trained_betas: Some(vec![0.1; 3]), ..Default::default() }));
+        assert!(is_rejected(SchedulerConfig { num_train_timesteps: Some(usize::MAX), ..Default::default() }));
         let pure_noise = SchedulerConfig {
             trained_betas: Some(vec![0.5, 1.0]),
             num_train_timesteps: Some(2),
             ..Default::default()
         };
         assert!(alphas_cumprod(&pure_noise, &BetaDefaults::DDPM).is_ok());
-        assert!(refused(pure_noise));
+        assert!(is_rejected(pure_noise));
     }
 }

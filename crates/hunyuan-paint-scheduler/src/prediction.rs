@@ -1,8 +1,8 @@
-//! From a model's output to the clean sample and the noise that it stands for.
+//! Converts a model's output to the predicted clean sample and noise.
 
 use crate::{LinearCombination, PredictionType, SchedulerConfig, SchedulerError};
 
-/// A noisy sample's composition: `sample = alpha · x₀ + sigma · ε`.
+/// The weights of signal and noise in a sample: `sample = alpha · x₀ + sigma · ε`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AlphaSigma {
     pub(crate) alpha: f64,
@@ -10,12 +10,12 @@ pub(crate) struct AlphaSigma {
 }
 
 impl AlphaSigma {
-    /// The composition at a given `alphas_cumprod`.
+    /// Returns the weights for an entry of `alphas_cumprod`.
     pub(crate) fn of_alpha_cumprod(alpha_cumprod: f32) -> Self {
         Self { alpha: f64::from(alpha_cumprod).sqrt(), sigma: f64::from(1.0 - alpha_cumprod).sqrt() }
     }
 
-    /// The composition, scaled to variance 1, at a noise level of `sigma` per unit of signal.
+    /// Returns the weights, scaled to variance 1, for `sigma` units of noise per unit of signal.
     pub(crate) fn of_sigma(sigma: f32) -> Self {
         let sigma = f64::from(sigma);
         let alpha = 1.0 / (sigma * sigma + 1.0).sqrt();
@@ -26,7 +26,7 @@ impl AlphaSigma {
         original_samples.mul_scalar(self.alpha as f32).add(&noise.mul_scalar(self.sigma as f32))
     }
 
-    /// The clean sample x₀.
+    /// Returns the predicted clean sample x₀.
     pub(crate) fn pred_original_sample<S: LinearCombination>(
         self,
         prediction_type: PredictionType,
@@ -44,7 +44,7 @@ impl AlphaSigma {
         }
     }
 
-    /// The noise ε.
+    /// Returns the predicted noise ε.
     pub(crate) fn pred_epsilon<S: LinearCombination>(
         self,
         prediction_type: PredictionType,
@@ -63,7 +63,7 @@ impl AlphaSigma {
     }
 }
 
-/// The limit of the predicted clean sample, if it has one.
+/// Returns the range that the predicted clean sample is clamped to, if it is clamped.
 pub(crate) fn clip_range(
     config: &SchedulerConfig,
     clip_by_default: bool,
@@ -77,7 +77,7 @@ pub(crate) fn clip_range(
     }
     Err(SchedulerError::Config {
         field: "clip_sample_range",
-        expected: "above 0".to_owned(),
+        expected: "a finite number above 0".to_owned(),
         found: range.to_string(),
     })
 }

@@ -1,7 +1,8 @@
-//! Standard normal numbers, the same on every device.
+//! Standard normal numbers, identical on every device.
 //!
-//! [`Philox`] is this workspace's own choice: portable, and free of draw order. [`TorchCpu`] and [`TorchCuda`] repeat
-//! PyTorch's two generators, to reproduce images made with it.
+//! [`Philox`] is this workspace's own generator: portable, and independent of the order of draws.
+//! [`TorchCpu`] and [`TorchCuda`] reproduce PyTorch's generators, and with them images made by
+//! PyTorch.
 
 mod mt19937;
 mod philox;
@@ -9,7 +10,7 @@ mod philox4x32;
 mod torch_cpu;
 mod torch_cuda;
 
-use std::{fmt, str::FromStr};
+use strum::VariantArray;
 
 pub use philox::Philox;
 pub use torch_cpu::TorchCpu;
@@ -19,12 +20,13 @@ use crate::SchedulerError;
 
 /// A source of standard normal numbers.
 pub trait NormalGenerator {
-    /// Fills `out` with the next numbers: one tensor's, in row-major order.
+    /// Fills `out` with the next numbers, as one tensor in row-major order.
     ///
-    /// With PyTorch's generators it matters what is drawn in one call, as it does for a tensor there.
+    /// With PyTorch's generators the numbers depend on how draws are split into calls, as they do
+    /// in PyTorch.
     fn fill_normal(&mut self, out: &mut [f32]);
 
-    /// The next `n` numbers.
+    /// Returns the next `n` numbers.
     fn randn(&mut self, n: usize) -> Vec<f32> {
         let mut out = vec![0.0; n];
         self.fill_normal(&mut out);
@@ -32,8 +34,22 @@ pub trait NormalGenerator {
     }
 }
 
-/// One of the three generators.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// The name of a generator.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case", parse_err_ty = SchedulerError, parse_err_fn = unknown_generator)]
+#[non_exhaustive]
 pub enum GeneratorKind {
     /// [`Philox`], `philox`.
     #[default]
@@ -45,19 +61,15 @@ pub enum GeneratorKind {
 }
 
 impl GeneratorKind {
-    /// All three.
-    pub const ALL: [Self; 3] = [Self::Philox, Self::TorchCpu, Self::TorchCuda];
+    /// Every generator.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// Its name, as [`FromStr`] reads it.
+    /// Returns the name that `Display` writes and `FromStr` reads.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Philox => "philox",
-            Self::TorchCpu => "torch-cpu",
-            Self::TorchCuda => "torch-cuda",
-        }
+        self.into()
     }
 
-    /// A generator of this kind.
+    /// Creates a generator of this kind.
     pub fn init(self, seed: u64) -> Box<dyn NormalGenerator + Send> {
         match self {
             Self::Philox => Box::new(Philox::new(seed)),
@@ -67,17 +79,32 @@ impl GeneratorKind {
     }
 }
 
-impl fmt::Display for GeneratorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+fn unknown_generator(name: &str) -> SchedulerError {
+    let names: Vec<&str> = GeneratorKind::ALL.iter().map(|kind| kind.name()).collect();
+    SchedulerError::UnknownGenerator {
+        expected: format!("one of {}", names.join(", ")),
+        found: name.to_owned(),
     }
 }
 
-impl FromStr for GeneratorKind {
-    type Err = SchedulerError;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn from_str(name: &str) -> Result<Self, SchedulerError> {
-        let kind = Self::ALL.into_iter().find(|kind| kind.name() == name);
-        kind.ok_or_else(|| SchedulerError::UnknownGenerator { found: name.to_owned() })
+    #[test]
+    fn names_are_parsed() {
+        let names: Vec<&str> = GeneratorKind::ALL.iter().map(|kind| kind.name()).collect();
+        assert_eq!(names, ["philox", "torch-cpu", "torch-cuda"]);
+        for &kind in GeneratorKind::ALL {
+            assert!(kind.name().parse().is_ok_and(|k: GeneratorKind| k == kind));
+            assert_eq!(kind.to_string(), kind.name());
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_an_error_that_lists_the_names() {
+        let error = "mt19937".parse::<GeneratorKind>().err().map(|error| error.to_string());
+        let expected = "random generator: expected one of philox, torch-cpu, torch-cuda, found 'mt19937'";
+        assert_eq!(error.as_deref(), Some(expected));
     }
 }

@@ -1,4 +1,4 @@
-//! Which training timesteps are visited.
+//! Spacings of the inference timesteps.
 
 use crate::{SchedulerConfig, SchedulerError, TimestepSpacing, noise_schedule::num_train_timesteps};
 
@@ -28,7 +28,7 @@ impl TimestepGrid {
         Ok(Self { num_train_timesteps, spacing, steps_offset })
     }
 
-    /// Refuses no steps at all, and more steps than training timesteps.
+    /// Checks that there is at least one step, and at most as many as training timesteps.
     pub(crate) fn check_step_count(&self, num_inference_steps: usize) -> Result<(), SchedulerError> {
         if (1..=self.num_train_timesteps).contains(&num_inference_steps) {
             return Ok(());
@@ -39,13 +39,13 @@ impl TimestepGrid {
         })
     }
 
-    /// `count` descending timesteps; fractional with linspace, else whole.
+    /// Returns `count` descending timesteps: fractional with linspace spacing, otherwise integers.
     pub(crate) fn timesteps(&self, count: usize) -> Vec<f64> {
         let train = self.num_train_timesteps as f64;
         match self.spacing {
             TimestepSpacing::Linspace => {
                 let step = (train - 1.0) / count.saturating_sub(1).max(1) as f64;
-                // The end is exact, as in `numpy.linspace`.
+                // As in `numpy.linspace`, the end is exact.
                 let value = |i| if i + 1 == count && i > 0 { train - 1.0 } else { i as f64 * step };
                 (0..count).rev().map(value).collect()
             }
@@ -54,8 +54,9 @@ impl TimestepGrid {
                 (0..count).rev().map(|i| (i * ratio + self.steps_offset) as f64).collect()
             }
             TimestepSpacing::Trailing => {
-                // `numpy.arange` steps by the rounded difference of its first two values. For some counts (61 is
-                // the first) it runs one step too far, down to timestep −1; that one is left out here.
+                // `numpy.arange` steps by the rounded difference of its first two values. For some
+                // counts, such as 61, it goes one step too far, to timestep −1, which is omitted
+                // here.
                 let step = (train - train / count as f64) - train;
                 (0..count).map(|i| (train + i as f64 * step).round_ties_even() - 1.0).collect()
             }
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn trailing_never_leaves_the_training_timesteps() -> Result<(), SchedulerError> {
+    fn trailing_timesteps_are_training_timesteps() -> Result<(), SchedulerError> {
         for count in 1..=1000 {
             let timesteps = timesteps(TimestepSpacing::Trailing, count)?;
             assert_eq!(timesteps.len(), count);

@@ -1,5 +1,5 @@
-//! UniPC: Zhao et al. 2023, "UniPC: A Unified Predictor-Corrector Framework for Fast Sampling of Diffusion
-//! Models", arXiv:2302.04867.
+//! UniPC: Zhao et al. 2023, "UniPC: A Unified Predictor-Corrector Framework for Fast Sampling of
+//! Diffusion Models", arXiv:2302.04867.
 
 mod update;
 
@@ -10,15 +10,15 @@ use crate::{
     SchedulerKind, SolverType, StepOutput, TimestepSpacing,
     noise_schedule::{BetaDefaults, interpolate, sigmas},
     prediction::AlphaSigma,
-    scheduler::{check_shape, check_step_shapes, timestep_at},
+    scheduler::{check_add_noise, check_shape, check_step, timestep_at},
     timesteps::TimestepGrid,
 };
 use update::{MAX_ORDER, Update};
 
-/// UniPC, predictor and corrector of the B(h) kind.
+/// UniPC: the predictor and corrector of type B(h).
 ///
-/// A multistep solver: it remembers the last steps, so steps must be taken in order. A run starts with any step
-/// after [`Schedule::set_timesteps`], and step 0 always starts one afresh.
+/// This is a multistep solver, so steps must be taken in order. After [`Schedule::set_timesteps`] a
+/// run can start at any step, and step 0 always starts a new run.
 #[derive(Clone, Debug)]
 pub struct UniPcScheduler<S> {
     train_sigmas: Vec<f32>,
@@ -35,24 +35,24 @@ pub struct UniPcScheduler<S> {
     run: Option<Run<S>>,
 }
 
-/// What a run remembers of its last step.
+/// The state of a run after its last step.
 #[derive(Clone, Debug)]
 struct Run<S> {
     next_step_index: usize,
-    /// The converted model outputs of at most `solver_order` steps, the newest first.
+    /// The converted model outputs of at most `solver_order` steps, newest first.
     model_outputs: VecDeque<S>,
-    /// The sample that the last step started from, corrected.
+    /// The corrected sample that the last step started from.
     last_sample: S,
-    /// The order of the last step's predictor, which its corrector repeats.
+    /// The order of the last step's predictor. Its corrector uses the same order.
     order: usize,
 }
 
 impl<S> UniPcScheduler<S> {
-    /// A scheduler without timesteps.
+    /// Creates a scheduler without timesteps.
     ///
     /// # Errors
-    /// If the configuration has a value out of range, or asks for an option that is not implemented or whose last
-    /// step is undefined.
+    /// If a value of the configuration is out of range, not implemented, or leaves the last step
+    /// undefined.
     pub fn new(config: &SchedulerConfig) -> Result<Self, SchedulerError> {
         let kind = SchedulerKind::UniPc;
         kind.refuse("thresholding", config.thresholding)?;
@@ -73,7 +73,8 @@ impl<S> UniPcScheduler<S> {
         let lower_order_final = config.lower_order_final.unwrap_or(true);
         let final_sigmas_type = config.final_sigmas_type.unwrap_or(FinalSigmasType::Zero);
         if final_sigmas_type == FinalSigmasType::Zero {
-            // The last step is infinitely long in log-SNR: only a first-order step in x₀ has a limit.
+            // The last step is infinitely long in log-SNR, where only a first-order step in x₀ has
+            // a limit.
             let why = "with final_sigmas_type zero";
             kind.require(predict_x0, "predict_x0", &format!("true {why}"), "false")?;
             let lowered = lower_order_final || solver_order == 1;
@@ -99,7 +100,7 @@ impl<S> UniPcScheduler<S> {
         match &self.run {
             Some(run) if step_index != 0 && step_index != run.next_step_index => {
                 Err(SchedulerError::StepIndex {
-                    expected: format!("{} (steps are taken in order) or 0", run.next_step_index),
+                    expected: format!("{} (the next step) or 0 (a new run)", run.next_step_index),
                     found: step_index,
                 })
             }
@@ -107,7 +108,8 @@ impl<S> UniPcScheduler<S> {
         }
     }
 
-    /// The update from the noise level `from` to the one after it, with `order − 1` earlier model outputs.
+    /// Returns the update from the noise level `from` to the next one, with `order − 1` earlier
+    /// model outputs.
     fn update(&self, from: usize, order: usize) -> Update {
         Update::new(&self.sigmas[from + 1 - order..=from + 1], self.solver_type, self.predict_x0)
     }
@@ -120,7 +122,7 @@ impl<S: LinearCombination> Schedule for UniPcScheduler<S> {
 
     fn set_timesteps(&mut self, num_inference_steps: usize) -> Result<(), SchedulerError> {
         self.grid.check_step_count(num_inference_steps)?;
-        // Linspace and leading spread one more timestep and leave out the last, near 0.
+        // Linspace and leading spacing spread one more timestep and leave out the last one, near 0.
         let count = match self.grid.spacing {
             TimestepSpacing::Trailing => num_inference_steps,
             TimestepSpacing::Linspace | TimestepSpacing::Leading => num_inference_steps + 1,
@@ -135,7 +137,7 @@ impl<S: LinearCombination> Schedule for UniPcScheduler<S> {
         let sigmas: Vec<f32> = timesteps.iter().map(sigma_at).chain([last]).collect();
         if !sigmas.is_sorted_by(|from, to| from > to) {
             return Err(SchedulerError::StepCount {
-                expected: "few enough for every step to lower the noise".to_owned(),
+                expected: "few enough steps for each to lower the noise".to_owned(),
                 found: num_inference_steps,
             });
         }
@@ -169,8 +171,7 @@ impl<S: LinearCombination> Scheduler<S> for UniPcScheduler<S> {
         sample: &S,
         noise: Option<&S>,
     ) -> Result<StepOutput<S>, SchedulerError> {
-        timestep_at(self, step_index)?;
-        check_step_shapes(model_output, sample, noise)?;
+        check_step(self, step_index, model_output, sample, noise)?;
         self.check_order(step_index)?;
         if let Some(run) = &self.run {
             check_shape("sample", sample, &run.last_sample)?;
@@ -178,15 +179,15 @@ impl<S: LinearCombination> Scheduler<S> for UniPcScheduler<S> {
         let run = self.run.take().filter(|_| step_index > 0);
 
         // 1. What the solver integrates: the predicted clean sample, or the predicted noise.
-        let mixture = AlphaSigma::of_sigma(self.sigmas[step_index]);
-        let pred_original_sample = mixture.pred_original_sample(self.prediction_type, model_output, sample);
+        let levels = AlphaSigma::of_sigma(self.sigmas[step_index]);
+        let pred_original_sample = levels.pred_original_sample(self.prediction_type, model_output, sample);
         let model_output = if self.predict_x0 {
             pred_original_sample.clone()
         } else {
-            mixture.pred_epsilon(self.prediction_type, model_output, sample)
+            levels.pred_epsilon(self.prediction_type, model_output, sample)
         };
 
-        // 2. UniC: the last step, taken again now that the model's output at its end is known.
+        // 2. UniC: repeats the last step, now with the model's output at its end.
         let corrected = match &run {
             Some(run) if !self.disable_corrector.contains(&(step_index - 1)) => {
                 let update = self.update(step_index - 1, run.order);
@@ -195,7 +196,8 @@ impl<S: LinearCombination> Scheduler<S> for UniPcScheduler<S> {
             _ => sample.clone(),
         };
 
-        // 3. UniP: a step of the highest order that the history, and the steps still to come, allow.
+        // 3. UniP: takes a step of the highest order that the history and the remaining steps
+        //    allow.
         let mut model_outputs = run.map(|run| run.model_outputs).unwrap_or_default();
         model_outputs.push_front(model_output);
         model_outputs.truncate(self.solver_order);
@@ -210,8 +212,7 @@ impl<S: LinearCombination> Scheduler<S> for UniPcScheduler<S> {
     }
 
     fn add_noise(&self, original_samples: &S, noise: &S, step_index: usize) -> Result<S, SchedulerError> {
-        timestep_at(self, step_index)?;
-        check_shape("noise", noise, original_samples)?;
+        check_add_noise(self, step_index, original_samples, noise)?;
         Ok(AlphaSigma::of_sigma(self.sigmas[step_index]).add_noise(original_samples, noise))
     }
 }

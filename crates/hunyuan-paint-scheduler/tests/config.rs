@@ -1,10 +1,11 @@
-//! What a configuration file may say, and what it must not.
+//! Valid and invalid configurations.
 
 use hunyuan_paint_scheduler::{
     BetaSchedule, Schedule, Scheduler, SchedulerConfig, SchedulerError, SchedulerKind, UniPcScheduler,
 };
 
-/// As published with the paint model; the last two fields belong to schedulers of diffusers that are not here.
+/// The file published with the paint model. The last two fields belong to schedulers that this
+/// crate lacks.
 const PAINT: &str = r#"{
     "_class_name": "DDIMScheduler", "_diffusers_version": "0.32.2",
     "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085,
@@ -28,7 +29,7 @@ fn every_scheduler_can_be_built_from_the_published_file() -> Result<(), Schedule
     let config = SchedulerConfig::from_json(PAINT)?;
     assert_eq!(config.kind()?, SchedulerKind::Ddim);
     assert_eq!(config.beta_schedule, Some(BetaSchedule::ScaledLinear));
-    for kind in SchedulerKind::ALL {
+    for &kind in SchedulerKind::ALL {
         let mut scheduler = kind.init::<Vec<f32>>(&config)?;
         scheduler.set_timesteps(30)?;
         assert_eq!((scheduler.kind(), scheduler.timesteps().len()), (kind, 30));
@@ -37,7 +38,7 @@ fn every_scheduler_can_be_built_from_the_published_file() -> Result<(), Schedule
 }
 
 #[test]
-fn sigmas_are_those_that_diffusers_recorded() -> Result<(), SchedulerError> {
+fn sigmas_match_diffusers() -> Result<(), SchedulerError> {
     let mut euler = init(SchedulerKind::EulerAncestral, PAINT)?;
     euler.set_timesteps(30)?;
     assert_eq!(euler.timesteps()[..4], [999.0, 966.0, 932.0, 899.0]);
@@ -49,7 +50,7 @@ fn sigmas_are_those_that_diffusers_recorded() -> Result<(), SchedulerError> {
 }
 
 #[test]
-fn absent_fields_take_the_defaults_of_the_scheduler_that_is_built() -> Result<(), SchedulerError> {
+fn absent_fields_get_the_defaults_of_the_built_scheduler() -> Result<(), SchedulerError> {
     for (kind, first, second) in [
         (SchedulerKind::Ddim, 900.0, 800.0),
         (SchedulerKind::EulerAncestral, 999.0, 888.0),
@@ -64,7 +65,7 @@ fn absent_fields_take_the_defaults_of_the_scheduler_that_is_built() -> Result<()
 }
 
 #[test]
-fn errors_name_the_field_the_value_and_what_is_expected() {
+fn errors_name_the_field_the_value_and_the_expectation() {
     for (json, parts) in [
         (r#"{"beta_schedule": "sigmoid"}"#, ["beta_schedule", "sigmoid", "scaled_linear"]),
         (r#"{"prediction_type": "flow_prediction"}"#, ["prediction_type", "flow_prediction", "v_prediction"]),
@@ -84,7 +85,7 @@ fn errors_name_the_field_the_value_and_what_is_expected() {
 }
 
 #[test]
-fn options_that_are_not_implemented_are_refused_only_where_they_matter() {
+fn unimplemented_options_are_rejected_only_where_they_matter() {
     for (kind, json) in [
         (SchedulerKind::Ddim, r#"{"thresholding": true}"#),
         (SchedulerKind::Lcm, r#"{"thresholding": true}"#),
@@ -106,8 +107,8 @@ fn options_that_are_not_implemented_are_refused_only_where_they_matter() {
 }
 
 #[test]
-fn step_counts_that_cannot_be_followed_are_refused() -> Result<(), SchedulerError> {
-    for kind in SchedulerKind::ALL {
+fn impossible_step_counts_are_rejected() -> Result<(), SchedulerError> {
+    for &kind in SchedulerKind::ALL {
         let mut scheduler = init(kind, "{}")?;
         for count in [0, 1001, usize::MAX] {
             assert!(message(scheduler.set_timesteps(count)).contains(&count.to_string()), "{kind} {count}");

@@ -1,4 +1,4 @@
-//! What every scheduler's steps must do, whatever the model.
+//! Properties of every scheduler's steps that hold for any model.
 
 use hunyuan_paint_scheduler::{
     BetaSchedule, DdimScheduler, LcmScheduler, LinearCombination, PredictionType, Schedule, Scheduler,
@@ -20,12 +20,12 @@ fn latent_config(prediction_type: PredictionType, spacing: TimestepSpacing) -> S
     }
 }
 
-/// alphas_cumprod of [`latent_config`], from its definition.
+/// Computes `alphas_cumprod` of [`latent_config`] from its definition.
 fn alpha_cumprod(timestep: f32) -> f64 {
     let (start, end) = (0.00085_f64.sqrt(), 0.012_f64.sqrt());
     let beta = |i: usize| (start + (end - start) * i as f64 / 999.0).powi(2);
     let at = |t: usize| (0..=t).map(|i| 1.0 - beta(i)).product::<f64>();
-    // Between whole timesteps diffusers interpolates sigmas.
+    // Between integer timesteps, diffusers interpolates sigmas.
     let sigma = |t: usize| ((1.0 - at(t)) / at(t)).sqrt();
     let below = timestep.floor();
     let fraction = f64::from(timestep - below);
@@ -34,7 +34,7 @@ fn alpha_cumprod(timestep: f32) -> f64 {
     1.0 / (sigma * sigma + 1.0)
 }
 
-/// What a perfect model answers, whose data is the one sample `clean`, to a sample of variance 1.
+/// Returns the output of a perfect model of the single sample `clean`, for an input of variance 1.
 fn perfect_model(kind: PredictionType, sample: &[f32], timestep: f32, clean: &[f32]) -> Vec<f32> {
     let alpha = alpha_cumprod(timestep);
     let answer = |(&x, &x0): (&f32, &f32)| {
@@ -44,7 +44,7 @@ fn perfect_model(kind: PredictionType, sample: &[f32], timestep: f32, clean: &[f
         match kind {
             PredictionType::Epsilon => epsilon as f32,
             PredictionType::Sample => x0 as f32,
-            PredictionType::VPrediction => velocity as f32,
+            _ => velocity as f32,
         }
     };
     sample.iter().zip(clean).map(answer).collect()
@@ -71,11 +71,11 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
 }
 
 #[test]
-fn a_perfect_model_is_denoised_to_its_data() -> Result<(), SchedulerError> {
+fn a_perfect_model_denoises_to_its_data() -> Result<(), SchedulerError> {
     use PredictionType::{Epsilon, Sample, VPrediction};
     use TimestepSpacing::{Leading, Linspace, Trailing};
     let clean = Philox::new(2).randn(LENGTH);
-    for kind in SchedulerKind::ALL {
+    for &kind in SchedulerKind::ALL {
         for prediction in [Epsilon, Sample, VPrediction] {
             for spacing in [Leading, Linspace, Trailing] {
                 if (kind, prediction) == (SchedulerKind::EulerAncestral, Sample) {
@@ -92,7 +92,8 @@ fn a_perfect_model_is_denoised_to_its_data() -> Result<(), SchedulerError> {
     Ok(())
 }
 
-/// UniP of order 1 is DDIM (section 3.5 of the paper): with a corrector-free first order both take the same steps.
+/// UniP of order 1 is DDIM (section 3.5 of the paper): without a corrector, both take the same
+/// steps.
 #[test]
 fn first_order_unipc_is_ddim() -> Result<(), SchedulerError> {
     let config = SchedulerConfig {
@@ -113,7 +114,7 @@ fn first_order_unipc_is_ddim() -> Result<(), SchedulerError> {
 }
 
 #[test]
-fn noise_is_needed_exactly_when_diffusers_draws_it() -> Result<(), SchedulerError> {
+fn noise_is_needed_when_diffusers_draws_it() -> Result<(), SchedulerError> {
     let config = SchedulerConfig::default();
     let sample = vec![1.0; 4];
     for (kind, needs) in [
@@ -144,7 +145,7 @@ fn noise_is_needed_exactly_when_diffusers_draws_it() -> Result<(), SchedulerErro
 #[test]
 fn misuse_is_an_error() -> Result<(), SchedulerError> {
     let (sample, short) = (vec![1.0; 4], vec![1.0; 3]);
-    for kind in SchedulerKind::ALL {
+    for &kind in SchedulerKind::ALL {
         let mut scheduler = kind.init(&SchedulerConfig::default())?;
         let early = scheduler.step(0, &sample, &sample, Some(&sample));
         assert!(matches!(early, Err(SchedulerError::TimestepsNotSet { .. })), "{kind}");
@@ -167,7 +168,7 @@ fn misuse_is_an_error() -> Result<(), SchedulerError> {
 }
 
 #[test]
-fn unipc_steps_are_taken_in_order_and_a_run_can_start_again() -> Result<(), SchedulerError> {
+fn unipc_steps_are_in_order_and_a_run_can_restart() -> Result<(), SchedulerError> {
     let mut scheduler = UniPcScheduler::new(&SchedulerConfig::default())?;
     scheduler.set_timesteps(5)?;
     let (output, sample) = (vec![0.3; 4], vec![1.0; 4]);
@@ -183,10 +184,10 @@ fn unipc_steps_are_taken_in_order_and_a_run_can_start_again() -> Result<(), Sche
 }
 
 #[test]
-fn added_noise_is_what_the_step_then_removes() -> Result<(), SchedulerError> {
+fn a_step_removes_the_added_noise() -> Result<(), SchedulerError> {
     let clean = Philox::new(2).randn(LENGTH);
     let noise = Philox::new(3).randn(LENGTH);
-    for kind in SchedulerKind::ALL {
+    for &kind in SchedulerKind::ALL {
         let config = latent_config(PredictionType::Epsilon, TimestepSpacing::Trailing);
         let mut scheduler = kind.init(&config)?;
         scheduler.set_timesteps(10)?;
@@ -198,9 +199,10 @@ fn added_noise_is_what_the_step_then_removes() -> Result<(), SchedulerError> {
     Ok(())
 }
 
-/// From pure noise with eta 1, the direction's variance is 0 but for rounding, which must not make it negative.
+/// Starting from pure noise with eta 1, the variance of the direction is 0 up to rounding, and must
+/// not become negative.
 #[test]
-fn ddim_with_full_variance_survives_zero_snr() -> Result<(), SchedulerError> {
+fn ddim_with_full_variance_stays_finite_at_zero_snr() -> Result<(), SchedulerError> {
     for spacing in [TimestepSpacing::Trailing, TimestepSpacing::Linspace] {
         let config = SchedulerConfig {
             rescale_betas_zero_snr: Some(true),

@@ -1,4 +1,4 @@
-//! A job's progress as server-sent events.
+//! The progress of a job as server-sent events.
 
 use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
@@ -11,44 +11,45 @@ use serde_json::{Value, json};
 
 use crate::job::{JobStatus, Phase, Watch};
 
-/// Proxies close connections that are silent for longer.
+/// Proxies close connections that are silent for much longer.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Everything that happens to the job until its end, beginning with what has happened already.
+/// Streams all events of a job until its end, starting with those of the past.
 pub(crate) fn events(watch: Watch) -> impl IntoResponse {
     Sse::new(stream(watch)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
 }
 
 fn stream(watch: Watch) -> impl Stream<Item = Result<Event, Infallible>> {
-    let state = (watch, Told::default(), VecDeque::new(), true);
-    stream::unfold(state, |(mut watch, mut told, mut pending, mut first)| async move {
+    let state = (watch, SseCursor::default(), VecDeque::new(), true);
+    stream::unfold(state, |(mut watch, mut cursor, mut pending, mut first)| async move {
         loop {
             if let Some((name, data)) = pending.pop_front() {
                 let event = Event::default().event(name).data(Value::to_string(&data));
-                return Some((Ok(event), (watch, told, pending, first)));
+                return Some((Ok(event), (watch, cursor, pending, first)));
             }
-            if told.end || !(first || watch.changed().await) {
+            if cursor.end || !(first || watch.changed().await) {
                 return None;
             }
             first = false;
-            pending = told.tell(&watch.now());
+            pending = cursor.diff(&watch.now());
         }
     })
 }
 
-/// What a client knows already. Statuses may be skipped if they come fast; what a client is told is in order
-/// all the same, and nothing that lasts is left out.
+/// The part of a job's status that a client knows. Statuses that come fast may be skipped; the
+/// events are in order all the same, and include the end of every stage.
 #[derive(Default)]
-struct Told {
+struct SseCursor {
     ahead: Option<usize>,
     painting: bool,
-    /// Fraction and preview version of each stage that has begun.
+    /// The fraction and the preview version of each stage that has begun.
     stages: Vec<(f64, u32)>,
     end: bool,
 }
 
-impl Told {
-    fn tell(&mut self, status: &JobStatus) -> VecDeque<(&'static str, Value)> {
+impl SseCursor {
+    /// Returns the events that lead to `status`, and moves there.
+    fn diff(&mut self, status: &JobStatus) -> VecDeque<(&'static str, Value)> {
         let mut events = VecDeque::new();
         if let Phase::Queued { ahead } = status.phase {
             if self.ahead.replace(ahead) != Some(ahead) {
@@ -88,7 +89,7 @@ impl Told {
     }
 }
 
-/// A fraction in whole thousandths, so that it is short; 1 is only for what is done.
+/// Rounds a fraction down to thousandths: short, and 1 only at the end.
 fn thousandths(fraction: f32) -> f64 {
     (f64::from(fraction) * 1000.0).floor() / 1000.0
 }

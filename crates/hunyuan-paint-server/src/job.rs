@@ -12,9 +12,9 @@ use hunyuan_paint::PaintStage;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::{PaintProgress, PaintRequest, ServerError, previews::PreviewPace};
+use crate::{PaintProgress, PaintRequest, ServerError, previews::PreviewThrottle};
 
-/// A request on its way to a result. Its status can be watched; whoever looks late sees the latest.
+/// A request and its status, which can be watched. A late watcher sees the latest status.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) uid: Uuid,
@@ -23,18 +23,18 @@ pub(crate) struct Job {
     viewers: AtomicUsize,
 }
 
-/// All there is to know about a job.
+/// The status of a job.
 #[derive(Clone, Debug)]
 pub(crate) struct JobStatus {
     pub(crate) phase: Phase,
-    /// The stages that have begun, in their order.
+    /// The stages that have begun, in order.
     pub(crate) stages: Vec<StageStatus>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Phase {
-    /// So many jobs come before it.
     Queued {
+        /// The number of jobs before this one.
         ahead: usize,
     },
     Painting,
@@ -48,9 +48,9 @@ pub(crate) enum Phase {
 pub(crate) struct StageStatus {
     pub(crate) stage: PaintStage,
     pub(crate) fraction: f32,
-    /// PNG files, the latest only.
+    /// The latest previews, as PNG files.
     pub(crate) previews: Arc<[Bytes]>,
-    /// Counts up with every new set of previews; 0 before the first.
+    /// Counts the sets of previews; 0 before the first.
     pub(crate) preview_version: u32,
 }
 
@@ -62,7 +62,7 @@ impl JobStatus {
         }
     }
 
-    /// The entry of a stage, which is made if this is the first that is heard of it.
+    /// Returns the entry of a stage, which is added if it is new.
     fn stage(&mut self, stage: PaintStage) -> &mut StageStatus {
         let position = self.stages.iter().position(|status| status.stage == stage);
         let position = position.unwrap_or_else(|| {
@@ -93,7 +93,7 @@ impl Job {
         self.status.borrow().finished().map(|(at, _)| at)
     }
 
-    /// Follows the status. With `previews`, the painter is asked for some in mid-stage, too.
+    /// Follows the status. With `previews`, the painter also makes previews within stages.
     pub(crate) fn watch(self: &Arc<Self>, previews: bool) -> Watch {
         let viewer = previews.then(|| Viewer::new(self.clone()));
         Watch { status: self.status.subscribe(), _viewer: viewer }
@@ -109,7 +109,7 @@ impl Job {
         });
     }
 
-    /// Hands out the request, unless the job is finished already: cancelled while it waited.
+    /// Hands out the request, unless the job was cancelled while it waited.
     pub(crate) fn start(&self) -> Option<PaintRequest> {
         self.status.send_if_modified(|status| {
             let waiting = matches!(status.phase, Phase::Queued { .. });
@@ -122,7 +122,8 @@ impl Job {
         request.filter(|_| self.finished_at().is_none())
     }
 
-    /// Ends the job; only the first end counts. A painter that is at work hears of it at its next progress.
+    /// Ends the job; only the first call counts. A painter at work notices at its next progress
+    /// report.
     pub(crate) fn finish(&self, result: Result<Vec<u8>, ServerError>) {
         self.request.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.status.send_if_modified(|status| {
@@ -138,13 +139,17 @@ impl Job {
         });
     }
 
-    /// Notes the painter's progress, and tells it whether to go on.
-    pub(crate) fn report(&self, progress: &PaintProgress<'_>, pace: &mut PreviewPace) -> ControlFlow<()> {
+    /// Records the painter's progress, and returns whether it should go on.
+    pub(crate) fn report(
+        &self,
+        progress: &PaintProgress<'_>,
+        throttle: &mut PreviewThrottle,
+    ) -> ControlFlow<()> {
         if self.finished_at().is_some() {
             return ControlFlow::Break(());
         }
-        let watched = self.viewers.load(Ordering::Relaxed) > 0;
-        let previews = pace.take(progress, watched);
+        let is_watched = self.viewers.load(Ordering::Relaxed) > 0;
+        let previews = throttle.take(progress, is_watched);
         self.status.send_modify(|status| {
             let stage = status.stage(progress.stage);
             stage.fraction = progress.fraction;
@@ -160,7 +165,7 @@ impl Job {
     }
 }
 
-/// Follows a job's status, from the present one on.
+/// Follows a job's status, starting with the current one.
 #[derive(Debug)]
 pub(crate) struct Watch {
     status: watch::Receiver<JobStatus>,
@@ -168,17 +173,17 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// The latest status.
+    /// Returns the latest status.
     pub(crate) fn now(&mut self) -> JobStatus {
         self.status.borrow_and_update().clone()
     }
 
-    /// Waits for one that was not seen yet; false if none will come.
+    /// Waits for a new status. Returns false if none will come.
     pub(crate) async fn changed(&mut self) -> bool {
         self.status.changed().await.is_ok()
     }
 
-    /// Waits for the end.
+    /// Waits for the end of the job.
     pub(crate) async fn result(mut self) -> Result<Bytes, ServerError> {
         loop {
             if let Some((_, result)) = self.now().finished() {
@@ -191,7 +196,7 @@ impl Watch {
     }
 }
 
-/// Someone who looks at the previews.
+/// A client that looks at the previews, counted until it is dropped.
 #[derive(Debug)]
 struct Viewer(Arc<Job>);
 

@@ -1,88 +1,99 @@
 use std::{fmt, time::Duration};
 
-use crate::ServerError;
+use subtle::ConstantTimeEq;
 
-/// What the server allows and how long it remembers. What a mesh and an image may be is up to the painter;
-/// see [`InputLimits`](crate::InputLimits).
+use crate::{HostPolicy, StartError};
+
+/// Limits of the server, and how long it remembers jobs. [`InputLimits`](crate::InputLimits) bounds
+/// meshes and images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerOptions {
-    /// What every request but those for the page and `/health` has to carry.
+    /// The token that every request must carry, except for the page and `/health`.
     pub token: Option<Token>,
-    /// Largest body of a request in bytes; base64 is a third larger than what it holds.
-    pub body_bytes_max: usize,
-    /// How long a body may stall while it arrives.
-    pub body_stall_max: Duration,
-    /// How many bodies are read and looked through at once; others wait.
-    pub uploads_max: usize,
-    /// How many jobs may wait, beside those that are being painted.
-    pub queue_length_max: usize,
-    /// How long one painting may take, without the time in the queue; `None` for as long as it takes.
+    /// The host names under which the server may be called. By default only those of loopback.
+    pub hosts: HostPolicy,
+    /// The most connections at a time. Others wait in the system's queue.
+    pub max_connections: usize,
+    /// The largest body of a request in bytes. Base64 is a third larger than its content.
+    pub max_body_bytes: usize,
+    /// The longest pause while a body arrives.
+    pub idle_timeout: Duration,
+    /// The longest time in which a whole body must arrive.
+    pub body_timeout: Duration,
+    /// The most bodies that are received and parsed at once. Others wait.
+    pub max_uploads: usize,
+    /// The most waiting jobs, in addition to those being painted.
+    pub max_queue_length: usize,
+    /// The longest time for one painting, without its time in the queue. `None` for no limit.
     pub time_limit: Option<Duration>,
-    /// How many finished jobs are remembered; the oldest are forgotten first.
-    pub results_max: usize,
-    /// How long a finished job is remembered.
-    pub results_age_max: Duration,
-    /// How long a stopping server lets the running jobs go on before it cancels them.
-    pub grace: Duration,
+    /// The most finished jobs to remember. The oldest are forgotten first.
+    pub max_results: usize,
+    /// The longest time to remember a finished job.
+    pub max_result_age: Duration,
+    /// The time for which running jobs may go on when the server stops, before they are cancelled.
+    pub shutdown_timeout: Duration,
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             token: None,
-            body_bytes_max: 128 << 20,
-            body_stall_max: Duration::from_secs(30),
-            uploads_max: 4,
-            queue_length_max: 8,
+            hosts: HostPolicy::default(),
+            max_connections: 256,
+            max_body_bytes: 128 << 20,
+            idle_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(600),
+            max_uploads: 4,
+            max_queue_length: 8,
             time_limit: Some(Duration::from_secs(3600)),
-            results_max: 16,
-            results_age_max: Duration::from_secs(3600),
-            grace: Duration::from_secs(60),
+            max_results: 16,
+            max_result_age: Duration::from_secs(3600),
+            shutdown_timeout: Duration::from_secs(60),
         }
     }
 }
 
 impl ServerOptions {
-    /// Checks the numbers.
+    /// Checks the options.
     ///
     /// # Errors
-    /// If one that has to be positive is 0, or the token is empty.
-    pub fn validate(&self) -> Result<(), ServerError> {
+    /// If a count or size is 0, or the token is empty.
+    pub fn validate(&self) -> Result<(), StartError> {
         let positive = [
-            ("body_bytes_max", self.body_bytes_max),
-            ("uploads_max", self.uploads_max),
-            ("queue_length_max", self.queue_length_max),
-            ("results_max", self.results_max),
+            ("max_connections", self.max_connections),
+            ("max_body_bytes", self.max_body_bytes),
+            ("max_uploads", self.max_uploads),
+            ("max_queue_length", self.max_queue_length),
+            ("max_results", self.max_results),
         ];
         if let Some((option, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
-            return Err(ServerError::Option { option, expected: "at least 1" });
+            return Err(StartError::Option { option, expected: "at least 1" });
         }
         match &self.token {
             Some(token) if token.0.is_empty() => {
-                Err(ServerError::Option { option: "token", expected: "at least one character" })
+                Err(StartError::Option { option: "token", expected: "at least one character" })
             }
             _ => Ok(()),
         }
     }
 }
 
-/// A bearer token, which is not shown in logs.
+/// A bearer token. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
 impl Token {
-    /// A token.
+    /// Wraps a token.
     pub fn new(token: impl Into<String>) -> Self {
         Self(token.into())
     }
 
-    /// Whether an `Authorization` header carries it. Takes the same time wherever a token of the right length
-    /// differs.
+    /// Returns whether an `Authorization` header carries the token. The time depends on the lengths
+    /// only.
     pub(crate) fn is_in(&self, authorization: &[u8]) -> bool {
         let Some((scheme, found)) = authorization.split_at_checked(b"Bearer ".len()) else { return false };
-        let (expected, found) = (self.0.as_bytes(), found.trim_ascii());
-        let differing = expected.iter().zip(found).fold(0, |differing, (a, b)| differing | (a ^ b));
-        scheme.eq_ignore_ascii_case(b"Bearer ") && expected.len() == found.len() && differing == 0
+        let is_token = self.0.as_bytes().ct_eq(found.trim_ascii());
+        scheme.eq_ignore_ascii_case(b"Bearer ") && bool::from(is_token)
     }
 }
 
@@ -97,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_whole_token_will_do() {
+    fn only_the_whole_token_is_accepted() {
         let token = Token::new("open sesame");
         for right in ["Bearer open sesame", "bearer open sesame", "Bearer  open sesame "] {
             assert!(token.is_in(right.as_bytes()), "{right}");
@@ -119,16 +130,17 @@ mod tests {
     }
 
     #[test]
-    fn options_that_make_no_sense_are_refused() {
-        assert_eq!(ServerOptions::default().validate(), Ok(()));
+    fn zero_limits_and_empty_tokens_are_rejected() {
+        assert!(ServerOptions::default().validate().is_ok());
         for wrong in [
-            ServerOptions { body_bytes_max: 0, ..Default::default() },
-            ServerOptions { uploads_max: 0, ..Default::default() },
-            ServerOptions { queue_length_max: 0, ..Default::default() },
-            ServerOptions { results_max: 0, ..Default::default() },
+            ServerOptions { max_connections: 0, ..Default::default() },
+            ServerOptions { max_body_bytes: 0, ..Default::default() },
+            ServerOptions { max_uploads: 0, ..Default::default() },
+            ServerOptions { max_queue_length: 0, ..Default::default() },
+            ServerOptions { max_results: 0, ..Default::default() },
             ServerOptions { token: Some(Token::new("")), ..Default::default() },
         ] {
-            assert!(matches!(wrong.validate(), Err(ServerError::Option { .. })), "{wrong:?}");
+            assert!(matches!(wrong.validate(), Err(StartError::Option { .. })), "{wrong:?}");
         }
     }
 }

@@ -6,20 +6,19 @@ use std::{
 
 use tokio::sync::watch;
 
-use crate::{ServerError, job::Job};
+use crate::{Painter, ServerError, job::Job};
 
-/// Jobs on their way to the painters, first come, first served.
-#[derive(Debug)]
+/// The jobs that wait or are being painted, first come, first served, and their painters.
 pub(crate) struct Queue {
-    length_max: usize,
+    max_length: usize,
     state: Mutex<State>,
-    /// Something to do has come, or the end.
-    news: Condvar,
+    /// Wakes painters when a job arrives or the queue stops.
+    wake: Condvar,
     running_count: watch::Sender<usize>,
-    painter_count: watch::Sender<usize>,
+    painters: watch::Sender<Vec<Arc<dyn Painter>>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     waiting: VecDeque<Arc<Job>>,
     running: Vec<Arc<Job>>,
@@ -27,7 +26,7 @@ struct State {
 }
 
 impl State {
-    fn tell_positions(&self) {
+    fn update_positions(&self) {
         for (ahead, job) in self.waiting.iter().enumerate() {
             job.set_ahead(ahead);
         }
@@ -35,13 +34,13 @@ impl State {
 }
 
 impl Queue {
-    pub(crate) fn new(length_max: usize, painter_count: usize) -> Self {
+    pub(crate) fn new(max_length: usize, painters: Vec<Arc<dyn Painter>>) -> Self {
         Self {
-            length_max,
+            max_length,
             state: Mutex::default(),
-            news: Condvar::new(),
+            wake: Condvar::new(),
             running_count: watch::Sender::new(0),
-            painter_count: watch::Sender::new(painter_count),
+            painters: watch::Sender::new(painters),
         }
     }
 
@@ -49,43 +48,44 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many jobs wait, and how many are being painted.
+    /// Returns the numbers of waiting and of running jobs.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let state = self.state();
         (state.waiting.len(), state.running.len())
     }
 
-    /// Whether a job would be let in now.
-    pub(crate) fn admits(&self) -> Result<(), ServerError> {
-        self.admits_to(&self.state())
+    /// Returns whether a new job would be accepted now.
+    pub(crate) fn check_room(&self) -> Result<(), ServerError> {
+        self.check_room_in(&self.state())
     }
 
-    fn admits_to(&self, state: &State) -> Result<(), ServerError> {
+    fn check_room_in(&self, state: &State) -> Result<(), ServerError> {
         match state.waiting.len() {
             _ if state.stopping => Err(ServerError::Stopping),
-            waiting if waiting >= self.length_max => Err(ServerError::QueueFull { waiting }),
+            waiting if waiting >= self.max_length => Err(ServerError::QueueFull { waiting }),
             _ => Ok(()),
         }
     }
 
     pub(crate) fn push(&self, job: Arc<Job>) -> Result<(), ServerError> {
         let mut state = self.state();
-        self.admits_to(&state)?;
+        self.check_room_in(&state)?;
         state.waiting.push_back(job);
-        state.tell_positions();
-        self.news.notify_one();
+        state.update_positions();
+        self.wake.notify_one();
         Ok(())
     }
 
-    /// Cancels a job, wherever it is.
+    /// Cancels a job, whether it waits or is being painted.
     pub(crate) fn cancel(&self, job: &Arc<Job>) {
         job.finish(Err(ServerError::Cancelled));
         let mut state = self.state();
         state.waiting.retain(|waiting| !Arc::ptr_eq(waiting, job));
-        state.tell_positions();
+        state.update_positions();
     }
 
-    /// Waits for a job; `None` once the queue is stopped. Every job is given back with [`done`](Self::done).
+    /// Blocks until a job arrives. Returns `None` once the queue is stopped. Every job must be
+    /// given back with [`done`](Self::done).
     pub(crate) fn wait_for_job(&self) -> Option<Arc<Job>> {
         let mut state = self.state();
         loop {
@@ -95,10 +95,10 @@ impl Queue {
             if let Some(job) = state.waiting.pop_front() {
                 state.running.push(job.clone());
                 self.running_count.send_replace(state.running.len());
-                state.tell_positions();
+                state.update_positions();
                 return Some(job);
             }
-            state = self.news.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -108,43 +108,52 @@ impl Queue {
         self.running_count.send_replace(state.running.len());
     }
 
-    /// A painter is gone. After the last one there is nobody to wait for.
-    pub(crate) fn retire_painter(&self) {
-        self.painter_count.send_modify(|count| *count = count.saturating_sub(1));
-        if self.is_deserted() {
+    /// Removes a painter whose device is lost. The queue stops after the last one.
+    pub(crate) fn retire_painter(&self, painter: &Arc<dyn Painter>) {
+        self.painters.send_modify(|painters| {
+            // Equal painters are one painter on several threads, of which one ends.
+            if let Some(index) = painters.iter().position(|known| Arc::ptr_eq(known, painter)) {
+                painters.swap_remove(index);
+            }
+        });
+        if self.has_no_painters() {
             self.stop();
         }
     }
 
-    pub(crate) fn is_deserted(&self) -> bool {
-        *self.painter_count.borrow() == 0
+    /// Returns a painter that has not retired, to check requests before they are queued.
+    pub(crate) fn any_painter(&self) -> Option<Arc<dyn Painter>> {
+        self.painters.borrow().first().cloned()
     }
 
-    /// Waits until no painter is left.
-    pub(crate) async fn deserted(&self) {
-        let mut painter_count = self.painter_count.subscribe();
-        // The sender lives as long as this.
-        let _ = painter_count.wait_for(|count| *count == 0).await;
+    pub(crate) fn has_no_painters(&self) -> bool {
+        self.painters.borrow().is_empty()
     }
 
-    /// Lets nobody in any more and sends away those who wait. Those that are being painted go on.
+    /// Waits until every painter has retired.
+    pub(crate) async fn no_painters_left(&self) {
+        // Fails only without a sender, which lives as long as `self`.
+        let _ = self.painters.subscribe().wait_for(Vec::is_empty).await;
+    }
+
+    /// Rejects new jobs and fails all queued ones with `Stopping`. Running ones go on.
     pub(crate) fn stop(&self) {
         let mut state = self.state();
         state.stopping = true;
         for job in state.waiting.drain(..) {
             job.finish(Err(ServerError::Stopping));
         }
-        self.news.notify_all();
+        self.wake.notify_all();
     }
 
-    /// Tells the running jobs to stop.
+    /// Fails the running jobs, so that their painters stop.
     pub(crate) fn stop_running(&self) {
         for job in &self.state().running {
             job.finish(Err(ServerError::Stopping));
         }
     }
 
-    /// Waits until no painter is at work; false if that takes longer.
+    /// Waits until no painter is at work. Returns false if that takes longer than `time`.
     pub(crate) async fn idle_within(&self, time: Duration) -> bool {
         let mut running_count = self.running_count.subscribe();
         let idle = running_count.wait_for(|count| *count == 0);

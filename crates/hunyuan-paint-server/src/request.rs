@@ -1,4 +1,4 @@
-//! The JSON of `/generate` and `/send`, as the original server's clients write it.
+//! The JSON of `/generate` and `/send`, in the format of the original server.
 
 use std::borrow::Cow;
 
@@ -12,10 +12,10 @@ use serde::Deserialize;
 
 use crate::{PaintRequest, ServerError};
 
-/// The original's.
+/// The original server's default.
 const DEFAULT_FACE_COUNT: u64 = 40_000;
 
-/// As forgiving as Python's decoder, but for characters that are not base64 at all.
+/// As lenient as Python's decoder, except that characters outside base64 are errors.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -23,8 +23,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The fields that matter here. The others (`octree_resolution`, `num_inference_steps`, `guidance_scale`)
-/// steer the original's shape generation and mean nothing to its texturing either.
+/// The fields in use. The others (`octree_resolution`, `num_inference_steps`, `guidance_scale`)
+/// control the original's shape generation; its texturing ignores them, too.
 #[derive(Deserialize)]
 struct Fields<'a> {
     #[serde(borrow)]
@@ -48,14 +48,15 @@ struct Fields<'a> {
     result_type: Option<String>,
 }
 
-/// A string that is borrowed from the body if it has no escapes: it may be a hundred megabytes long.
+/// A string, borrowed from the body unless it has escapes: it may be a hundred megabytes long.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Reads a body.
+/// Parses a body.
 ///
 /// # Errors
-/// If it is not JSON, asks for something that only the original server does, or lacks a mesh or an image.
+/// If it is not JSON, asks for something that only the original server does, or lacks a mesh or an
+/// image.
 pub(crate) fn parse(body: &[u8]) -> Result<PaintRequest, ServerError> {
     let fields: Fields<'_> =
         serde_json::from_slice(body).map_err(|error| ServerError::Json { reason: error.to_string() })?;
@@ -71,7 +72,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<PaintRequest, ServerError> {
     }
     let images = images(&fields)?;
     if images.is_empty() && fields.text.is_some() {
-        return not_implemented("painting after a text ('text' without 'image')");
+        return not_implemented("painting from a text ('text' without 'image')");
     }
     if images.is_empty() {
         return Err(field("image", "an image file in base64", "nothing"));
@@ -85,9 +86,9 @@ pub(crate) fn parse(body: &[u8]) -> Result<PaintRequest, ServerError> {
     Ok(PaintRequest { mesh, mesh_format, images, seed: fields.seed.unwrap_or(0), face_count })
 }
 
-/// Front, left, back and right, as far as they are there.
+/// Decodes the front, left, back and right images that are present.
 fn images(fields: &Fields<'_>) -> Result<Vec<Vec<u8>>, ServerError> {
-    // The original lets `image_front` replace `image`.
+    // In the original, `image_front` replaces `image`.
     let front = match &fields.image_front {
         Some(image) => ("image_front", Some(image)),
         None => ("image", fields.image.as_ref()),
@@ -103,7 +104,7 @@ fn images(fields: &Fields<'_>) -> Result<Vec<Vec<u8>>, ServerError> {
 
 fn decode(field: &'static str, text: &Text<'_>) -> Result<Vec<u8>, ServerError> {
     let mut text = Cow::Borrowed(text.0.as_bytes());
-    // Encoders for mail break lines.
+    // Mail encoders insert line breaks.
     if text.iter().any(u8::is_ascii_whitespace) {
         text.to_mut().retain(|byte| !byte.is_ascii_whitespace());
     }
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_add_on_sends_is_understood() -> Result<(), ServerError> {
+    fn requests_of_the_add_on_are_understood() -> Result<(), ServerError> {
         let request = parse_json(json!({
             "mesh": MESH, "image": FRONT, "octree_resolution": 256, "num_inference_steps": 20, "guidance_scale": 5.5,
             "texture": true, "image_right": RIGHT, "image_left": LEFT,
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_our_own_and_forgiving_base64() -> Result<(), ServerError> {
+    fn extension_fields_and_lenient_base64_are_accepted() -> Result<(), ServerError> {
         let request = parse_json(json!({
             "mesh": "dg", "mesh_type": "OBJ", "image": "Zn\nJv bnQ", "seed": 7, "face_count": 100, "text": null,
             "type": "glb", "texture": null,
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_wrong_or_too_much_to_ask_is_said() {
+    fn missing_wrong_and_unsupported_fields_are_named() {
         for (json, name, word) in [
             (json!({ "image": FRONT }), "not_implemented", "shape generation"),
             (json!({ "text": "a chair", "texture": true }), "not_implemented", "shape generation"),

@@ -1,4 +1,4 @@
-//! The addresses, and what stands behind each.
+//! The routes and their handlers.
 
 use std::sync::Arc;
 
@@ -18,11 +18,12 @@ use uuid::Uuid;
 
 use crate::{
     ServerError,
-    body::{drain, read_json},
+    body::{UNAUTHORIZED_DRAIN, drain, read_json},
     events::events,
+    host::check_host,
     job::{Job, Phase},
     request::parse,
-    server::Shared,
+    state::Shared,
     web,
 };
 
@@ -43,11 +44,12 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .merge(guarded)
         .fallback(|| async { ServerError::NotFound })
         .method_not_allowed_fallback(|| async { ServerError::MethodNotAllowed })
-        .layer(RequestBodyTimeoutLayer::new(shared.options.body_stall_max))
+        .layer(RequestBodyTimeoutLayer::new(shared.options.idle_timeout))
+        .layer(middleware::from_fn_with_state(shared.clone(), check_host))
         .with_state(shared)
 }
 
-/// Lets only those pass who carry the token, if there is one.
+/// Refuses requests without the token, if the server has one.
 async fn authorize(State(shared): SharedState, request: Request, next: Next) -> Response {
     let Some(token) = &shared.options.token else { return next.run(request).await };
     let given = request.headers().get(header::AUTHORIZATION);
@@ -55,7 +57,7 @@ async fn authorize(State(shared): SharedState, request: Request, next: Next) -> 
         return next.run(request).await;
     }
     if request.method() == Method::POST {
-        drain(&mut request.into_body().into_data_stream(), shared.options.body_bytes_max).await;
+        drain(&mut request.into_body().into_data_stream(), UNAUTHORIZED_DRAIN).await;
     }
     ServerError::Unauthorized.into_response()
 }
@@ -65,7 +67,7 @@ async fn health(State(shared): SharedState) -> Json<Value> {
     Json(json!({ "status": "ok", "waiting": waiting, "running": running }))
 }
 
-/// Answers with the painted mesh, once it is there. A client that goes away takes its job with it.
+/// Answers with the painted mesh when it is finished. A client that disconnects cancels its job.
 async fn generate(State(shared): SharedState, request: Request) -> Result<Response, ServerError> {
     let job = submit(&shared, request).await?;
     let abandoned = CancelOnDrop { shared: &shared, job: &job };
@@ -74,7 +76,7 @@ async fn generate(State(shared): SharedState, request: Request) -> Result<Respon
     Ok(glb(result?))
 }
 
-/// Answers at once with the job's uid.
+/// Answers immediately with the job's uid.
 async fn send(State(shared): SharedState, request: Request) -> Result<Json<Value>, ServerError> {
     let job = submit(&shared, request).await?;
     Ok(Json(json!({ "uid": job.uid.to_string() })))
@@ -82,7 +84,7 @@ async fn send(State(shared): SharedState, request: Request) -> Result<Json<Value
 
 async fn submit(shared: &Arc<Shared>, request: Request<Body>) -> Result<Arc<Job>, ServerError> {
     let (body, _permit) = read_json(shared, request).await?;
-    let painter = shared.painter.clone();
+    let painter = shared.queue.any_painter().ok_or(ServerError::Stopping)?;
     let check = move || {
         let request = parse(&body)?;
         painter.check(&request)?;
@@ -91,15 +93,15 @@ async fn submit(shared: &Arc<Shared>, request: Request<Body>) -> Result<Arc<Job>
     let request = tokio::task::spawn_blocking(check).await.map_err(|_| ServerError::Panicked)??;
     let job = Arc::new(Job::new(request));
     tracing::info!(uid = %job.uid, "queued");
-    shared.archive.insert(job.clone());
+    shared.jobs.insert(job.clone());
     if let Err(error) = shared.queue.push(job.clone()) {
-        shared.archive.remove(&job);
+        shared.jobs.remove(&job);
         return Err(error);
     }
     Ok(job)
 }
 
-/// Finished jobs cannot be cancelled, so that this does no harm after the end.
+/// Cancels a job when it is dropped. Has no effect on a finished job.
 struct CancelOnDrop<'a> {
     shared: &'a Shared,
     job: &'a Arc<Job>,
@@ -157,7 +159,7 @@ async fn result(State(shared): SharedState, Path(uid): Path<String>) -> Result<R
 
 fn find(shared: &Shared, uid: &str) -> Result<Arc<Job>, ServerError> {
     let uid = Uuid::parse_str(uid).map_err(|_| ServerError::UnknownJob)?;
-    shared.archive.find(uid).ok_or(ServerError::UnknownJob)
+    shared.jobs.find(uid).ok_or(ServerError::UnknownJob)
 }
 
 fn glb(bytes: Bytes) -> Response {

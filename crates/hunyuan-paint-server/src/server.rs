@@ -1,4 +1,4 @@
-use std::{io, sync::Arc, time::Duration};
+use std::{fmt, io, sync::Arc, time::Duration};
 
 use axum::Router;
 use tokio::{
@@ -6,82 +6,78 @@ use tokio::{
     sync::{Semaphore, oneshot},
 };
 
-use crate::{Painter, ServerError, ServerOptions, archive::Archive, queue::Queue, routes::router, worker};
+use crate::{
+    Painter, ServerOptions, StartError, connections::LimitedListener, job_store::JobStore, queue::Queue,
+    routes::router, state::Shared, worker,
+};
 
-/// How often finished jobs are looked through.
+/// The interval between purges of finished jobs.
 const PURGE_INTERVAL: Duration = Duration::from_secs(30);
 
-/// How long a painter that was told to stop may take to notice, and a client to fetch its answer.
+/// The time for a painter to notice that it should stop, and for clients to fetch their answers.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
-/// A queue with a thread for each painter, and the HTTP interface to it. When it and its routers are dropped,
-/// the threads end after their present job.
+/// A job queue with one thread for each painter, and the HTTP interface to it. When the server and
+/// its routers are dropped, the threads end after their current jobs.
 #[derive(Clone)]
 pub struct PaintServer {
     shared: Arc<Shared>,
 }
 
-/// What all requests share.
-pub(crate) struct Shared {
-    pub(crate) options: ServerOptions,
-    pub(crate) queue: Arc<Queue>,
-    pub(crate) archive: Archive,
-    /// Looks at requests before they are queued. Any painter will do.
-    pub(crate) painter: Arc<dyn Painter>,
-    pub(crate) uploads: Semaphore,
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.queue.stop();
+impl fmt::Debug for PaintServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PaintServer").field("options", &self.shared.options).finish_non_exhaustive()
     }
 }
 
 impl PaintServer {
-    /// Starts the painters' threads: usually one painter for each device. Nothing listens yet.
+    /// Starts the painters' threads, usually with one painter for each device. Does not listen yet.
     ///
     /// # Errors
-    /// If there is no painter, an option makes no sense, or the system gives no thread.
-    pub fn new(painters: Vec<Arc<dyn Painter>>, options: ServerOptions) -> Result<Self, ServerError> {
+    /// If there is no painter, an option is invalid, or the system refuses a thread.
+    pub fn new(painters: Vec<Arc<dyn Painter>>, options: ServerOptions) -> Result<Self, StartError> {
         options.validate()?;
-        let no_painter = ServerError::Option { option: "painters", expected: "at least one" };
-        let painter = painters.first().ok_or(no_painter)?.clone();
-        let queue = Arc::new(Queue::new(options.queue_length_max, painters.len()));
+        if painters.is_empty() {
+            return Err(StartError::Option { option: "painters", expected: "at least one" });
+        }
+        let queue = Arc::new(Queue::new(options.max_queue_length, painters.clone()));
         let shared = Shared {
             queue: queue.clone(),
-            archive: Archive::new(options.results_max, options.results_age_max),
-            painter,
-            uploads: Semaphore::new(options.uploads_max),
+            jobs: JobStore::new(options.max_results, options.max_result_age),
+            uploads: Semaphore::new(options.max_uploads.min(Semaphore::MAX_PERMITS)),
             options,
         };
         for painter in painters {
             worker::start(painter, queue.clone(), shared.options.time_limit)
-                .map_err(|error| ServerError::Painting { reason: error.to_string() })?;
+                .map_err(|source| StartError::Thread { source })?;
         }
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// The HTTP interface and the page, to be served or nested elsewhere.
+    /// Returns the HTTP interface and the page, to be served or nested elsewhere.
+    /// [`serve`](Self::serve) also limits the connections.
     pub fn router(&self) -> Router {
         router(self.shared.clone())
     }
 
-    /// Serves until `stop` is ready, and then [stops](Self::stop).
+    /// Serves until `stop` completes, and then [stops](Self::stop).
     ///
     /// # Errors
-    /// If the listener fails, or all painters have lost their devices; start the server anew: whoever started the server may start it anew.
+    /// If the listener fails, or every painter has lost its device. In the latter case, restart the
+    /// process.
     pub async fn serve(
         self,
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
         let router = self.router();
+        let listener = LimitedListener::new(listener, self.shared.options.max_connections);
         let stopping = self.clone();
         let (stopped, is_stopped) = oneshot::channel::<()>();
         let stop_all = async move {
             tokio::select! {
                 () = stop => {}
-                () = stopping.shared.queue.deserted() => {}
+                () = stopping.shared.queue.no_painters_left() => {}
             }
             stopping.stop().await;
             drop(stopped);
@@ -89,37 +85,37 @@ impl PaintServer {
         let late = async {
             drop(is_stopped.await);
             tokio::time::sleep(STOP_PATIENCE).await;
-            tracing::warn!("some clients do not fetch their answers");
+            tracing::warn!("some clients have not fetched their answers");
         };
         let purge = async {
             loop {
                 tokio::time::sleep(PURGE_INTERVAL).await;
-                self.shared.archive.purge();
+                self.shared.jobs.purge();
             }
         };
-        // Requests that are under way see their end: every job has one by the time that the listener closes.
+        // Every job has ended before the listener closes, so that open requests get their answers.
         let serve = axum::serve(listener, router).with_graceful_shutdown(stop_all).into_future();
         tokio::select! {
             result = serve => result?,
             () = late => {}
             () = purge => {}
         }
-        if self.shared.queue.is_deserted() {
-            return Err(io::Error::other("all painters have lost their devices"));
+        if self.shared.queue.has_no_painters() {
+            return Err(io::Error::other("every painter has lost its device; restart the process"));
         }
         Ok(())
     }
 
-    /// Stops: new jobs are refused and waiting ones are sent away at once; running ones may go on for
-    /// [`ServerOptions::grace`], and are then cancelled. Returns when no painter is at work, or has not
-    /// noticed for half a minute that it should stop.
+    /// Stops the server: rejects new jobs, fails all queued ones at once, and cancels running ones
+    /// after [`ServerOptions::shutdown_timeout`]. Returns when no painter is at work, or half a
+    /// minute after the cancellation.
     pub async fn stop(&self) {
         let queue = &self.shared.queue;
         queue.stop();
-        if queue.idle_within(self.shared.options.grace).await {
+        if queue.idle_within(self.shared.options.shutdown_timeout).await {
             return;
         }
-        tracing::warn!("the running jobs are cancelled");
+        tracing::warn!("cancelling the running jobs");
         queue.stop_running();
         if !queue.idle_within(STOP_PATIENCE).await {
             tracing::error!("a painter does not stop");

@@ -1,4 +1,4 @@
-//! The page: files that are compiled in.
+//! The page: files compiled into the program.
 
 use axum::{
     Router,
@@ -7,7 +7,7 @@ use axum::{
     routing::get,
 };
 
-/// Everything comes from here; previews and results are blobs, and the icon is empty.
+/// Allows this server only. Previews and results are blobs, and the icon is an empty data URL.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

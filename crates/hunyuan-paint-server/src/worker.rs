@@ -1,4 +1,4 @@
-//! One thread for each painter, since painting blocks for minutes.
+//! One thread for each painter, because painting blocks for minutes.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -7,9 +7,10 @@ use std::{
     time::Duration,
 };
 
-use crate::{Painter, ServerError, job::Job, previews::PreviewPace, queue::Queue};
+use crate::{Painter, ServerError, job::Job, previews::PreviewThrottle, queue::Queue};
 
-/// Starts a painter's thread, which ends with the queue, or with the painter's device: no process opens that again.
+/// Starts a painter's thread. It ends when the queue stops, or when the painter's device is lost,
+/// which no process can open again.
 pub(crate) fn start(
     painter: Arc<dyn Painter>,
     queue: Arc<Queue>,
@@ -20,8 +21,8 @@ pub(crate) fn start(
             let is_lost = run(&job, painter.as_ref(), time_limit);
             queue.done(&job);
             if is_lost {
-                tracing::error!("a painter's device is lost; it paints no more");
-                queue.retire_painter();
+                tracing::error!("a painter's device is lost; the painter retires");
+                queue.retire_painter(&painter);
                 break;
             }
         }
@@ -29,15 +30,15 @@ pub(crate) fn start(
     thread::Builder::new().name("painter".into()).spawn(work).map(|_| ())
 }
 
-/// Paints one job, whatever happens. Whether the painter's device was lost over it.
+/// Paints one job, and survives its panics. Returns whether the painter's device was lost.
 fn run(job: &Arc<Job>, painter: &dyn Painter, time_limit: Option<Duration>) -> bool {
     let Some(request) = job.start() else { return false };
     tracing::info!(uid = %job.uid, seed = request.seed, "painting");
-    let mut pace = PreviewPace::default();
-    let paint = || painter.paint(&request, &mut |progress| job.report(progress, &mut pace));
-    let result = within(time_limit, job, || catch_unwind(AssertUnwindSafe(paint)));
+    let mut throttle = PreviewThrottle::default();
+    let paint = || painter.paint(&request, &mut |progress| job.report(progress, &mut throttle));
+    let result = with_time_limit(time_limit, job, || catch_unwind(AssertUnwindSafe(paint)));
     let mut result = result.unwrap_or(Err(ServerError::Panicked));
-    // Short of memory, as another program may make it, a device can still do the next job.
+    // A device that ran out of memory can usually paint the next job.
     let is_unexpected = matches!(result, Err(ServerError::Painting { .. } | ServerError::Panicked));
     let is_lost = is_unexpected && !painter.works();
     if is_lost && let Err(error) = result {
@@ -47,9 +48,9 @@ fn run(job: &Arc<Job>, painter: &dyn Painter, time_limit: Option<Duration>) -> b
     is_lost
 }
 
-/// Does some work, and ends the job when the time is over. The work itself stops at its next progress; those
-/// who wait for the job need not.
-fn within<T>(time_limit: Option<Duration>, job: &Job, work: impl FnOnce() -> T) -> T {
+/// Runs `work`, and fails the job when the time is over. Clients get their answer then; the work
+/// itself stops at its next progress report.
+fn with_time_limit<T>(time_limit: Option<Duration>, job: &Job, work: impl FnOnce() -> T) -> T {
     let Some(limit) = time_limit else { return work() };
     thread::scope(|scope| {
         let (done, is_done) = mpsc::channel::<()>();

@@ -1,7 +1,8 @@
-//! The page in a real browser, by way of chromedriver: files dropped, stages watched, the result turned and
-//! downloaded.
+//! The page in a real browser, through chromedriver: files are dropped, stages watched, the result
+//! turned and downloaded.
 //!
-//! `cargo test --release -p hunyuan-paint-server --test browser -- --ignored`; the README says what it needs.
+//! `cargo test --release -p hunyuan-paint-server --test browser -- --ignored`; the README lists the
+//! requirements.
 
 mod common;
 
@@ -26,14 +27,14 @@ use tempfile::TempDir;
 
 use common::{TestResult, TestServer, wait_until};
 
-/// The name of the field in which WebDriver hands out elements.
+/// The key of element references in WebDriver.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 fn repository(path: &str) -> Result<PathBuf, std::io::Error> {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path).canonicalize()
 }
 
-/// A server with the small checkpoint, which paints colored noise.
+/// Starts a server with the small checkpoint, which paints colored noise.
 fn server(steps: usize, options: ServerOptions) -> Result<TestServer, Box<dyn Error>> {
     let model = repository("crates/hunyuan-paint-testkit/cases/model_tiny")?;
     let pipeline = PaintPipeline::from_pretrained(model, Variant::Standard, &Device::flex())?;
@@ -52,7 +53,8 @@ fn server(steps: usize, options: ServerOptions) -> Result<TestServer, Box<dyn Er
     TestServer::new(vec![Arc::new(painter)], options)
 }
 
-/// A plain HTTP client; an error of WebDriver is in its body.
+/// Creates an HTTP client that returns error statuses as responses: WebDriver puts errors into the
+/// body.
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().http_status_as_error(false).build().into()
 }
@@ -135,7 +137,7 @@ impl Browser {
         Ok(())
     }
 
-    /// Drops a file on an element, as a mouse would.
+    /// Drops a file on an element, like a mouse.
     fn drop_file(&self, selector: &str, path: &Path) -> TestResult {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let script = "
@@ -159,7 +161,7 @@ impl Browser {
         Ok(self.run(script, &json!([selector]))? == true)
     }
 
-    /// The window, which is also written to a file, for people.
+    /// Takes a screenshot, and also writes it to a file.
     fn screenshot(&self, name: &str) -> Result<RgbImage, Box<dyn Error>> {
         let mut response = agent().get(format!("{}/screenshot", self.session)).call()?;
         let value: Value = serde_json::from_str(&response.body_mut().read_to_string()?)?;
@@ -168,7 +170,7 @@ impl Browser {
         Ok(image::load_from_memory(&png)?.to_rgb8())
     }
 
-    /// What the page complained about.
+    /// Returns the errors and warnings of the page.
     fn complaints(&self) -> Result<Vec<Value>, Box<dyn Error>> {
         let log = self.post("/se/log", &json!({ "type": "browser" }))?;
         let entries = log.as_array().cloned().unwrap_or_default();
@@ -184,14 +186,14 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The window first, which chromedriver would leave behind.
+        // Closes the window first, which chromedriver would leave behind.
         drop(agent().delete(&self.session).call());
         drop(self.driver.kill());
         drop(self.driver.wait());
     }
 }
 
-/// How many pixels of the window's right part, where the mesh is, satisfy something.
+/// Counts the pixels of the right part of the window, where the mesh is, that satisfy a condition.
 fn count(image: &RgbImage, wanted: impl Fn([u8; 3]) -> bool) -> usize {
     let left = image.width() / 2;
     image.enumerate_pixels().filter(|(x, _, pixel)| *x > left && wanted(pixel.0)).count()
@@ -221,7 +223,7 @@ fn a_mesh_is_dropped_painted_turned_and_downloaded() -> TestResult {
         let message = browser.message()?;
         Ok(message.starts_with("Done").then_some(()))
     })?;
-    // Every stage is there with its previews.
+    // Every stage has its previews.
     let stages = "return [...document.querySelectorAll('#stages li')].map((li) =>
         [li.dataset.stage, li.querySelector('progress').value, li.querySelectorAll('img').length])";
     let expected: Vec<Value> = PaintStage::ALL
@@ -233,7 +235,7 @@ fn a_mesh_is_dropped_painted_turned_and_downloaded() -> TestResult {
     let broken = "return [...document.querySelectorAll('#stages img')].filter((i) => !i.naturalWidth).length";
     assert_eq!(browser.run(broken, &json!([]))?, 0);
 
-    // The result is colored, and turns.
+    // The result is colored, and can be turned.
     let painted = browser.screenshot("page_painted")?;
     assert!(count(&painted, is_colored) > 5_000, "{}", count(&painted, is_colored));
     let drag = json!({ "actions": [{ "type": "pointer", "id": "mouse", "actions": [
@@ -247,7 +249,7 @@ fn a_mesh_is_dropped_painted_turned_and_downloaded() -> TestResult {
     let moved = painted.pixels().zip(turned.pixels()).filter(|(a, b)| a != b).count();
     assert!(moved > 5_000, "{moved} pixels changed");
 
-    // What is downloaded is the painted mesh.
+    // The download is the painted mesh.
     browser.click("#download")?;
     let file = browser.downloads.path().join("textured.glb");
     wait_until(|| Ok(file.exists().then_some(())))?;

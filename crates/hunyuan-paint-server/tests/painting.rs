@@ -1,5 +1,4 @@
-//! The request sequence of the original's clients with the real pipeline and the small checkpoint: real GLBs
-//! come back.
+//! The requests of the original's clients, answered by the pipeline with the small checkpoint.
 
 mod common;
 
@@ -46,7 +45,7 @@ fn base64_file(path: &str) -> Result<String, std::io::Error> {
     Ok(BASE64_STANDARD.encode(std::fs::read(repository(path))?))
 }
 
-/// What the add-on sends.
+/// Creates a request of the add-on.
 fn add_on() -> Result<Value, Box<dyn Error>> {
     Ok(json!({
         "mesh": base64_file("assets/robot.glb")?,
@@ -70,7 +69,7 @@ fn read_glb(bytes: &[u8]) -> Result<Mesh, Box<dyn Error>> {
 }
 
 #[test]
-fn the_add_on_gets_what_the_pipeline_paints() -> TestResult {
+fn the_result_is_that_of_the_pipeline() -> TestResult {
     let server = server(InputLimits::default())?;
     let painted = bytes_of(server.post("/generate", &add_on()?)?)?;
     let mesh = read_mesh(&repository("assets/robot.glb"))?;
@@ -78,9 +77,9 @@ fn the_add_on_gets_what_the_pipeline_paints() -> TestResult {
 
     let image = read_image(repository("assets/robot.png"))?;
     let expected = pipeline()?.paint(&mesh, &[image], &options())?.textured.glb_bytes()?;
-    assert!(painted == expected, "the server's GLB is another one");
+    assert!(painted == expected, "the server's GLB differs");
 
-    // The same by way of /send, with another seed.
+    // Through /send, with another seed.
     let uid = server.send(&with(add_on()?, "seed", 1))?;
     let status = server.wait(&uid)?;
     assert_eq!(status["status"], "completed");
@@ -122,7 +121,7 @@ fn every_mesh_format_is_read() -> TestResult {
 
 #[test]
 fn meshes_and_images_that_cannot_be_painted_are_refused() -> TestResult {
-    let limits = InputLimits { faces_max: 3, image_side_max: 64 };
+    let limits = InputLimits { max_faces: 3, max_image_side: 64, ..InputLimits::default() };
     let strict = server(limits)?;
     let server = server(InputLimits::default())?;
     let good = add_on()?;
@@ -153,6 +152,21 @@ fn meshes_and_images_that_cannot_be_painted_are_refused() -> TestResult {
     Ok(())
 }
 
+#[test]
+fn a_mesh_that_would_block_the_rasterizer_is_refused() -> TestResult {
+    let limits = InputLimits { max_pixel_tests: 1_000_000, ..InputLimits::default() };
+    let server = server(limits)?;
+    let obj = |faces| format!("v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\n{}", "f 1 2 3\n".repeat(faces));
+    let json = |faces| -> Result<Value, Box<dyn Error>> {
+        let json = with(add_on()?, "mesh", BASE64_STANDARD.encode(obj(faces)));
+        Ok(with(json, "mesh_type", "obj"))
+    };
+    // Equal triangles that fill much of a view of 96 x 96 pixels.
+    assert_eq!(refusal(server.post("/send", &json(1000)?)?)?, (422, "too_complex".into()));
+    assert_eq!(server.post("/send", &json(10)?)?.status(), 200);
+    Ok(())
+}
+
 fn png(image: &image::RgbaImage) -> Result<String, image::ImageError> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     image.write_to(&mut bytes, image::ImageFormat::Png)?;
@@ -166,7 +180,7 @@ fn a_real_painting_is_cancelled() -> TestResult {
         multiview.denoise.num_inference_steps = 1000;
     }
     let painter = PipelinePainter::new(pipeline()?, slow, InputLimits::default())?;
-    let options = ServerOptions { grace: std::time::Duration::ZERO, ..Default::default() };
+    let options = ServerOptions { shutdown_timeout: std::time::Duration::ZERO, ..Default::default() };
     let server = TestServer::new(vec![Arc::new(painter)], options)?;
     let uid = server.send(&add_on()?)?;
     let running = || Ok((common::json_of(server.get("/health")?)?["running"] == 1).then_some(()));
@@ -179,7 +193,7 @@ fn a_real_painting_is_cancelled() -> TestResult {
 }
 
 #[test]
-fn a_painter_that_could_never_paint_is_refused_at_once() -> TestResult {
+fn invalid_options_are_rejected_when_a_painter_is_made() -> TestResult {
     let options = PaintOptions { texture_size: 0, ..options() };
     let refused = PipelinePainter::new(pipeline()?, options, InputLimits::default());
     assert!(matches!(refused, Err(PaintError::Option { option: "texture_size", .. })));

@@ -1,4 +1,4 @@
-//! The program itself: starts, answers, stops when it is told to.
+//! The program: start, answers, signals, and errors in its arguments.
 
 #![cfg(unix)]
 
@@ -20,14 +20,14 @@ fn repository(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
-/// A request for the example object.
+/// Creates a request with the example object.
 fn robot() -> Result<Value, std::io::Error> {
     let file = |path| Ok::<_, std::io::Error>(BASE64_STANDARD.encode(std::fs::read(repository(path))?));
     let (mesh, image) = (file("assets/robot.glb")?, file("assets/robot.png")?);
     Ok(json!({ "mesh": mesh, "image": image, "texture": true }))
 }
 
-/// The program on a port of its own, and its address.
+/// The running program on a free port, and its address.
 struct Program {
     child: Child,
     address: String,
@@ -55,7 +55,7 @@ impl Program {
                 break;
             }
         }
-        // A pipe that nobody reads would block the program.
+        // A full pipe would block the program.
         let log = thread::spawn(move || lines.map_while(Result::ok).collect::<Vec<_>>().join("\n"));
         let address = address.ok_or("the program ended before it listened")?;
         Ok(Self { child, address, log: Some(log) })
@@ -66,7 +66,8 @@ impl Program {
         if status.success() { Ok(()) } else { Err("kill failed".into()) }
     }
 
-    /// Waits for the end, for a minute; the exit code, and what was logged since it listens.
+    /// Waits up to a minute for the end. Returns the exit code, and the log since the program
+    /// listens.
     fn end(&mut self) -> Result<(Option<i32>, String), Box<dyn Error>> {
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(60) {
@@ -88,7 +89,7 @@ impl Drop for Program {
 }
 
 #[test]
-fn it_paints_and_stops_when_told() -> TestResult {
+fn it_paints_and_stops_on_sigterm() -> TestResult {
     let mut program = Program::start(2, &[])?;
     let mut response = ureq::post(format!("{}/generate", program.address)).send_json(robot()?)?;
     assert!(response.body_mut().with_config().limit(1 << 30).read_to_vec()?.starts_with(b"glTF"));
@@ -100,8 +101,8 @@ fn it_paints_and_stops_when_told() -> TestResult {
 }
 
 #[test]
-fn it_stops_within_the_grace_in_mid_painting() -> TestResult {
-    let mut program = Program::start(1000, &["--grace", "0"])?;
+fn it_cancels_a_painting_after_the_shutdown_timeout() -> TestResult {
+    let mut program = Program::start(1000, &["--shutdown-timeout", "0"])?;
     ureq::post(format!("{}/send", program.address)).send_json(robot()?)?;
     let health = format!("{}/health", program.address);
     while !ureq::get(&health).call()?.body_mut().read_to_string()?.contains("\"running\":1") {
@@ -110,15 +111,15 @@ fn it_stops_within_the_grace_in_mid_painting() -> TestResult {
     program.terminate()?;
     let (code, log) = program.end()?;
     assert_eq!(code, Some(0));
-    assert!(log.contains("the running jobs are cancelled") && !log.contains("completed"), "{log}");
+    assert!(log.contains("cancelling the running jobs") && !log.contains("completed"), "{log}");
     Ok(())
 }
 
 #[test]
-fn it_says_what_is_wrong_with_its_arguments() -> TestResult {
+fn it_names_the_wrong_argument() -> TestResult {
     for (arguments, word) in [
         (&["--model", "nowhere"][..], "nowhere"),
-        (&["--model", "nowhere", "--queue-length-max", "0"], "queue_length_max"),
+        (&["--model", "nowhere", "--max-queue-length", "0"], "max_queue_length"),
         (&["--model", "nowhere", "--token-file", "no-token"], "no-token"),
         (&["--model", "nowhere", "--port", "99999"], "port"),
     ] {
@@ -130,5 +131,36 @@ fn it_says_what_is_wrong_with_its_arguments() -> TestResult {
         assert!(!output.status.success(), "{arguments:?}");
         assert!(log.contains(word), "{arguments:?}: {log}");
     }
+    Ok(())
+}
+
+#[test]
+fn painters_on_one_device_share_the_memory_limit() -> TestResult {
+    // The weights take 7 MiB.
+    let limit = ["--memory-limit", "12"];
+    drop(Program::start(2, &limit)?);
+    let output = Command::new(env!("CARGO_BIN_EXE_hunyuan-paint-server"))
+        .arg("--model")
+        .arg(repository("crates/hunyuan-paint-testkit/cases/model_tiny"))
+        .args("--port 0 --device cpu --device cpu --geometry cpu".split(' '))
+        .args(limit)
+        .env_remove("RUST_LOG")
+        .output()?;
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && log.contains("memory"), "{log}");
+    Ok(())
+}
+
+#[test]
+fn the_token_comes_from_the_environment() -> TestResult {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hunyuan-paint-server"))
+        .args(["--model", "nowhere", "--device", "cpu"])
+        .env("HUNYUAN_PAINT_TOKEN", "")
+        .stderr(Stdio::piped())
+        .spawn()?;
+    assert!(!child.wait()?.success());
+    let mut log = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().ok_or("no log")?, &mut log)?;
+    assert!(log.contains("token: expected at least one character"), "{log}");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Who is painted when, what stops a painting, and what does not stop the server.
+//! The order of jobs, what stops a painting, and what must not stop the server.
 
 mod common;
 
@@ -11,12 +11,12 @@ use std::{
 };
 
 use hunyuan_paint::PaintStage;
-use hunyuan_paint_server::ServerOptions;
+use hunyuan_paint_server::{Painter, ServerOptions};
 use serde_json::{Value, json};
 
 use common::{FakePainter, PAINTED, TestResult, TestServer, bytes_of, json_of, order, refusal, wait_until};
 
-/// Waits until so many jobs are being painted.
+/// Waits until this many jobs are being painted.
 fn wait_for_running(painter: &FakePainter, count: usize) -> TestResult {
     wait_until(|| Ok((painter.running.load(Ordering::SeqCst) == count).then_some(())))
 }
@@ -40,8 +40,8 @@ fn one_painter_paints_one_at_a_time_and_two_paint_two() -> TestResult {
 }
 
 #[test]
-fn a_full_queue_says_when_to_come_again() -> TestResult {
-    let (server, painter) = TestServer::fake(ServerOptions { queue_length_max: 2, ..Default::default() })?;
+fn a_full_queue_answers_with_retry_after() -> TestResult {
+    let (server, painter) = TestServer::fake(ServerOptions { max_queue_length: 2, ..Default::default() })?;
     let running = server.send(&order("endless"))?;
     wait_for_running(&painter, 1)?;
     let waiting = [server.send(&order("quick"))?, server.send(&order("quick"))?];
@@ -50,7 +50,7 @@ fn a_full_queue_says_when_to_come_again() -> TestResult {
         assert_eq!(refused.headers()["retry-after"], "30");
         assert_eq!(refusal(refused)?, (503, "queue_full".into()));
     }
-    // As soon as there is room, it goes on.
+    // Jobs are accepted again as soon as there is room.
     server.delete(&format!("/jobs/{running}"))?;
     for uid in waiting {
         assert_eq!(server.wait(&uid)?["status"], "completed");
@@ -60,7 +60,7 @@ fn a_full_queue_says_when_to_come_again() -> TestResult {
 }
 
 #[test]
-fn a_panic_ends_one_job_and_no_more() -> TestResult {
+fn a_panic_fails_one_job_only() -> TestResult {
     let (server, _) = TestServer::fake(ServerOptions::default())?;
     assert_eq!(refusal(server.post("/generate", &order("panic"))?)?, (500, "panicked".into()));
     assert_eq!(bytes_of(server.post("/generate", &order("quick"))?)?, PAINTED);
@@ -74,7 +74,8 @@ fn a_painting_that_takes_too_long_is_stopped() -> TestResult {
     assert_eq!(refusal(server.post("/generate", &order("endless"))?)?, (504, "time_limit".into()));
     wait_for_running(&painter, 0)?;
     assert_eq!(painter.stopped_early.load(Ordering::SeqCst), 1);
-    // The answer does not wait for a painter that does not listen, nor does its late result change it.
+    // The answer neither waits for a painter that ignores the cancellation, nor changes with its
+    // late result.
     let start = Instant::now();
     let uid = server.send(&order("deaf"))?;
     assert_eq!(server.wait(&uid)?["error"], "time_limit");
@@ -100,19 +101,19 @@ fn jobs_are_cancelled_while_they_run_and_while_they_wait() -> TestResult {
     assert_eq!(server.wait(&last)?["status"], "completed");
     assert_eq!(painter.stopped_early.load(Ordering::SeqCst), 1);
     assert_eq!(painter.paintings.load(Ordering::SeqCst), 2, "the cancelled one never began");
-    // After the end there is nothing to cancel.
+    // A finished job cannot be cancelled.
     assert_eq!(json_of(server.delete(&format!("/jobs/{last}"))?)?["status"], "completed");
     Ok(())
 }
 
 #[test]
-fn a_client_that_goes_away_takes_its_job_along() -> TestResult {
+fn a_client_that_disconnects_cancels_its_job() -> TestResult {
     let (server, painter) = TestServer::fake(ServerOptions::default())?;
     let body = order("endless").to_string();
     let mut client = TcpStream::connect(server.address)?;
     write!(
         client,
-        "POST /generate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )?;
     wait_for_running(&painter, 1)?;
@@ -123,13 +124,13 @@ fn a_client_that_goes_away_takes_its_job_along() -> TestResult {
 }
 
 #[test]
-fn a_body_that_stalls_is_given_up() -> TestResult {
-    let options = ServerOptions { body_stall_max: Duration::from_millis(200), ..Default::default() };
+fn a_stalled_body_is_refused() -> TestResult {
+    let options = ServerOptions { idle_timeout: Duration::from_millis(200), ..Default::default() };
     let (server, _) = TestServer::fake(options)?;
     let mut client = TcpStream::connect(server.address)?;
     client.set_read_timeout(Some(Duration::from_secs(20)))?;
     client.write_all(
-        b"POST /send HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+        b"POST /send HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
     )?;
     let mut answer = String::new();
     client.read_to_string(&mut answer)?;
@@ -139,7 +140,53 @@ fn a_body_that_stalls_is_given_up() -> TestResult {
 }
 
 #[test]
-fn events_tell_the_whole_story_in_order() -> TestResult {
+fn a_trickling_body_has_a_deadline() -> TestResult {
+    let options = ServerOptions { body_timeout: Duration::from_millis(500), ..Default::default() };
+    let (server, _) = TestServer::fake(options)?;
+    let mut client = TcpStream::connect(server.address)?;
+    client.set_read_timeout(Some(Duration::from_millis(50)))?;
+    client.write_all(
+        b"POST /send HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\n{",
+    )?;
+    let start = Instant::now();
+    let mut status = [0; 12];
+    while client.read_exact(&mut status).is_err() {
+        assert!(start.elapsed() < Duration::from_secs(10), "no answer");
+        client.write_all(b" ")?;
+    }
+    assert_eq!(&status, b"HTTP/1.1 400");
+    Ok(())
+}
+
+#[test]
+fn a_painter_goes_on_without_its_geometry_device() -> TestResult {
+    let (server, painter) = TestServer::fake(ServerOptions::default())?;
+    for mesh in ["geometry lost", "quick"] {
+        assert_eq!(bytes_of(server.post("/generate", &order(mesh))?)?, PAINTED);
+    }
+    assert!(painter.is_geometry_lost());
+    Ok(())
+}
+
+#[test]
+fn requests_are_checked_by_a_painter_that_has_not_retired() -> TestResult {
+    let lost = Arc::new(FakePainter::default());
+    let alive = Arc::new(FakePainter::default());
+    let server = TestServer::new(vec![lost.clone(), alive.clone()], ServerOptions::default())?;
+    // One of them gets the job, and retires.
+    assert_eq!(refusal(server.post("/generate", &order("lost"))?)?, (500, "device_lost".into()));
+    let retired = if lost.works() { alive } else { lost };
+    // The answer comes a moment before the painter retires.
+    wait_until(|| {
+        let before = retired.checks();
+        assert_eq!(bytes_of(server.post("/generate", &order("quick"))?)?, PAINTED);
+        Ok((retired.checks() == before).then_some(()))
+    })?;
+    Ok(())
+}
+
+#[test]
+fn events_are_complete_and_in_order() -> TestResult {
     let (server, painter) = TestServer::fake(ServerOptions::default())?;
     let first = server.send(&order("long"))?;
     wait_for_running(&painter, 1)?;
@@ -156,7 +203,7 @@ fn events_tell_the_whole_story_in_order() -> TestResult {
     assert_eq!(name(events.len() - 1), Some("completed"));
     assert_eq!(events[events.len() - 1].1, json!({ "bytes": PAINTED.len() }));
     check_stages(&events[begin + 1..events.len() - 1]);
-    // Whoever comes late is told the outcome of everything.
+    // A late client gets all past events.
     let late = server.events(&second)?;
     assert_eq!(late[0].0, "painting");
     check_stages(&late[1..late.len() - 1]);
@@ -165,7 +212,7 @@ fn events_tell_the_whole_story_in_order() -> TestResult {
     Ok(())
 }
 
-/// Every stage, in its order, up to its end, each with a preview.
+/// Checks that every stage reaches its end, in order, with a preview.
 fn check_stages(events: &[(String, Value)]) {
     let mut fractions: Vec<(String, f64)> = Vec::new();
     let mut previews: Vec<String> = Vec::new();
@@ -212,7 +259,7 @@ fn a_stopping_server_finishes_what_it_paints() -> TestResult {
         wait_for_running(&painter, 1)?;
         let waiting = scope.spawn(|| server.post("/generate", &quick));
         wait_until(|| Ok((json_of(server.get("/health")?)?["waiting"] == 1).then_some(())))?;
-        // Both are under way; the one that waits is sent away, the other one is finished.
+        // The waiting job is refused; the running one is finished.
         server.ask_to_stop();
         let waiting = waiting.join().map_err(|_| "panicked")??;
         assert_eq!(waiting.headers()["retry-after"], "30");
@@ -230,13 +277,13 @@ fn a_stopping_server_finishes_what_it_paints() -> TestResult {
 
 #[test]
 fn a_stopping_server_cancels_what_takes_too_long() -> TestResult {
-    let grace = Duration::from_millis(200);
-    let (server, painter) = TestServer::fake(ServerOptions { grace, ..Default::default() })?;
+    let shutdown_timeout = Duration::from_millis(200);
+    let (server, painter) = TestServer::fake(ServerOptions { shutdown_timeout, ..Default::default() })?;
     server.send(&order("endless"))?;
     wait_for_running(&painter, 1)?;
     let start = Instant::now();
     server.stop()?;
-    assert!(start.elapsed() >= grace);
+    assert!(start.elapsed() >= shutdown_timeout);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     assert_eq!(painter.stopped_early.load(Ordering::SeqCst), 1);
     assert_eq!(painter.running.load(Ordering::SeqCst), 0);
@@ -244,14 +291,14 @@ fn a_stopping_server_cancels_what_takes_too_long() -> TestResult {
 }
 
 #[test]
-fn a_lost_device_takes_its_painter_along_and_the_last_one_the_server() -> TestResult {
+fn a_painter_retires_with_its_device_and_the_server_with_its_last_painter() -> TestResult {
     let painters = (0..2).map(|_| Arc::new(FakePainter::default()) as Arc<_>).collect();
     let server = TestServer::new(painters, ServerOptions::default())?;
     assert_eq!(refusal(server.post("/generate", &order("lost"))?)?, (500, "device_lost".into()));
     assert_eq!(bytes_of(server.post("/generate", &order("quick"))?)?, PAINTED);
-    // The answer still comes, and then nobody is there any more.
+    // The last answer still arrives before the server ends.
     assert_eq!(refusal(server.post("/generate", &order("lost"))?)?, (500, "device_lost".into()));
     let ended = server.ended().map_err(|error| error.to_string());
-    assert!(ended.is_err_and(|error| error.contains("lost their devices")));
+    assert!(ended.is_err_and(|error| error.contains("lost its device")));
     Ok(())
 }

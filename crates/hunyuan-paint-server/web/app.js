@@ -1,4 +1,4 @@
-// The page: two files in, progress, a textured mesh out.
+// The page: takes two files, shows the progress and the textured mesh.
 
 import { base64, Client, ServerError } from './client.js';
 import { readGlb } from './glb.js';
@@ -13,7 +13,7 @@ let downloadUrl = null;
 try {
   viewer = new Viewer(element('view'));
 } catch (error) {
-  element('hint').textContent = `${error.message} The result can be downloaded all the same.`;
+  element('hint').textContent = `${error.message} You can still download the result.`;
 }
 
 function say(text, bad = false) {
@@ -21,7 +21,7 @@ function say(text, bad = false) {
   element('message').classList.toggle('bad', bad);
 }
 
-/** Shows a GLB; other formats are not worth a reader. */
+/** Shows a GLB file. */
 async function show(blob, hint) {
   if (!viewer) return;
   try {
@@ -32,7 +32,7 @@ async function show(blob, hint) {
   }
 }
 
-/** Files come by click or by drop, and end up in the input. */
+/** Connects a drop area with its file input. */
 function drop(name, onFile) {
   const area = element(`${name}-drop`);
   const input = element(name);
@@ -59,7 +59,7 @@ function drop(name, onFile) {
 }
 
 drop('mesh', (file) => {
-  if (file.name.toLowerCase().endsWith('.glb')) show(file, 'The mesh as it came.');
+  if (file.name.toLowerCase().endsWith('.glb')) show(file, 'Your mesh, not yet painted.');
 });
 drop('image', (file) => {
   const shown = element('image-shown');
@@ -67,10 +67,10 @@ drop('image', (file) => {
   shown.src = URL.createObjectURL(file);
   shown.hidden = false;
 });
-// A file that misses its place must not replace the page.
+// A file dropped elsewhere must not replace the page.
 for (const name of ['dragover', 'drop']) window.addEventListener(name, (event) => event.preventDefault());
 
-/** The entry of a stage in the list, made when it is first heard of. */
+/** Returns the list entry of a stage, which is added if it is new. */
 function stageEntry(name) {
   const known = document.querySelector(`#stages li[data-stage="${name}"]`);
   if (known) return known;
@@ -100,21 +100,21 @@ async function showPreviews(uid, { stage, version, count }) {
 
 async function follow(uid) {
   for await (const { name, data } of client.events(uid)) {
-    if (name === 'queued') say(data.ahead === 0 ? 'Next in the queue.' : `Waiting: ${data.ahead} before this one.`);
+    if (name === 'queued') say(data.ahead === 0 ? 'Next in the queue.' : `Waiting for ${data.ahead} other jobs.`);
     if (name === 'painting') say('Painting.');
     if (name === 'stage') stageEntry(data.stage).querySelector('progress').value = data.fraction;
-    // A preview that comes late or not at all is no reason to stop.
+    // A missing preview is harmless.
     if (name === 'preview') showPreviews(uid, data).catch(() => {});
     if (name === 'failed') throw new Error(data.text);
     if (name === 'completed') return;
   }
-  throw new Error('The connection ended before the painting did.');
+  throw new Error('The connection was lost before the painting was finished.');
 }
 
 async function paint() {
   const [mesh] = element('mesh').files;
   const [image] = element('image').files;
-  if (!mesh || !image) throw new Error('A mesh and an image are needed.');
+  if (!mesh || !image) throw new Error('Choose a mesh and an image first.');
   element('stages').replaceChildren();
   element('download').hidden = true;
   say('Sending.');
@@ -146,7 +146,7 @@ element('form').addEventListener('submit', async (event) => {
   } catch (error) {
     const unauthorized = error instanceof ServerError && error.status === 401;
     if (unauthorized) element('token-field').hidden = false;
-    say(unauthorized ? 'This server asks for its token.' : error.message, true);
+    say(unauthorized ? 'This server requires a token.' : error.message, true);
   }
   running = null;
   element('paint').disabled = false;

@@ -1,6 +1,6 @@
-// The server's HTTP interface, as far as the page needs it.
+// The part of the server's HTTP interface that the page uses.
 
-/** What the server says when it refuses something. */
+/** An error answer of the server. */
 export class ServerError extends Error {
   constructor(status, text) {
     super(text);
@@ -25,7 +25,7 @@ export class Client {
     throw new ServerError(response.status, json.text ?? `${response.status} ${response.statusText}`);
   }
 
-  /** Queues a job; answers with its uid. */
+  /** Queues a job, and returns its uid. */
   async send(request) {
     const options = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(request) };
     return (await (await this.#fetch('send', options)).json()).uid;
@@ -43,7 +43,7 @@ export class Client {
     return (await this.#fetch(`jobs/${uid}/result`)).blob();
   }
 
-  /** All events of a job, as { name, data }. EventSource would do, but cannot send a token. */
+  /** Yields all events of a job as { name, data }. EventSource cannot send a token. */
   async *events(uid) {
     const response = await this.#fetch(`jobs/${uid}/events`);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -61,7 +61,7 @@ export class Client {
   }
 }
 
-/** A file's content in base64. */
+/** Returns the content of a file in base64. */
 export function base64(file) {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();

@@ -1,5 +1,5 @@
-// Reads a binary glTF: triangles with positions, UVs and a base color texture. Enough for what the server writes and
-// for most that is dropped on the page.
+// Reads binary glTF: triangles with positions, UVs and a base color texture. Supports the server's
+// results, and most other files.
 
 const MAGIC = 0x46546c67;
 const JSON_CHUNK = 0x4e4f534a;
@@ -8,8 +8,9 @@ const INDEX_TYPES = { 5121: Uint8Array, 5123: Uint16Array, 5125: Uint32Array };
 const FLOAT = 5126;
 
 /**
- * Answers with the primitives of a GLB file: `matrix` (object to world, 16 numbers by columns), `positions` (3 floats a
- * vertex), `uvs` (2 floats a vertex, v down) or null, `indices` and `image`, a Blob or null.
+ * Returns the primitives of a GLB file: `matrix` (world from object, 16 numbers in column order),
+ * `positions` (3 floats per vertex), `uvs` (2 floats per vertex, v down) or null, `indices`, and
+ * `image`, a Blob or null.
  */
 export function readGlb(buffer) {
   const { json, body } = chunks(buffer);
@@ -89,7 +90,7 @@ function localMatrix({ matrix, translation: t = [0, 0, 0], rotation: [x, y, z, w
   ];
 }
 
-/** The product a b of two matrices, both by columns. */
+/** Returns the product a b of two matrices in column order. */
 export function multiply(a, b) {
   const product = new Array(16).fill(0);
   for (let column = 0; column < 4; column++) {

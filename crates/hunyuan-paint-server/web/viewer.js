@@ -1,4 +1,4 @@
-// Shows a mesh that can be turned: WebGL 2, one light at the camera.
+// Shows a mesh that the user can turn, with WebGL 2 and one light at the camera.
 
 import { multiply } from './glb.js';
 
@@ -15,7 +15,7 @@ void main() {
   gl_Position = clip_from_view * at;
 }`;
 
-// Faces need no normals of their own for this little light, and none shows where a texture is painted well.
+// Flat face normals suffice for this weak light.
 const FRAGMENT_SHADER = `#version 300 es
 precision highp float;
 uniform sampler2D colors;
@@ -54,7 +54,7 @@ export class Viewer {
     this.#draw();
   }
 
-  /** Shows primitives as `readGlb` gives them. */
+  /** Shows the primitives of `readGlb`. */
   async show(primitives) {
     const images = await Promise.all(primitives.map(({ image }) => image && createImageBitmap(image)));
     this.#clear();
@@ -133,7 +133,7 @@ export class Viewer {
     return texture;
   }
 
-  /** Puts the camera where all is seen. */
+  /** Places the camera so that everything is visible. */
   #frame(primitives) {
     const low = [Infinity, Infinity, Infinity];
     const high = [-Infinity, -Infinity, -Infinity];
@@ -187,7 +187,7 @@ function link(gl) {
   return program;
 }
 
-/** World to view: y is up in the world; at azimuth 0 the camera looks along -z. */
+/** Returns view from world. y is up in the world; at azimuth 0 the camera looks along -z. */
 function orbit(azimuth, elevation, distance, [x, y, z]) {
   const [ca, sa] = [Math.cos(azimuth), Math.sin(azimuth)];
   const [ce, se] = [Math.cos(elevation), Math.sin(elevation)];
@@ -195,9 +195,9 @@ function orbit(azimuth, elevation, distance, [x, y, z]) {
   return multiply(rotation, [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, -x, -y, -z, 1]);
 }
 
-/** View to clip, where z goes from -1 at `near` to 1 at `far`. */
+/** Returns clip from view. z is -1 at `near` and 1 at `far`. */
 function perspective(aspect, near, far) {
-  // The narrower side sees the whole.
+  // The field of view applies to the narrower side.
   const y = Math.min(1, aspect) / Math.tan(VERTICAL_FOV / 2);
   return [y / aspect, 0, 0, 0, 0, y, 0, 0, 0, 0, (far + near) / (near - far), -1, 0, 0, 2 * far * near / (near - far), 0];
 }

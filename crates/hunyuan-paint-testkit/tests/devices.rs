@@ -60,7 +60,7 @@ fn with_gpu(test: impl FnOnce() -> TestResult) -> TestResult {
 
 fn runs(pipeline: PipelineKind) -> impl Iterator<Item = Run> {
     let run = move |scheduler| Run { pipeline, scheduler, num_inference_steps: STEPS };
-    SchedulerKind::ALL.into_iter().map(run)
+    SchedulerKind::ALL.iter().copied().map(run)
 }
 
 fn images(on: &Workbench, scene: &Scene, run: Run) -> Result<Vec<RgbImage>, CaseError> {

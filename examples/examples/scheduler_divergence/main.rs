@@ -64,7 +64,7 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
 
     // 1. the same run on two devices
     let mut divergences = Vec::new();
-    for scheduler in SchedulerKind::ALL {
+    for &scheduler in SchedulerKind::ALL {
         for randomness in EXPERIMENTS {
             let Some(gpu) = &gpu else { continue };
             let (benches, run) = ([&cpu, gpu], run_of(scheduler));
@@ -74,7 +74,7 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
 
     // 2. one seed for latents and noise
     let mut correlations = Vec::new();
-    for scheduler in SchedulerKind::ALL {
+    for &scheduler in SchedulerKind::ALL {
         for bench in [&cpu].into_iter().chain(&gpu) {
             for randomness in [Randomness::DeviceOwn, Randomness::OneSeedTwice] {
                 let run = run_of(scheduler);

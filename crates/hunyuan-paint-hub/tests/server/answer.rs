@@ -1,4 +1,4 @@
-//! What the server answers.
+//! The server's answers.
 
 use std::{
     collections::BTreeMap,
@@ -50,7 +50,7 @@ pub(super) fn answer(
     if path.starts_with("/api/models/") {
         return describe(&mut reply, state);
     }
-    // /owner/name/resolve/commit/file, and what it is redirected to.
+    // /owner/name/resolve/commit/file, and the targets of its redirections.
     let file = match path.split_once("/resolve-cache/").or(path.split_once("/resolve/")) {
         Some((_, rest)) => rest.split_once('/').map_or("", |(_, file)| file).to_owned(),
         None => String::new(),
@@ -66,7 +66,7 @@ pub(super) fn answer(
     let stated_size = lock(state).stated_sizes.get(&file).copied().unwrap_or(content.len());
     let stated_hash = lock(state).stated_hashes.get(&file).cloned().unwrap_or_else(|| hash(&file, &content));
     if let Some(location) = redirect_to {
-        // The redirection's own etag is not the file's.
+        // The ETag of the redirection is not that of the file.
         let mut headers = vec![format!("location: {location}"), "etag: \"of-the-redirection\"".into()];
         if is_large(&file) {
             headers.push(format!("x-linked-etag: \"{stated_hash}\""));
@@ -93,7 +93,7 @@ fn describe(reply: &mut Reply<impl Read + Write>, state: &Mutex<State>) -> io::R
     reply.send("200 OK", &[], description.to_string().as_bytes())
 }
 
-/// The fault that strikes this time.
+/// Returns the fault for this request, if there is one.
 fn strike(state: &Mutex<State>, path: &str) -> Option<Fault> {
     let mut state = lock(state);
     let (fault, times) = state.faults.get_mut(path).filter(|(_, times)| *times > 0)?;

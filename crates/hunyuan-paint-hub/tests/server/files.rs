@@ -1,4 +1,4 @@
-//! A repository in the published layout, and what is made of it.
+//! A repository in the published layout, and helpers for its cache.
 
 use std::{
     collections::BTreeMap,
@@ -17,7 +17,7 @@ pub(crate) const DELIGHT: &str = "hunyuan3d-delight-v2-0";
 pub(crate) const UNET: &str = "hunyuan3d-paint-v2-0/unet/diffusion_pytorch_model.safetensors";
 pub(crate) const UNET_SIZE: usize = 300_000;
 
-/// What is needed of the paint model.
+/// The needed files of the paint model.
 pub(crate) const PAINT_FILES: [&str; 6] = [
     "model_index.json",
     "scheduler/scheduler_config.json",
@@ -27,7 +27,7 @@ pub(crate) const PAINT_FILES: [&str; 6] = [
     "vae/diffusion_pytorch_model.bin",
 ];
 
-/// What is needed of the delight model.
+/// The needed files of the delight model.
 pub(crate) const DELIGHT_FILES: [&str; 12] = [
     "model_index.json",
     "scheduler/scheduler_config.json",
@@ -43,7 +43,7 @@ pub(crate) const DELIGHT_FILES: [&str; 12] = [
     "vae/diffusion_pytorch_model.fp16.safetensors",
 ];
 
-/// What the published repository also has.
+/// Further files of the published repository.
 const NOT_NEEDED: [&str; 9] = [
     ".gitattributes",
     "README.md",
@@ -56,7 +56,7 @@ const NOT_NEEDED: [&str; 9] = [
     "hunyuan3d-delight-v2-0/unet/diffusion_pytorch_model.bin",
 ];
 
-/// Bytes that differ from file to file and from place to place.
+/// Returns bytes that differ between files and positions.
 pub(crate) fn content(path: &str, size: usize) -> Vec<u8> {
     let mut state = path
         .bytes()
@@ -84,7 +84,7 @@ pub(crate) fn tencent() -> Result<RepoId, HubError> {
     "tencent/Hunyuan3D-2".parse()
 }
 
-/// Options that try once, and wait long enough for a machine that has much else to do.
+/// Options without retries, and with a timeout that is long enough for a busy machine.
 pub(crate) fn options(server: &Server, cache: &Path) -> HubOptions {
     HubOptions {
         endpoint: server.endpoint(),
@@ -99,7 +99,7 @@ pub(crate) fn fetch_paint(options: &HubOptions) -> Result<PathBuf, HubError> {
     fetch_folders(&tencent()?, &[ModelFolder::multiview(PAINT)], options)
 }
 
-/// The paths of all files in a folder, hidden ones included, in order.
+/// Returns the paths of all files in a folder, including hidden ones, in order.
 pub(crate) fn list(folder: &Path) -> io::Result<Vec<String>> {
     fn visit(root: &Path, folder: &Path, found: &mut Vec<String>) -> io::Result<()> {
         for entry in fs::read_dir(folder)? {
@@ -120,14 +120,14 @@ pub(crate) fn list(folder: &Path) -> io::Result<Vec<String>> {
     Ok(found)
 }
 
-/// The place of a file's content in the cache, and of what has come of it.
+/// Returns the paths of a file's blob and of its partial download.
 pub(crate) fn blob(cache: &Path, server: &Server, file: &str) -> (PathBuf, PathBuf) {
     let hash = hash(file, &server.state().files[file]);
     let blobs = cache.join("models--tencent--Hunyuan3D-2/blobs");
     (blobs.join(&hash), blobs.join(format!("{hash}.incomplete")))
 }
 
-/// Cancels as soon as so many bytes of a file are there.
+/// Cancels when this many bytes of a file have arrived.
 pub(crate) fn cancel_at(file: &'static str, bytes: u64) -> Option<DownloadCallback> {
     Some(DownloadCallback::new(move |progress| {
         if progress.file == file && progress.bytes >= bytes {

@@ -1,7 +1,8 @@
-//! A hub on 127.0.0.1 with a CDN on another port and under another name, both of which do as they are told.
+//! A fake hub on 127.0.0.1, and its CDN on another port and under another name, with injected
+//! faults.
 //!
-//! As the real one: large files are on the CDN, and their hash and size stand in headers of the redirection; small files
-//! are redirected to another path of the hub.
+//! Like the real hub, it redirects large files to the CDN, with their hash and size in headers of
+//! the redirection, and small files to another path of the hub.
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
@@ -29,30 +30,30 @@ pub(crate) type TestResult = Result<(), Box<dyn Error>>;
 
 pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// What goes wrong with a file, or with the list of files.
+/// A fault in the answer for a file, or for the list of files.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
-    /// No byte comes after so many.
+    /// The transfer stalls after this many bytes.
     StallAfter(usize),
-    /// The connection ends after so many bytes of the body.
+    /// The connection ends after this many bytes of the body.
     HangUpAfter(usize),
-    /// Other bytes of the right number.
+    /// Wrong content of the right length.
     WrongBytes,
-    /// All of the file, whatever was asked for.
+    /// The whole file, whatever range was requested.
     IgnoreRange,
-    /// Another part than was asked for.
+    /// Another range than was requested.
     WrongRange,
-    /// No length, and so many bytes too many.
+    /// No length, and this many bytes too many.
     Excess(usize),
     /// The length of another file.
     WrongLength(usize),
-    /// The connection ends before there is an answer.
+    /// The connection ends without an answer.
     NoAnswer,
-    /// A status without a body, and perhaps a Retry-After.
+    /// A status without a body, with an optional `Retry-After`.
     Status(u16, Option<u64>),
-    /// This text in place of the answer.
+    /// This text as the answer.
     Body(&'static str),
-    /// So many milliseconds between pieces of 4096 bytes.
+    /// A pause of this many milliseconds between pieces of 4096 bytes.
     Slow(u64),
 }
 
@@ -60,7 +61,7 @@ pub(crate) enum Fault {
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) method: String,
-    /// Without the host.
+    /// Does not include the host.
     pub(crate) path: String,
     pub(crate) on_cdn: bool,
     pub(crate) authorization: Option<String>,
@@ -72,17 +73,17 @@ pub(crate) struct State {
     pub(crate) files: BTreeMap<String, Vec<u8>>,
     pub(crate) card: serde_json::Value,
     pub(crate) commit: String,
-    /// By path in the repository, or "api"; how many more answers it strikes.
+    /// Faults by path in the repository or "api", with the number of answers that they affect.
     faults: BTreeMap<String, (Fault, usize)>,
-    /// What the headers say in place of the truth, by path in the repository.
+    /// Wrong headers, by path in the repository.
     pub(crate) stated_sizes: BTreeMap<String, usize>,
     pub(crate) stated_hashes: BTreeMap<String, String>,
     pub(crate) seen: Vec<Seen>,
-    /// Bytes of bodies of files that were sent, by path.
+    /// The number of sent bytes of files, by path.
     pub(crate) sent: BTreeMap<String, usize>,
-    /// Connections that are being answered.
+    /// The number of open connections.
     active: usize,
-    /// Wants this token.
+    /// The required token.
     pub(crate) token: Option<String>,
     cdn: String,
 }
@@ -98,7 +99,7 @@ impl Server {
         Self::start(files, None)
     }
 
-    /// Speaks https, and brings the certificate in PEM.
+    /// Starts a server with https, and returns its certificate in PEM.
     pub(crate) fn encrypted(files: BTreeMap<String, Vec<u8>>) -> Result<(Self, String), Box<dyn Error>> {
         let names = ["127.0.0.1", "localhost"].map(str::to_owned);
         let own = rcgen::generate_simple_self_signed(names)?;
@@ -130,7 +131,7 @@ impl Server {
                     let (state, closed, tls) = (state.clone(), closed.clone(), tls.clone());
                     lock(&state).active += 1;
                     thread::spawn(move || {
-                        // A client that hangs up is part of the game.
+                        // Clients that disconnect are part of the tests.
                         match tls.map(ServerConnection::new) {
                             None => answer::answer(stream, &state, &closed, on_cdn).ok(),
                             Some(Ok(tls)) => {
@@ -154,7 +155,7 @@ impl Server {
         lock(&self.state)
     }
 
-    /// Lets something go wrong with the next answers for a file, or for "api".
+    /// Injects a fault into the next answers for a file or for "api".
     pub(crate) fn fail(&self, path: &str, fault: Fault, times: usize) {
         self.state().faults.insert(path.into(), (fault, times));
     }
@@ -166,7 +167,7 @@ impl Server {
         state.stated_hashes.clear();
     }
 
-    /// Bytes of files that were sent since this was last asked. Nothing may be stalling.
+    /// Returns the number of sent bytes since the last call. No transfer may be stalled.
     pub(crate) fn take_sent(&self) -> usize {
         while self.state().active > 0 {
             thread::sleep(Duration::from_millis(5));
@@ -174,7 +175,7 @@ impl Server {
         std::mem::take(&mut self.state().sent).values().sum()
     }
 
-    /// Requests since this was last asked.
+    /// Returns the requests since the last call.
     pub(crate) fn take_seen(&self) -> Vec<Seen> {
         std::mem::take(&mut self.state().seen)
     }
@@ -190,7 +191,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What went wrong, which is what should have happened.
+/// Returns the error of a result that must be one.
 pub(crate) fn error_of<T, E>(result: Result<T, E>) -> Result<E, &'static str> {
     result.err().ok_or("it succeeded, where an error was expected")
 }
@@ -199,7 +200,7 @@ pub(crate) fn is_large(path: &str) -> bool {
     path.ends_with(".safetensors") || path.ends_with(".bin")
 }
 
-/// The hash by which the hub names a file's content.
+/// Returns the hash by which the hub identifies a content.
 pub(crate) fn hash(path: &str, content: &[u8]) -> String {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     if is_large(path) {

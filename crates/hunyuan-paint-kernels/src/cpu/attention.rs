@@ -6,14 +6,14 @@ use super::{
     vectorized,
 };
 
-/// Queries of one piece of work.
+/// The queries of one task.
 const QUERIES: usize = 64;
 
-/// Keys of one tile.
+/// The keys of one tile.
 const KEYS: usize = 256;
 
-/// Attention as on a GPU, with one tile of scores at a time: `query [batch, queries, channels]`, `key` and `value
-/// [batch or 1, keys, channels]`.
+/// Computes attention with an online softmax, as on a GPU: `query [batch, queries, channels]`,
+/// `key` and `value [batch or 1, keys, channels]`.
 pub(crate) fn attention(
     [query, key, value]: [&[f32]; 3],
     [batch, queries, channels]: [usize; 3],
@@ -41,7 +41,7 @@ pub(crate) fn attention(
     out
 }
 
-/// What is needed for one block of queries and one head.
+/// The buffers for one block of queries and one head.
 #[derive(Default)]
 struct Scratch {
     scores: Vec<f32>,
@@ -73,7 +73,7 @@ impl Scratch {
             let of_keys = Layout::of_rows(count, width, channels);
             multiply(
                 (&query[column..], Layout::of_rows(rows, width, channels)),
-                (&key[from..], of_keys.transposed()),
+                (&key[from..], of_keys.transpose()),
                 (&mut self.scores, Layout::of_rows(rows, count, KEYS)),
                 false,
                 Parallelism::None,
@@ -99,7 +99,7 @@ impl Scratch {
         }
     }
 
-    /// Scores to weights; what was summed before is scaled to the new maxima.
+    /// Turns scores into weights, and rescales earlier sums to the new maxima.
     #[inline(always)]
     fn weigh(&mut self, count: usize, width: usize, scale: f32) {
         let rows = self.scores.chunks_mut(KEYS).zip(self.sums.chunks_mut(width));
@@ -119,7 +119,7 @@ impl Scratch {
     }
 }
 
-/// Folds sixteen lanes side by side, then the lanes.
+/// Folds the values into sixteen lanes, then folds the lanes.
 #[inline(always)]
 fn lanes(values: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32) -> f32 {
     let mut lanes = [start; 16];

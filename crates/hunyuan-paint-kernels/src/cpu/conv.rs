@@ -11,22 +11,24 @@ pub(crate) struct ConvShape {
     pub(crate) channels: usize,
     pub(crate) out_channels: usize,
     pub(crate) stride: usize,
-    /// Zeros above and on the left.
-    pub(crate) before: usize,
-    /// Whether every pixel is repeated to 2×2 before.
-    pub(crate) doubled: bool,
-    /// Height and width of the result.
+    /// The rows of padding above the map, and columns to its left.
+    pub(crate) leading: usize,
+    /// Repeats every pixel of the map to 2×2.
+    pub(crate) upsample2x: bool,
+    /// The height and width of the result.
     pub(crate) out: [usize; 2],
 }
 
-/// Numbers of the sums that a band should have, to stay in a core's cache.
+/// The elements of the sums of a band of rows, few enough for a core's cache.
 const BAND: usize = 1 << 18;
 
-/// With fewer pixels the product divides the work, not the bands.
+/// Below this number of pixels, work is divided within products instead of among bands.
 const SMALL: usize = 2048;
 
-/// A 3×3 convolution with `weight [3, 3, C, C']`: rows of the map with zeros around them, multiplied by the weights of
-/// each of the nine taps from another start, which unfolds nothing in memory. `bias` is `[C']` or `[B, C']`.
+/// Computes a 3×3 convolution with `weight [3, 3, C, C']`. `bias` is `[C']` or `[B, C']`.
+///
+/// Padded rows of the map are multiplied by the weight of each of the nine taps, with an offset for
+/// each tap. So the unfolded map is never stored.
 pub(crate) fn conv3x3(
     map: &[f32],
     weight: &[f32],
@@ -59,7 +61,7 @@ pub(crate) fn conv3x3(
     out
 }
 
-/// What is needed for one band of rows.
+/// The buffers for one band of rows.
 #[derive(Default)]
 struct Scratch {
     padded: Vec<f32>,
@@ -67,7 +69,8 @@ struct Scratch {
 }
 
 impl Scratch {
-    /// Sums of so many rows from `first` on, of a pitch of [`ConvShape::sums_pitch`] pixels.
+    /// Computes `rows` rows of the result from `first` on, with a pitch of
+    /// [`ConvShape::sums_pitch`] pixels.
     fn convolve(
         &mut self,
         map: &[f32],
@@ -80,8 +83,8 @@ impl Scratch {
         let ConvShape { channels, out_channels, stride, out: [_, out_width], .. } = *shape;
         let pitch = shape.pitch();
         self.pad(map, first * stride, (rows - 1) * stride + 3, shape);
-        // With a stride, rows of the result are multiplied one by one; without one, all at once, and what stands
-        // between them for nothing.
+        // With stride 1, all rows of the result are one product, including the unused pixels
+        // between rows. Otherwise each row is a product.
         let (products, pixels) =
             if stride == 1 { (1, (rows - 1) * pitch + out_width) } else { (rows, out_width) };
         self.sums.resize(rows * shape.sums_pitch() * out_channels, 0.0);
@@ -103,21 +106,21 @@ impl Scratch {
         }
     }
 
-    /// So many rows of the map, from `first` rows of its padded self on, with zeros around it.
+    /// Copies `rows` rows of the padded map, from row `first` on.
     fn pad(&mut self, map: &[f32], first: usize, rows: usize, shape: &ConvShape) {
-        let ConvShape { height, width, channels, before, doubled, .. } = *shape;
+        let ConvShape { height, width, channels, leading, upsample2x, .. } = *shape;
         let pitch = shape.pitch();
-        let repeat = if doubled { 2 } else { 1 };
+        let repeat = if upsample2x { 2 } else { 1 };
         self.padded.clear();
-        // The last row's taps reach beyond its end, into what counts for nothing.
+        // The taps of the last row read beyond its end. Their results are not used.
         self.padded.resize((rows * pitch + 2) * channels, 0.0);
         for (row, padded) in self.padded.chunks_exact_mut(pitch * channels).enumerate() {
-            let Some(y) = (first + row).checked_sub(before).filter(|&y| y < repeat * height) else {
+            let Some(y) = (first + row).checked_sub(leading).filter(|&y| y < repeat * height) else {
                 continue;
             };
             let from = &map[y / repeat * width * channels..][..width * channels];
-            let to = &mut padded[before * channels..];
-            if doubled {
+            let to = &mut padded[leading * channels..];
+            if upsample2x {
                 for (x, to) in to.chunks_exact_mut(channels).take(2 * width).enumerate() {
                     to.copy_from_slice(&from[x / 2 * channels..][..channels]);
                 }
@@ -148,12 +151,12 @@ impl Scratch {
 }
 
 impl ConvShape {
-    /// Pixels from one row of the padded map to the next.
+    /// Returns the pixels from one row of the padded map to the next.
     fn pitch(&self) -> usize {
         (self.out[1] - 1) * self.stride + 3
     }
 
-    /// Pixels from one row of the sums to the next.
+    /// Returns the pixels from one row of the sums to the next.
     fn sums_pitch(&self) -> usize {
         if self.stride == 1 { self.pitch() } else { self.out[1] }
     }

@@ -1,13 +1,10 @@
 //! Matrix products.
 
-#![expect(
-    unsafe_code,
-    reason = "the crate `gemm` takes pointers; that they stay within their slices is asserted here"
-)]
+#![expect(unsafe_code, reason = "the crate `gemm` takes pointers; assertions keep them within their slices")]
 
 pub(super) use ::gemm::Parallelism;
 
-/// Where the rows and columns of a matrix lie in a slice.
+/// The layout of a matrix in a slice.
 #[derive(Clone, Copy)]
 pub(super) struct Layout {
     pub(super) rows: usize,
@@ -17,13 +14,13 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Rows that are `stride` numbers apart.
+    /// Returns the layout of contiguous rows with a distance of `stride` elements.
     pub(super) fn of_rows(rows: usize, columns: usize, stride: usize) -> Self {
         Self { rows, columns, row_stride: stride, column_stride: 1 }
     }
 
-    /// The same numbers with rows for columns.
-    pub(super) fn transposed(self) -> Self {
+    /// Returns the layout of the transpose.
+    pub(super) fn transpose(self) -> Self {
         Self {
             rows: self.columns,
             columns: self.rows,
@@ -32,7 +29,7 @@ impl Layout {
         }
     }
 
-    /// How many numbers of a slice it reaches over.
+    /// Returns the elements of the slice from the first to the last one of the matrix.
     fn extent(&self) -> usize {
         if self.rows == 0 || self.columns == 0 {
             return 0;
@@ -41,7 +38,10 @@ impl Layout {
     }
 }
 
-/// `out = lhs · rhs`, or `out += lhs · rhs`.
+/// Computes `out = lhs · rhs`, or `out += lhs · rhs` if `adds`.
+///
+/// # Panics
+/// If a matrix exceeds its slice, or the sizes do not belong together.
 pub(super) fn multiply(
     (lhs, lhs_layout): (&[f32], Layout),
     (rhs, rhs_layout): (&[f32], Layout),
@@ -52,7 +52,8 @@ pub(super) fn multiply(
     assert!(lhs_layout.extent() <= lhs.len() && rhs_layout.extent() <= rhs.len());
     assert!(out_layout.extent() <= out.len() && lhs_layout.columns == rhs_layout.rows);
     assert!(out_layout.rows == lhs_layout.rows && out_layout.columns == rhs_layout.columns);
-    // SAFETY: every matrix stays within its slice, as was just asserted; the slices do not overlap.
+    // SAFETY: the assertions above keep every matrix within its slice, and the slices do not
+    // overlap.
     unsafe {
         ::gemm::gemm(
             out_layout.rows,

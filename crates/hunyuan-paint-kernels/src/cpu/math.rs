@@ -1,14 +1,14 @@
-//! Elementary functions of plain single-precision operations, which compilers turn into vector instructions and every
-//! processor rounds alike. Coefficients are least squares at Chebyshev nodes, of our own making.
+//! Elementary functions in single precision, made of operations that compilers vectorize and that
+//! every processor rounds alike. The coefficients are least-squares fits at Chebyshev nodes.
 
-/// `eˣ`, to 2·10⁻⁷ of itself; nothing below −87.
+/// Returns `eˣ` with a relative error of 2·10⁻⁷, and 0 below −87.
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
-    // eˣ = 2ⁿ · 2ᶠ. Adding and taking away 1.5 · 2²³ rounds to a whole number.
+    // eˣ = 2ⁿ · 2ᶠ. Adding and subtracting 1.5 · 2²³ rounds to an integer.
     const ROUND: f32 = 12_582_912.0;
     let clamped = x.clamp(-87.0, 88.0);
     let n = (clamped * std::f32::consts::LOG2_E + ROUND) - ROUND;
-    // ln 2 in two parts, so that little is lost by taking away n of them.
+    // ln 2 is split into two parts, so that subtracting n · ln 2 loses little.
     let rest = (clamped - n * 0.693_359_4) + n * 2.121_944_4e-4;
     let f = rest * std::f32::consts::LOG2_E;
     let mut power = 0.000_153_375_77_f32;
@@ -20,7 +20,7 @@ pub(super) fn exp(x: f32) -> f32 {
     if x < -87.0 { 0.0 } else { power * scale }
 }
 
-/// `x · Φ(x)`, the exact GELU, with `Φ` from the scaled complementary error function.
+/// Returns `x · Φ(x)`, the exact GELU. `Φ` comes from the scaled complementary error function.
 #[inline(always)]
 pub(super) fn gelu(x: f32) -> f32 {
     let distance = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
@@ -44,7 +44,7 @@ pub(super) fn gelu(x: f32) -> f32 {
     x * if x < 0.0 { tail } else { 1.0 - tail }
 }
 
-/// `x / (1 + e⁻ˣ)`.
+/// Returns `x / (1 + e⁻ˣ)`.
 #[inline(always)]
 pub(super) fn silu(x: f32) -> f32 {
     x / (1.0 + exp(-x))
@@ -54,7 +54,7 @@ pub(super) fn silu(x: f32) -> f32 {
 mod tests {
     use super::*;
 
-    /// The normal distribution function by summing its density.
+    /// Returns the normal distribution function by summing its density.
     fn phi(x: f64) -> f64 {
         let steps = 20_000;
         let (start, width) = (-12.0, (x + 12.0) / f64::from(steps));
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn exponentials_are_right() {
+    fn exponentials_are_accurate() {
         for i in -8_600..8_700 {
             let x = i as f32 / 100.0;
             let exact = f64::from(x).exp();
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn gelu_and_silu_are_right() {
+    fn gelu_and_silu_are_accurate() {
         for i in -80..80 {
             let x = i as f32 / 10.0;
             let wide = f64::from(x);

@@ -1,5 +1,7 @@
-//! The operations on the CPU, in single precision, on maps `[B, H, W, C]`: products by the crate `gemm`, everything around
-//! them here. Work is divided by the shapes alone, so that no result depends on the number of threads.
+//! The kernels for the CPU, in single precision, on maps `[B, H, W, C]`. The crate `gemm` computes
+//! the products.
+//!
+//! Work is divided by the shapes alone, so results do not depend on the number of threads.
 
 mod attention;
 mod conv;
@@ -23,11 +25,15 @@ use self::{
     math::gelu,
 };
 
-/// A tensor's numbers, in row-major order.
-pub(crate) struct Numbers(<Flex as BackendTypes>::FloatTensorPrimitive);
+/// The name of the kernels in [`Operation::kernel_name`](crate::Operation::kernel_name).
+pub(crate) const KERNEL_NAME: &str = "cpu";
 
-impl Numbers {
-    /// Of a tensor in single precision on the CPU; nothing is copied if they lie so already.
+/// The elements of a tensor of burn-flex, in row-major order.
+pub(crate) struct FlexSlice(<Flex as BackendTypes>::FloatTensorPrimitive);
+
+impl FlexSlice {
+    /// Returns the elements of a tensor in single precision on the CPU, and `None` for other
+    /// tensors. Copies only if the tensor is not contiguous.
     pub(crate) fn of<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
         if tensor.dtype() != DType::F32 {
             return None;
@@ -35,8 +41,8 @@ impl Numbers {
         Some(Self(tensor.clone().try_into_primitive::<Flex>().ok()?.to_contiguous()))
     }
 
-    /// Of one that need not be there: `None` if it is, but not such a tensor.
-    #[allow(clippy::option_option, reason = "the outer one is for `?`")]
+    /// Converts an optional tensor by [`Self::of`]. The outer `None` stands for a tensor that does
+    /// not fit.
     pub(crate) fn of_optional<const D: usize>(tensor: Option<&Tensor<D>>) -> Option<Option<Self>> {
         match tensor {
             Some(tensor) => Self::of(tensor).map(Some),
@@ -49,15 +55,21 @@ impl Numbers {
     }
 }
 
-/// Whether the tensor is in single precision on the CPU.
-pub(crate) fn is_there<const D: usize>(tensor: &Tensor<D>) -> bool {
+/// Returns whether the tensor is in single precision on the CPU.
+pub(crate) fn is_cpu_f32<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.dtype() == DType::F32 && tensor.clone().try_into_primitive::<Flex>().is_ok()
 }
 
-/// Rows that are multiplied and gated by themselves.
+/// Returns whether an optional tensor is absent, or in single precision on the CPU.
+pub(crate) fn are_cpu_f32<const D: usize>(tensor: &Option<Tensor<D>>) -> bool {
+    tensor.as_ref().is_none_or(is_cpu_f32)
+}
+
+/// The rows of one task of [`gated_linear`].
 const GATED_ROWS: usize = 256;
 
-/// Value · GELU(gate), for `rows [n, depth]` times `weight [depth, 2 · width]`, values before gates, and `bias`.
+/// Returns value · GELU(gate) of `rows [n, depth] · weight [depth, 2 · width] + bias`, whose
+/// columns are values, then gates.
 pub(crate) fn gated_linear(
     rows: &[f32],
     weight: &[f32],
@@ -94,12 +106,13 @@ pub(crate) fn gated_linear(
     out
 }
 
-/// The way back.
-pub(crate) fn tensor<const D: usize>(numbers: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
-    Tensor::from_data(TensorData::new(numbers, shape), (device, DType::F32))
+/// Creates a tensor on the CPU.
+pub(crate) fn tensor<const D: usize>(elements: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
+    Tensor::from_data(TensorData::new(elements, shape), (device, DType::F32))
 }
 
-/// Runs a loop with the widest vector instructions that the processor has: the results are the same.
+/// Runs a loop with the widest vector instructions of the processor. Results do not depend on their
+/// width.
 fn vectorized<T>(run: impl FnOnce() -> T) -> T {
     pulp::Arch::new().dispatch(run)
 }

@@ -2,17 +2,17 @@ use rayon::prelude::*;
 
 use super::{math::silu, vectorized};
 
-/// Pixels that are summed by themselves.
+/// The pixels of one part, which has its own sums.
 const CHUNK: usize = 64;
 
-/// Mean and sum of squared deviations of a chunk's channels.
+/// The number of pixels of a chunk, and the mean and the sum of squared deviations of each channel.
 struct Part {
     count: f64,
     means: Vec<f32>,
     deviations: Vec<f32>,
 }
 
-/// Group norm of a map `[batch, pixels, channels]`, and SiLU after it if asked.
+/// Computes the group norm of a map `[batch, pixels, channels]`, optionally followed by SiLU.
 pub(crate) fn group_norm(
     map: &[f32],
     [batch, pixels, channels]: [usize; 3],
@@ -33,11 +33,12 @@ pub(crate) fn group_norm(
     out
 }
 
-/// Differences to the first pixel are summed, which keeps the sums small (Chan et al. 1983).
+/// Summarizes a chunk. Differences to its first pixel are summed, which keeps the sums small (Chan
+/// et al. 1983).
 #[inline(always)]
 fn part(chunk: &[f32], channels: usize) -> Part {
     let origin = &chunk[..channels];
-    let (mut means, mut deviations) = (vec![0.0f32; channels], vec![0.0f32; channels]);
+    let (mut means, mut deviations) = (vec![0.0_f32; channels], vec![0.0_f32; channels]);
     for pixel in chunk.chunks_exact(channels) {
         for (((&value, &origin), sum), squares) in
             pixel.iter().zip(origin).zip(&mut means).zip(&mut deviations)
@@ -55,7 +56,7 @@ fn part(chunk: &[f32], channels: usize) -> Part {
     Part { count: f64::from(count), means, deviations }
 }
 
-/// The factor and the offset of each channel.
+/// Returns the factor and the offset of each channel.
 fn factors(parts: &[Part], [gamma, beta]: [&[f32]; 2], groups: usize, epsilon: f64) -> (Vec<f32>, Vec<f32>) {
     let width = gamma.len() / groups;
     let (mut factors, mut offsets) = (Vec::new(), Vec::new());

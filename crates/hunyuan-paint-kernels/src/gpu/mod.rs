@@ -1,4 +1,4 @@
-//! The kernels and their launches.
+//! The GPU kernels and their launches.
 
 mod attention;
 mod attention_registers;
@@ -12,29 +12,30 @@ use burn_cubecl::{CubeBackend, tensor::CubeTensor};
 use cubecl::{cmma, prelude::*};
 use half::f16;
 
-/// Four numbers in half precision: what a unit moves at once.
+/// Four elements in half precision.
 type Half4 = Vector<f16, Const<4>>;
 
-/// Eight numbers in half precision, as they lie in memory: the most that a unit moves at once. Also what cooperative
-/// matrices are loaded from, since their rows are known to be aligned then.
-type Half8 = Vector<u32, Const<4>>;
+/// Eight elements in half precision, packed in pairs: the most that a unit reads or writes at once.
+/// Cooperative matrices are loaded from these, since their rows are then known to be aligned.
+type PackedHalf8 = Vector<u32, Const<4>>;
 
-/// Four numbers in single precision.
+/// Four elements in single precision.
 type Float4 = Vector<f32, Const<4>>;
 
-/// Side of a cooperative matrix.
+/// The side of a cooperative matrix.
 const FRAGMENT: usize = 16;
 
-/// Half-precision numbers between two rows in shared memory, so that a column's rows lie in different banks.
+/// The padding of rows in shared memory, in elements of half precision. It puts the rows of a
+/// column into different banks.
 const PAD: usize = 8;
 
-/// The tensor as CubeCL has it, if it is on such a device.
+/// Returns the tensor of CubeCL, or `None` if the tensor is on another backend.
 pub(crate) fn primitive<const D: usize>(tensor: &Tensor<D>) -> Option<CubeTensor> {
     tensor.clone().try_into_primitive::<CubeBackend>().ok()
 }
 
-/// A tensor that need not be there: `None` if it is, but not on such a device.
-#[allow(clippy::option_option, reason = "the outer one is for `?`")]
+/// Converts an optional tensor by [`primitive`]. The outer `None` stands for a tensor on another
+/// backend.
 pub(crate) fn optional<const D: usize>(tensor: Option<&Tensor<D>>) -> Option<Option<CubeTensor>> {
     match tensor {
         Some(tensor) => primitive(tensor).map(Some),
@@ -42,22 +43,22 @@ pub(crate) fn optional<const D: usize>(tensor: Option<&Tensor<D>>) -> Option<Opt
     }
 }
 
-/// The way back.
+/// Returns the tensor of burn.
 pub(crate) fn tensor<const D: usize>(primitive: CubeTensor) -> Tensor<D> {
     Tensor::from_primitive::<CubeBackend>(primitive)
 }
 
-/// A cooperative matrix of 16×16 from rows that are `stride` numbers apart.
+/// Loads a cooperative matrix of 16×16 from rows with a distance of `stride` elements.
 #[cube]
 fn fragment(
-    rows: &[Half8],
+    rows: &[PackedHalf8],
     #[comptime] ident: cmma::MatrixIdent,
     #[comptime] layout: cmma::MatrixLayout,
     #[comptime] stride: usize,
 ) -> cmma::Matrix<f16> {
     let zero = f16::from_int(0);
     let mut fragment = cmma::Matrix::<f16>::from_value(ident, FRAGMENT, FRAGMENT, FRAGMENT, layout, zero);
-    // The stride counts the numbers that a row is made of, which are pairs here.
+    // `load` counts the stride in the elements of `rows`, which are pairs.
     cmma::load(&mut fragment, rows, comptime!(stride as u32 / 2));
     fragment
 }

@@ -67,7 +67,7 @@ impl ResnetBlock2D {
     /// `x [B, C, H, W]`, `shift [B, C']` or `[1, C']` (where the block knows the time) → `[B, C', H, W]`.
     pub(crate) fn forward(&self, x: Tensor<4>, shift: Option<Tensor<2>>) -> Tensor<4> {
         let h = norm_silu(&self.norm1, x.clone());
-        let h = Conv3x3 { shift, ..conv3x3(&self.conv1, h) }.run();
+        let h = Conv3x3 { channel_bias: shift, ..conv3x3(&self.conv1, h) }.run();
         let h = norm_silu(&self.norm2, h);
         let residual = match &self.conv_shortcut {
             Some(conv_shortcut) => conv1x1(conv_shortcut, x),

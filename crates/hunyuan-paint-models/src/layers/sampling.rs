@@ -51,7 +51,7 @@ impl Upsample2D {
     pub(crate) fn forward(&self, x: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
         let [_, _, height, width] = x.dims();
         if size == [2 * height, 2 * width] {
-            return Conv3x3 { doubled: true, ..conv3x3(&self.conv, x) }.run();
+            return Conv3x3 { upsample2x: true, ..conv3x3(&self.conv, x) }.run();
         }
         let options = InterpolateOptions::new(InterpolateMode::Nearest).with_output_size(size);
         conv3x3(&self.conv, interpolate(x, options)).run()

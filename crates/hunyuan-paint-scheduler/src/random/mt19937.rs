@@ -46,9 +46,10 @@ impl Mt19937 {
 mod tests {
     use super::*;
 
-    /// The 1st and the 10,000th output for the customary seed; the latter is in the C++ standard, [rand.predef].
+    /// The first and the 10,000th output for the default seed. The latter is in the C++ standard,
+    /// [rand.predef].
     #[test]
-    fn known_outputs() {
+    fn outputs_match_the_standard() {
         let mut engine = Mt19937::new(5489);
         let outputs: Vec<u32> = (0..10_000).map(|_| engine.next_u32()).collect();
         assert_eq!((outputs[0], outputs[9_999]), (3_499_211_612, 4_123_659_995));

@@ -2,11 +2,12 @@
 
 use super::{NormalGenerator, philox4x32::philox4x32_10};
 
-/// Standard normal numbers of which the n-th depends on the seed and n alone: not on how many are drawn at once,
-/// nor in which order, nor on the machine (logarithm, sine and cosine are computed in software).
+/// Standard normal numbers, of which the n-th depends on the seed and n alone. It depends neither
+/// on how draws are split or ordered, nor on the machine: logarithm, sine and cosine are computed
+/// in software.
 ///
-/// Philox4x32-10 under the seed turns the counter n/4 into four words, and each two words into two numbers by Box
-/// and Muller's method, in double.
+/// Philox4x32-10, keyed by the seed, turns the counter n/4 into four words. Each pair of words
+/// gives two numbers by the Box-Muller transform in double precision.
 #[derive(Clone, Debug)]
 pub struct Philox {
     seed: u64,
@@ -14,17 +15,17 @@ pub struct Philox {
 }
 
 impl Philox {
-    /// The generator's first number is [`Self::normal_at`] 0.
+    /// Creates a generator whose first number is [`Self::normal_at`] 0.
     pub fn new(seed: u64) -> Self {
         Self { seed, position: 0 }
     }
 
-    /// The n-th number of this seed, whatever has been drawn.
+    /// Returns the n-th number of this seed, independent of previous draws.
     pub fn normal_at(&self, n: u64) -> f32 {
         self.block(n / 4)[(n % 4) as usize]
     }
 
-    /// The numbers 4·index … 4·index + 3.
+    /// Returns the numbers 4·index to 4·index + 3.
     fn block(&self, index: u64) -> [f32; 4] {
         let words = philox4x32_10([index as u32, (index >> 32) as u32, 0, 0], self.seed);
         let [a, b] = box_muller(words[0], words[1]);
@@ -47,7 +48,7 @@ impl NormalGenerator for Philox {
 }
 
 fn box_muller(word_0: u32, word_1: u32) -> [f32; 2] {
-    // The middle of one of 2³² equal cells, so neither 0 nor 1.
+    // The center of one of 2³² equal cells, so it is never 0 or 1.
     let unit = |word: u32| (f64::from(word) + 0.5) / 4_294_967_296.0;
     let radius = (-2.0 * libm::log(unit(word_0))).sqrt();
     let angle = std::f64::consts::TAU * unit(word_1);
@@ -71,7 +72,7 @@ mod tests {
         assert_ne!(Philox::new(7).normal_at(0), Philox::new(7).normal_at(1 << 34));
     }
 
-    /// Pinned: these numbers are part of every published result's reproducibility.
+    /// Published results can only be reproduced as long as these numbers stay.
     #[test]
     fn the_numbers_never_change() {
         let bits = [
@@ -91,7 +92,7 @@ mod tests {
     fn the_numbers_are_standard_normal() {
         let numbers = Philox::new(0).randn(1_000_000);
         let mean = |f: &dyn Fn(f64) -> f64| numbers.iter().map(|&x| f(f64::from(x))).sum::<f64>() / 1e6;
-        // Five standard errors of each moment.
+        // The limits are five standard errors of each moment.
         assert!(mean(&|x| x).abs() < 5e-3);
         assert!((mean(&|x| x * x) - 1.0).abs() < 7.1e-3);
         assert!(mean(&|x| x.powi(3)).abs() < 2e-2);

@@ -1,6 +1,6 @@
 //! Philox4x32-10: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
 
-/// Four random words for each counter, under a key.
+/// Returns the four random words of a counter under a key.
 pub(crate) fn philox4x32_10(mut counter: [u32; 4], key: u64) -> [u32; 4] {
     const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
     const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
@@ -24,9 +24,9 @@ pub(crate) fn philox4x32_10(mut counter: [u32; 4], key: u64) -> [u32; 4] {
 mod tests {
     use super::*;
 
-    /// The vectors published with Random123 (`kat_vectors`, philox4x32 10).
+    /// The test vectors published with Random123 (`kat_vectors`, philox4x32 10).
     #[test]
-    fn known_answers() {
+    fn known_answers_are_reproduced() {
         let ones = u32::MAX;
         for (counter, key, answer) in [
             ([0; 4], [0; 2], [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]),

@@ -4,31 +4,33 @@ use std::f64::consts::TAU;
 
 use super::{NormalGenerator, mt19937::Mt19937};
 
-/// Numbers that PyTorch makes 16 at a time.
+/// PyTorch computes 16 numbers at a time.
 const BLOCK: usize = 16;
 
-/// `torch.randn` in float32 with a CPU generator: a Mersenne twister and Box and Muller's method.
+/// `torch.randn` in float32 with a CPU generator: a Mersenne twister and the Box-Muller transform.
 ///
-/// PyTorch's logarithm and cosine are vectorized approximations, so numbers can differ from its in the last bits.
+/// PyTorch's logarithm and cosine are vectorized approximations, so the last bits can differ from
+/// PyTorch's.
 #[derive(Clone, Debug)]
 pub struct TorchCpu {
     engine: Mt19937,
-    /// The second number of the last pair that was made in double.
+    /// The unused second number of the last pair that was computed in double precision.
     next_normal: Option<f64>,
 }
 
 impl TorchCpu {
-    /// As `torch.Generator().manual_seed(seed)`; only the lower 32 bits of the seed count.
+    /// Creates the equivalent of `torch.Generator().manual_seed(seed)`. Only the lower 32 bits of
+    /// the seed count.
     pub fn new(seed: u64) -> Self {
         Self { engine: Mt19937::new(seed as u32), next_normal: None }
     }
 
-    /// In 0…1 without 1, a multiple of 2⁻²⁴.
+    /// Returns a multiple of 2⁻²⁴ in `0..1`.
     fn uniform(&mut self) -> f32 {
         (self.engine.next_u32() & 0x00ff_ffff) as f32 / 16_777_216.0
     }
 
-    /// In 0…1 without 1, a multiple of 2⁻⁵³.
+    /// Returns a multiple of 2⁻⁵³ in `0..1`.
     fn uniform_double(&mut self) -> f64 {
         let (high, low) = (self.engine.next_u32(), self.engine.next_u32());
         let bits = (u64::from(high) << 32 | u64::from(low)) & ((1 << 53) - 1);
@@ -60,7 +62,7 @@ impl NormalGenerator for TorchCpu {
         let (blocks, rest) = out.as_chunks_mut::<BLOCK>();
         blocks.iter_mut().for_each(box_muller);
         if !rest.is_empty() {
-            // An incomplete block: the last 16 numbers, some of them made already, are drawn anew.
+            // The last block is incomplete: as in PyTorch, the last 16 numbers are drawn again.
             if let Some(tail) = out.last_chunk_mut::<BLOCK>() {
                 self.fill_uniform(tail);
                 box_muller(tail);
@@ -69,7 +71,7 @@ impl NormalGenerator for TorchCpu {
     }
 }
 
-/// Turns eight radii and eight angles, uniform in 0…1, into 16 normal numbers.
+/// Turns eight radii and eight angles, uniform in `0..1`, into 16 normal numbers.
 fn box_muller(block: &mut [f32; BLOCK]) {
     for i in 0..BLOCK / 2 {
         let (u1, u2) = (1.0 - block[i], block[i + BLOCK / 2]);
@@ -86,7 +88,7 @@ mod tests {
 
     /// Recorded from PyTorch 2.5 on a CPU.
     #[test]
-    fn the_numbers_are_pytorchs() {
+    fn numbers_match_pytorch() {
         let close = |actual: &[f32], expected: &[f32]| {
             actual.iter().zip(expected).all(|(a, e)| (a - e).abs() <= 3.0 * f32::EPSILON * e.abs())
         };
@@ -97,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_of_a_pair_waits_for_the_next_short_call() {
+    fn the_second_of_a_pair_is_kept_for_the_next_short_call() {
         let together = TorchCpu::new(3).randn(6);
         let mut generator = TorchCpu::new(3);
         assert_eq!([generator.randn(1), generator.randn(3), generator.randn(2)].concat(), together);
@@ -109,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_lower_half_of_the_seed_counts() {
+    fn only_the_lower_32_bits_of_the_seed_count() {
         assert_eq!(TorchCpu::new(5).randn(40), TorchCpu::new(5 | 1 << 32).randn(40));
         assert_ne!(TorchCpu::new(5).randn(40), TorchCpu::new(6).randn(40));
     }

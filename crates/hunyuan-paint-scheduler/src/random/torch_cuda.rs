@@ -5,10 +5,10 @@ use std::f64::consts::TAU;
 use super::{NormalGenerator, philox4x32::philox4x32_10};
 
 const BLOCK_SIZE: u64 = 256;
-/// Numbers that a thread makes at once.
+/// Numbers that a thread computes at once.
 const UNROLL: u64 = 4;
 
-/// The figures of a GPU on which the order of PyTorch's numbers depends.
+/// The properties of a GPU that determine the order of PyTorch's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CudaDevice {
     /// `multi_processor_count`.
@@ -18,31 +18,33 @@ pub struct CudaDevice {
 }
 
 impl Default for CudaDevice {
-    /// An H100 or H200.
+    /// Returns the properties of an H100 or H200.
     fn default() -> Self {
         Self { multiprocessors: 132, threads_per_multiprocessor: 2048 }
     }
 }
 
-/// `torch.randn` in float32 with a CUDA generator: Philox4x32-10, one subsequence per thread, and cuRAND's Box-Muller.
+/// `torch.randn` in float32 with a CUDA generator: Philox4x32-10, one subsequence per thread, and
+/// cuRAND's Box-Muller.
 ///
-/// Up to as many numbers as the device runs threads at once (270,336 on the default device), all devices agree.
-/// A GPU's fast sine and cosine are approximations, imitated here: numbers agree to about 2e-6.
+/// All devices agree for draws of up to as many numbers as the device runs threads at once (270,336
+/// on the default device). The fast sine and cosine of GPUs are approximations; this generator
+/// imitates them, and its numbers agree to about 2e-6.
 #[derive(Clone, Debug)]
 pub struct TorchCuda {
     seed: u64,
     max_threads: u64,
-    /// Philox counters that every thread has used up.
+    /// The number of Philox counters that every thread has used.
     offset: u64,
 }
 
 impl TorchCuda {
-    /// As `torch.Generator("cuda").manual_seed(seed)` on an H100 or H200.
+    /// Creates the equivalent of `torch.Generator("cuda").manual_seed(seed)` on an H100 or H200.
     pub fn new(seed: u64) -> Self {
         Self::on_device(seed, CudaDevice::default())
     }
 
-    /// As `torch.Generator("cuda").manual_seed(seed)` on that device.
+    /// Creates the equivalent of `torch.Generator("cuda").manual_seed(seed)` on the given device.
     pub fn on_device(seed: u64, device: CudaDevice) -> Self {
         let blocks_per_multiprocessor = u64::from(device.threads_per_multiprocessor) / BLOCK_SIZE;
         let blocks = u64::from(device.multiprocessors) * blocks_per_multiprocessor;
@@ -53,7 +55,8 @@ impl TorchCuda {
 impl NormalGenerator for TorchCuda {
     fn fill_normal(&mut self, out: &mut [f32]) {
         let threads = (out.len() as u64).next_multiple_of(BLOCK_SIZE).min(self.max_threads);
-        // Each round, thread i makes four numbers, for i, i + threads, i + 2·threads and i + 3·threads.
+        // In each round, thread i computes the numbers i, i + threads, i + 2·threads and i +
+        // 3·threads.
         for round in out.chunks_mut((threads * UNROLL).max(1) as usize) {
             for thread in 0..threads.min(round.len() as u64) {
                 let counter = [self.offset as u32, (self.offset >> 32) as u32, thread as u32, 0];
@@ -68,14 +71,15 @@ impl NormalGenerator for TorchCuda {
     }
 }
 
-/// cuRAND's: the sine comes first.
+/// cuRAND's Box-Muller transform, in which the sine comes first.
 fn box_muller(word_0: u32, word_1: u32) -> [f32; 2] {
     const SCALE: f32 = 1.0 / 4_294_967_296.0;
     const ANGLE_SCALE: f32 = SCALE * TAU as f32;
     let u = (word_0 as f32).mul_add(SCALE, SCALE / 2.0);
     let v = (word_1 as f32).mul_add(ANGLE_SCALE, ANGLE_SCALE / 2.0);
     let radius = (-2.0 * libm::log(f64::from(u)) as f32).sqrt();
-    // A GPU's fast sine and cosine take the angle in turns, in float32, and give 23 bits after the binary point.
+    // A GPU's fast sine and cosine take the angle in turns, in float32, and return 23 fractional
+    // bits.
     let angle = TAU * f64::from(v * (1.0 / TAU) as f32);
     let cut = |x: f64| ((x * 8_388_608.0).trunc() / 8_388_608.0) as f32;
     [radius * cut(libm::sin(angle)), radius * cut(libm::cos(angle))]
@@ -91,13 +95,14 @@ mod tests {
 
     /// Recorded from PyTorch 2.11 on an H200.
     #[test]
-    fn the_numbers_are_pytorchs() {
+    fn numbers_match_pytorch() {
         assert!(close(&TorchCuda::new(42).randn(4), &[0.194_018_8, 2.161_373_6, -0.172_050_22, 0.849_060_1]));
     }
 
-    /// Recorded likewise: three calls of one generator, the third of more than one round of four per thread.
+    /// Recorded from PyTorch 2.11 on an H200: three calls of one generator, the third of which
+    /// needs more than one round.
     #[test]
-    fn calls_follow_each_other_as_in_pytorch() {
+    fn successive_calls_match_pytorch() {
         let mut generator = TorchCuda::new(7);
         generator.randn(100);
         generator.randn(16_384);
@@ -109,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn an_impossible_device_still_works() {
+    fn a_device_without_multiprocessors_works() {
         let device = CudaDevice { multiprocessors: 0, threads_per_multiprocessor: 0 };
         let mut generator = TorchCuda::on_device(1, device);
         assert!(generator.randn(0).is_empty());

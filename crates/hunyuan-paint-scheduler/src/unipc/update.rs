@@ -4,28 +4,31 @@ use std::collections::VecDeque;
 
 use crate::{LinearCombination, SolverType, prediction::AlphaSigma};
 
-/// diffusers allows any order; beyond this one its linear systems are all rounding error.
+/// The highest order. diffusers allows more, but there rounding errors dominate its linear systems.
 pub(crate) const MAX_ORDER: usize = 6;
 
-/// One update from noise level s to noise level t, in the notation of the paper's algorithms 5 to 8.
+/// One update from noise level s to noise level t, in the notation of the paper's algorithms 5 to
+/// 8.
 #[derive(Clone, Debug)]
 pub(crate) struct Update {
-    /// Factor on the sample at s.
+    /// The factor on the sample at s.
     sample_scale: f64,
-    /// Factor on the model output at s.
+    /// The factor on the model output at s.
     model_output_scale: f64,
-    /// Factor on the weighted differences of model outputs.
+    /// The factor on the weighted differences of model outputs.
     difference_scale: f64,
-    /// Positions of the earlier steps, newest first, then of t: `(λ − λ_s) / (λ_t − λ_s)`.
+    /// The positions of the earlier steps, newest first, then of t: `(λ − λ_s) / (λ_t − λ_s)`.
     rks: Vec<f64>,
     /// The right-hand side of the order conditions.
     b: Vec<f64>,
 }
 
 impl Update {
-    /// `sigmas`: the noise levels of the earlier steps, oldest first, then s and t: one more than the order.
+    /// Computes the coefficients. `sigmas` are the noise levels of the earlier steps, oldest first,
+    /// then s and t: one more than the order.
     ///
-    /// In double throughout: diffusers' float32 loses much of h to cancellation where steps are short.
+    /// Everything is in double precision: in float32, as in diffusers, cancellation destroys much
+    /// of h where steps are short.
     pub(crate) fn new(sigmas: &[f32], solver_type: SolverType, predict_x0: bool) -> Self {
         let lambda = |sigma: f32| -libm::log(f64::from(sigma));
         let (sigma_t, sigma_s) = (sigmas[sigmas.len() - 1], sigmas[sigmas.len() - 2]);
@@ -59,18 +62,18 @@ impl Update {
         self.rks.len()
     }
 
-    /// UniP: the sample at t. `model_outputs` are those at s and earlier, newest first.
+    /// UniP: predicts the sample at t. `model_outputs` are those at s and before, newest first.
     pub(crate) fn predict<S: LinearCombination>(&self, sample: &S, model_outputs: &VecDeque<S>) -> S {
         let weights = match self.order() {
             1 => Vec::new(),
-            // The paper's choice for order 2, free of h.
+            // The paper's choice for order 2, independent of h.
             2 => vec![0.5],
             order => self.weights(order - 1),
         };
         self.apply(sample, model_outputs, &weights, None)
     }
 
-    /// UniC: the sample at t again, knowing the model's output there.
+    /// UniC: corrects the sample at t with the model's output at t.
     pub(crate) fn correct<S: LinearCombination>(
         &self,
         sample: &S,
@@ -109,7 +112,8 @@ impl Update {
         }
     }
 
-    /// Solves the first `count` order conditions, `Σₖ rkₖⁱ · weightₖ = bᵢ`, by elimination with pivoting.
+    /// Solves the first `count` order conditions, `Σₖ rkₖⁱ · weightₖ = bᵢ`, by Gaussian elimination
+    /// with pivoting.
     fn weights(&self, count: usize) -> Vec<f64> {
         let row = |i: usize| -> Vec<f64> {
             let powers = self.rks[..count].iter().map(|&rk| (0..i).fold(1.0, |power, _| power * rk));
@@ -142,25 +146,26 @@ impl Update {
 mod tests {
     use super::*;
 
-    /// Where the model output is a polynomial in λ, the diffusion ODE has a closed solution. The third-order
-    /// predictor and the correctors from order 2 must hit it for a square.
+    /// If the model output is a polynomial in λ, the diffusion ODE has a closed-form solution. For
+    /// a square, the third-order predictor and the correctors of order 2 and above must reproduce
+    /// it.
     #[test]
     fn polynomials_are_integrated_exactly() {
         let sigmas = [3.0_f32, 2.2, 1.3, 0.8];
         let lambda = |sigma: f32| -f64::from(sigma).ln();
         let model_output = |sigma: f32| vec![(lambda(sigma) * lambda(sigma)) as f32];
         let [.., s, t] = sigmas;
-        let (mixture_s, mixture_t) = (AlphaSigma::of_sigma(s), AlphaSigma::of_sigma(t));
+        let (levels_s, levels_t) = (AlphaSigma::of_sigma(s), AlphaSigma::of_sigma(t));
         let sample = 0.7;
         for predict_x0 in [true, false] {
-            // ∫ e^(±λ) λ² dλ between s and t, by which x/σ or x/α grows.
+            // x/σ or x/α grows by ∫ e^(±λ) λ² dλ between s and t.
             let sign = if predict_x0 { 1.0 } else { -1.0 };
             let antiderivative = |l: f64| (sign * l).exp() * (l * l - sign * 2.0 * l + 2.0);
             let integral = antiderivative(lambda(t)) - antiderivative(lambda(s));
             let solution = if predict_x0 {
-                mixture_t.sigma * (sample / mixture_s.sigma + integral)
+                levels_t.sigma * (sample / levels_s.sigma + integral)
             } else {
-                mixture_t.alpha * (sample / mixture_s.alpha + integral)
+                levels_t.alpha * (sample / levels_s.alpha + integral)
             };
             for solver_type in [SolverType::Bh1, SolverType::Bh2] {
                 for order in [2, 3] {

@@ -1,4 +1,4 @@
-//! A server on a port of its own, a plain HTTP client, and a painter that does as it is told.
+//! A test server on a free port, a plain HTTP client, and a fake painter that obeys its mesh.
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
@@ -28,22 +28,33 @@ use ureq::{Agent, Body, http::Response};
 
 pub(crate) type TestResult = Result<(), Box<dyn Error>>;
 
-/// What the fake painter paints.
+/// The result of the fake painter.
 pub(crate) const PAINTED: &[u8] = b"glTF, painted";
 
-/// Does what the mesh says.
+/// A painter whose behavior is named by the mesh.
 #[derive(Default)]
 pub(crate) struct FakePainter {
-    /// How many jobs are being painted, and how many were at most.
+    /// The number of jobs being painted, and its maximum.
     pub(crate) running: AtomicUsize,
     pub(crate) most_running: AtomicUsize,
     pub(crate) paintings: AtomicUsize,
     pub(crate) stopped_early: AtomicUsize,
     is_lost: AtomicBool,
+    is_geometry_lost: AtomicBool,
+    checks: AtomicUsize,
 }
 
 impl FakePainter {
-    #[expect(clippy::panic, reason = "a painter may panic, and the server has to bear it")]
+    pub(crate) fn is_geometry_lost(&self) -> bool {
+        self.is_geometry_lost.load(Ordering::SeqCst)
+    }
+
+    /// The number of checked requests.
+    pub(crate) fn checks(&self) -> usize {
+        self.checks.load(Ordering::SeqCst)
+    }
+
+    #[expect(clippy::panic, reason = "the server must survive a painter that panics")]
     fn obey(&self, order: &[u8], on_progress: &mut ProgressSink<'_>) -> Result<Vec<u8>, ServerError> {
         let nothing = || Vec::new();
         let mut at =
@@ -55,14 +66,16 @@ impl FakePainter {
                 }
             };
         match order {
-            b"broken" => return Err(ServerError::Painting { reason: "no paint left".into() }),
+            b"broken" => return Err(ServerError::Painting { reason: "no /secret/paint left".into() }),
+            // The baker falls back to the CPU, which gives the same bits, and the networks go on.
+            b"geometry lost" => self.is_geometry_lost.store(true, Ordering::SeqCst),
             b"lost" => {
                 self.is_lost.store(true, Ordering::SeqCst);
                 return Err(ServerError::Painting { reason: "no more".into() });
             }
             b"panic" => panic!("a panic that the test asks for"),
             b"deaf" => thread::sleep(Duration::from_secs(4)),
-            // Half a second, three, or ten.
+            // Half a second, three seconds, and ten.
             b"slow" => (0..100).try_for_each(|_| pause_at(&mut at, PaintStage::Views, 0.5))?,
             b"long" => (0..600).try_for_each(|_| pause_at(&mut at, PaintStage::Views, 0.5))?,
             b"endless" => (0..2000).try_for_each(|_| pause_at(&mut at, PaintStage::Views, 0.5))?,
@@ -91,6 +104,7 @@ fn pause_at(
 
 impl Painter for FakePainter {
     fn check(&self, request: &PaintRequest) -> Result<(), ServerError> {
+        self.checks.fetch_add(1, Ordering::SeqCst);
         match &request.mesh[..] {
             b"bad" => Err(ServerError::Unusable { input: "mesh", reason: "bad".into() }),
             _ => Ok(()),
@@ -109,7 +123,7 @@ impl Painter for FakePainter {
         let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_running.fetch_max(running, Ordering::SeqCst);
         self.paintings.fetch_add(1, Ordering::SeqCst);
-        // Goes down after a panic, too.
+        // Also counts down after a panic.
         let _down = Down(&self.running);
         self.obey(&request.mesh, on_progress)
     }
@@ -123,7 +137,7 @@ impl Drop for Down<'_> {
     }
 }
 
-/// The JSON for the fake painter.
+/// The JSON of a request to the fake painter.
 pub(crate) fn order(mesh: &str) -> Value {
     json!({ "mesh": BASE64_STANDARD.encode(mesh), "mesh_type": "obj", "image": "AAAA", "texture": true })
 }
@@ -199,7 +213,7 @@ impl TestServer {
         self.agent.delete(self.url(path)).call()
     }
 
-    /// Queues a job; answers with its uid.
+    /// Queues a job, and returns its uid.
     pub(crate) fn send(&self, json: &Value) -> Result<String, Box<dyn Error>> {
         let answer = json_of(self.post("/send", json)?)?;
         Ok(answer["uid"].as_str().ok_or_else(|| format!("no uid: {answer}"))?.to_owned())
@@ -209,12 +223,12 @@ impl TestServer {
         json_of(self.get(&format!("/status/{uid}"))?)
     }
 
-    /// Asks again and again until the job is finished, as a client of the original does.
+    /// Polls until the job is finished, like a client of the original.
     pub(crate) fn wait(&self, uid: &str) -> Result<Value, Box<dyn Error>> {
         wait_until(|| Ok(Some(self.status(uid)?).filter(|status| status["status"] != "processing")))
     }
 
-    /// All events of a job until its end.
+    /// Returns all events of a job until its end.
     pub(crate) fn events(&self, uid: &str) -> Result<Vec<(String, Value)>, Box<dyn Error>> {
         let response = self.get(&format!("/jobs/{uid}/events"))?;
         let mut events = Vec::new();
@@ -230,16 +244,16 @@ impl TestServer {
         Ok(events)
     }
 
-    /// Tells the server to stop, without waiting for it.
+    /// Asks the server to stop, without waiting.
     pub(crate) fn ask_to_stop(&self) {
         let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Whoever hears nothing has stopped already.
+        // Sending fails if the server has stopped already.
         if let Some(stop) = stop {
             stop.send(()).unwrap_or_default();
         }
     }
 
-    /// Stops the server and waits until it has.
+    /// Stops the server, and waits for its end.
     pub(crate) fn stop(self) -> TestResult {
         self.ask_to_stop();
         self.ended()
@@ -252,8 +266,8 @@ impl TestServer {
     }
 }
 
-/// No redirects into errors: a status is a result. No connection is kept, so that a stopping server need not
-/// wait.
+/// Creates a client that returns error statuses as responses, and keeps no connection open, so that
+/// a stopping server need not wait.
 fn agent() -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
@@ -270,7 +284,7 @@ pub(crate) fn bytes_of(mut response: Response<Body>) -> Result<Vec<u8>, Box<dyn 
     Ok(response.body_mut().with_config().limit(1 << 30).read_to_vec()?)
 }
 
-/// Tries every few milliseconds, for a minute.
+/// Polls every few milliseconds, for a minute.
 pub(crate) fn wait_until<T>(
     mut found: impl FnMut() -> Result<Option<T>, Box<dyn Error>>,
 ) -> Result<T, Box<dyn Error>> {
@@ -284,7 +298,7 @@ pub(crate) fn wait_until<T>(
     Err("waited for a minute in vain".into())
 }
 
-/// An answer that refuses, with its status and the name of its error; the rest has to be right.
+/// Returns the status and the error name of a refusal, and checks the rest of it.
 pub(crate) fn refusal(response: Response<Body>) -> Result<(u16, String), Box<dyn Error>> {
     let status = response.status().as_u16();
     let json = json_of(response)?;

@@ -7,17 +7,17 @@ use uuid::Uuid;
 
 use crate::job::Job;
 
-/// All jobs that are remembered: the unfinished ones, and so many finished ones for so long.
+/// The remembered jobs: all unfinished ones, and the latest finished ones for a limited time.
 #[derive(Debug)]
-pub(crate) struct Archive {
-    finished_max: usize,
-    age_max: Duration,
+pub(crate) struct JobStore {
+    max_finished: usize,
+    max_age: Duration,
     jobs: Mutex<Vec<Arc<Job>>>,
 }
 
-impl Archive {
-    pub(crate) fn new(finished_max: usize, age_max: Duration) -> Self {
-        Self { finished_max, age_max, jobs: Mutex::default() }
+impl JobStore {
+    pub(crate) fn new(max_finished: usize, max_age: Duration) -> Self {
+        Self { max_finished, max_age, jobs: Mutex::default() }
     }
 
     pub(crate) fn insert(&self, job: Arc<Job>) {
@@ -32,12 +32,12 @@ impl Archive {
         self.with_jobs(|jobs| jobs.iter().find(|job| job.uid == uid).cloned())
     }
 
-    /// Forgets what is too old or too much.
+    /// Forgets finished jobs that are too old or too many.
     pub(crate) fn purge(&self) {
         self.with_jobs(|_| ());
     }
 
-    /// Does something with the jobs that are still remembered, and then forgets what is too much.
+    /// Runs an action on the jobs, purged before and after it.
     fn with_jobs<T>(&self, action: impl FnOnce(&mut Vec<Arc<Job>>) -> T) -> T {
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         self.forget(&mut jobs);
@@ -48,11 +48,11 @@ impl Archive {
 
     fn forget(&self, jobs: &mut Vec<Arc<Job>>) {
         let finished = |job: &Arc<Job>| job.finished_at();
-        jobs.retain(|job| finished(job).is_none_or(|at| at.elapsed() < self.age_max));
+        jobs.retain(|job| finished(job).is_none_or(|at| at.elapsed() < self.max_age));
         let mut times: Vec<Instant> = jobs.iter().filter_map(finished).collect();
-        if times.len() > self.finished_max {
+        if times.len() > self.max_finished {
             times.sort_unstable();
-            let oldest_kept = times[times.len() - self.finished_max];
+            let oldest_kept = times[times.len() - self.max_finished];
             jobs.retain(|job| finished(job).is_none_or(|at| at >= oldest_kept));
         }
     }
@@ -76,31 +76,31 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_finished_jobs_are_forgotten_and_unfinished_ones_never() {
-        let archive = Archive::new(2, Duration::from_secs(60));
+    fn only_the_oldest_finished_jobs_are_forgotten() {
+        let store = JobStore::new(2, Duration::from_secs(60));
         let jobs: Vec<Arc<Job>> = (0..5).map(|_| job()).collect();
         for job in &jobs {
-            archive.insert(job.clone());
+            store.insert(job.clone());
         }
-        // In an order of their own; the fifth goes on.
+        // They finish in another order than they came; the fifth goes on.
         for i in [3, 0, 2, 1] {
             std::thread::sleep(Duration::from_millis(2));
             jobs[i].finish(Err(ServerError::Cancelled));
         }
-        let known: Vec<bool> = jobs.iter().map(|job| archive.find(job.uid).is_some()).collect();
+        let known: Vec<bool> = jobs.iter().map(|job| store.find(job.uid).is_some()).collect();
         assert_eq!(known, [false, true, true, false, true]);
     }
 
     #[test]
-    fn finished_jobs_are_forgotten_in_time() {
-        let archive = Archive::new(2, Duration::from_millis(500));
+    fn finished_jobs_expire_and_unfinished_ones_do_not() {
+        let store = JobStore::new(2, Duration::from_millis(500));
         let (finished, running) = (job(), job());
-        archive.insert(finished.clone());
-        archive.insert(running.clone());
+        store.insert(finished.clone());
+        store.insert(running.clone());
         finished.finish(Ok(vec![1]));
-        assert!(archive.find(finished.uid).is_some());
+        assert!(store.find(finished.uid).is_some());
         std::thread::sleep(Duration::from_millis(600));
-        assert!(archive.find(finished.uid).is_none());
-        assert!(archive.find(running.uid).is_some());
+        assert!(store.find(finished.uid).is_none());
+        assert!(store.find(running.uid).is_some());
     }
 }
