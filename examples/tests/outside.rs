@@ -1,6 +1,6 @@
-//! Projects outside this workspace, which know of it what a user knows: a path in `Cargo.toml`, and the README.
+//! Projects outside this workspace that use it as a user does: with a path in `Cargo.toml` and the README's code.
 //!
-//! They are compiled from nothing, the first of them with burn, so they run when they are asked for:
+//! They compile every dependency, the first one burn, so they are ignored by default:
 //! `cargo test --release --workspace --test outside -- --ignored`.
 
 use std::{
@@ -16,7 +16,7 @@ use tempfile::{TempDir, tempdir};
 
 type TestResult = Result<(), Box<dyn Error>>;
 
-/// A new project with one dependency, which is one of our crates, and perhaps more.
+/// Creates a project that depends on one of our crates, and perhaps on more.
 fn project(dependency: &str, more: &str, main: &str) -> Result<TempDir, Box<dyn Error>> {
     let folder = tempdir()?;
     let path = fs::canonicalize(repository_file("crates").join(dependency))?;
@@ -26,7 +26,7 @@ fn project(dependency: &str, more: &str, main: &str) -> Result<TempDir, Box<dyn 
         path.to_string_lossy()
     );
     fs::write(folder.path().join("Cargo.toml"), manifest)?;
-    // The versions that were tested, and no others.
+    // The versions that were tested.
     fs::copy(repository_file("Cargo.lock"), folder.path().join("Cargo.lock"))?;
     fs::create_dir_all(folder.path().join("src"))?;
     fs::write(folder.path().join("src/main.rs"), main)?;
@@ -35,7 +35,7 @@ fn project(dependency: &str, more: &str, main: &str) -> Result<TempDir, Box<dyn 
 
 fn run(project: &Path) -> Result<Output, Box<dyn Error>> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // One folder for all three, which is there the next time.
+    // All projects share a target folder, which is kept for the next run.
     cargo.env("CARGO_TARGET_DIR", repository_file("target/outside"));
     cargo.args(["run", "--release", "--quiet"]).current_dir(project);
     let output = cargo.output()?;
@@ -47,12 +47,11 @@ fn run(project: &Path) -> Result<Output, Box<dyn Error>> {
 #[ignore = "compiles burn once more"]
 fn five_lines_paint_a_mesh() -> TestResult {
     let main = r#"
-use hunyuan_paint::{ComputeDevice, PaintError, PaintOptions, PaintPipeline, Variant, image::read_image, mesh::read_mesh};
+use hunyuan_paint::{PaintError, PaintOptions, PaintPipeline, Variant, image::read_image, mesh::read_mesh};
 
 fn main() -> Result<(), PaintError> {
-    let (mesh, image) = (read_mesh("ASSETS/robot.glb".as_ref())?, read_image("ASSETS/robot.png")?);
-    let device = ComputeDevice::Auto.init()?;
-    let pipeline = PaintPipeline::from_pretrained("ASSETS/demo", Variant::Standard, &device)?;
+    let (mesh, image) = (read_mesh("ASSETS/robot.glb")?, read_image("ASSETS/robot.png")?);
+    let pipeline = PaintPipeline::from_pretrained("ASSETS/demo", Variant::Standard)?;
     let painting = pipeline.paint(&mesh, &[image], &PaintOptions::demo())?;
     painting.textured.write_glb("painted.glb")
 }
@@ -86,7 +85,7 @@ fn main() -> Result<(), SchedulerError> {
     let project = project("hunyuan-paint-scheduler", "", main)?;
     let output = run(project.path())?;
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "[999.0, 749.0, 499.0, 249.0] 4");
-    // Alone means without the rest.
+    // Neither burn nor wgpu comes along.
     let built = fs::read_to_string(project.path().join("Cargo.lock"))?;
     assert!(!built.contains("\"burn\"") && !built.contains("\"wgpu\""), "{built}");
     Ok(())
@@ -100,7 +99,7 @@ use glam::Vec4;
 use hunyuan_paint_raster::{Coverage, NO_FACE, RasterError, RasterOptions, Size, View, rasterize};
 
 fn main() -> Result<(), RasterError> {
-    // Two triangles, and more than the picture.
+    // Two triangles that cover more than the picture.
     let corners = [(-2.0, -2.0), (2.0, -2.0), (2.0, 2.0), (-2.0, 2.0)].map(|(x, y)| Vec4::new(x, y, 0.0, 1.0));
     let options = RasterOptions { coverage: Coverage::FixedPoint, ..RasterOptions::default() };
     let visibility = rasterize(&View::new(&corners, Size::square(100)), &[[0, 1, 2], [0, 2, 3]], options)?;

@@ -3,7 +3,6 @@ use std::{error::Error, io::Cursor};
 use hunyuan_paint::{
     PaintError, PaintOptions, PaintPipeline,
     bake::BakeError,
-    ignore_progress,
     image::{DEFAULT_BORDER_RATIO, ImageError, ReferenceImage},
     mesh::{Mesh, MeshError, MeshFormat, UvMode, read_mesh_from_bytes},
 };
@@ -52,13 +51,8 @@ impl PipelinePainter {
         options: PaintOptions,
         limits: InputLimits,
     ) -> Result<Self, PaintError> {
-        // Without images, valid options fail with an error about the images.
-        match pipeline.paint_with_progress(&Mesh::default(), &[], &options, &mut ignore_progress) {
-            Err(PaintError::Option { option: "images", .. }) | Ok(_) => {
-                Ok(Self { pipeline, options, limits })
-            }
-            Err(error) => Err(error),
-        }
+        pipeline.check(&options)?;
+        Ok(Self { pipeline, options, limits })
     }
 
     fn read(&self, request: &PaintRequest) -> Result<(Mesh, Vec<ReferenceImage>), ServerError> {

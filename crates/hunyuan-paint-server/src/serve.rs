@@ -48,14 +48,18 @@ fn run(arguments: &ServeArguments) -> Result<(), Box<dyn Error>> {
     if !arguments.model.is_dir() {
         return Err(format!("{}: expected a folder of weights", arguments.model.display()).into());
     }
-    let mut budgets = Budgets::new(arguments.memory_limit_bytes());
     let painters = arguments.device.iter().map(|&device| {
         tracing::info!(model = %arguments.model.display(), %device, "loading");
-        let own = device.load_options(arguments.precision)?;
-        let budget = budgets.of(device.resolve(), own.budget.clone());
-        let load = LoadOptions { memory: arguments.memory, budget, ..own };
-        let pipeline = PaintPipeline::from_pretrained(&arguments.model, arguments.variant, load)?
-            .with_backend(arguments.geometry.init()?);
+        let mut builder = PaintPipeline::builder()
+            .variant(arguments.variant)
+            .device(device)
+            .precision(arguments.precision)
+            .memory_plan(arguments.memory)
+            .geometry(arguments.geometry);
+        if let Some(bytes) = arguments.memory_limit_bytes() {
+            builder = builder.memory_limit(bytes);
+        }
+        let pipeline = builder.from_pretrained(&arguments.model)?;
         let painter = PipelinePainter::new(pipeline, arguments.paint_options(), arguments.input_limits())?;
         Ok(Arc::new(painter) as Arc<dyn Painter>)
     });
@@ -71,31 +75,6 @@ fn run(arguments: &ServeArguments) -> Result<(), Box<dyn Error>> {
         tracing::info!("listening on http://{}", listener.local_addr()?);
         Ok(server.serve(listener, stop_signal()).await?)
     })
-}
-
-/// One memory budget for each device, shared by all painters on it.
-struct Budgets {
-    limit: Option<u64>,
-    of_devices: Vec<(ComputeDevice, MemoryBudget)>,
-}
-
-impl Budgets {
-    fn new(limit: Option<u64>) -> Self {
-        Self { limit, of_devices: Vec::new() }
-    }
-
-    /// Returns the budget of a device: `own`, lowered to the limit, if the device is new here.
-    fn of(&mut self, device: ComputeDevice, own: MemoryBudget) -> MemoryBudget {
-        if let Some((_, budget)) = self.of_devices.iter().find(|(known, _)| *known == device) {
-            return budget.clone();
-        }
-        let budget = match self.limit {
-            Some(bytes) => own.with_total(bytes),
-            None => own,
-        };
-        self.of_devices.push((device, budget.clone()));
-        budget
-    }
 }
 
 /// An error with its chain of sources, in one line.
@@ -140,23 +119,5 @@ async fn signal() {
     // A system without signals cannot ask the server to stop.
     if interrupt.await.is_err() {
         std::future::pending::<()>().await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_limit_holds_once_for_each_device() {
-        let mut budgets = Budgets::new(Some(100));
-        let first = budgets.of(ComputeDevice::Cpu, MemoryBudget::new(1000));
-        assert_eq!(first.total(), 100);
-        // The second painter's own budget is ignored in favor of the shared one.
-        assert_eq!(budgets.of(ComputeDevice::Cpu, MemoryBudget::new(7)).total(), 100);
-        assert_eq!(budgets.of_devices.len(), 1);
-        assert_eq!(budgets.of(ComputeDevice::Wgpu, MemoryBudget::new(1000)).total(), 100);
-        assert_eq!(budgets.of_devices.len(), 2);
-        assert_eq!(Budgets::new(None).of(ComputeDevice::Cpu, MemoryBudget::new(7)).total(), 7);
     }
 }

@@ -1,50 +1,80 @@
-use std::{fmt, str::FromStr};
-
 use burn::tensor::Device;
-use hunyuan_paint_models::{LoadOptions, MemoryBudget, MemoryPlan};
+use hunyuan_paint_models::{LoadOptions, MemoryBudget, Precision};
 
 use crate::{PaintError, PrecisionChoice};
 
 /// Where the networks run, by name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "lowercase", parse_err_fn = unknown, parse_err_ty = PaintError)]
+#[non_exhaustive]
 pub enum ComputeDevice {
-    /// The best that this build and this machine have: Metal, Vulkan, wgpu, then the CPU. Never a GPU in software.
+    /// The best device of this build and this machine: Metal, Vulkan, wgpu, then the CPU. Never a GPU in software.
     #[default]
     Auto,
     /// All cores of the CPU (feature `cpu`).
     Cpu,
-    /// Any GPU, through wgpu (feature `wgpu`). Shaders are WGSL, or what the feature `vulkan` or `metal` brings.
+    /// Any GPU through wgpu (feature `wgpu`). Shaders are WGSL, or SPIR-V and MSL with the features `vulkan` and `metal`.
     Wgpu,
-    /// Vulkan, through SPIR-V (feature `vulkan`).
+    /// Vulkan through SPIR-V (feature `vulkan`).
     Vulkan,
-    /// Metal, through MSL (feature `metal`).
+    /// Metal through MSL (feature `metal`).
     Metal,
 }
 
-/// A device that is open: what computes, by its own name.
+fn unknown(name: &str) -> PaintError {
+    PaintError::option("device", "auto, cpu, wgpu, vulkan or metal", name)
+}
+
+/// The devices that `Auto` prefers to the CPU, best first.
+const GPUS: [ComputeDevice; 3] = [ComputeDevice::Metal, ComputeDevice::Vulkan, ComputeDevice::Wgpu];
+
+/// What a device is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceInfo {
     /// The adapter, or `CPU`.
     pub name: String,
-    /// Whether it is a GPU in software, as Mesa's llvmpipe is: right, but slow.
+    /// Whether it is a GPU in software, such as Mesa's llvmpipe: exact, but slow.
     pub is_software: bool,
-    /// Bytes of memory that it has (a GPU that shares the host's, all that it may use of that): known of Vulkan's devices, and on
-    /// Linux of the CPU. Some drivers move to the host what does not fit; that is not counted on.
+    /// Memory in bytes (for integrated GPUs, the shared heaps). Known for Vulkan devices and for the CPU; in a container,
+    /// the container's limit. Memory of the host that some drivers use as well is not counted.
     pub memory: Option<u64>,
-    /// Bytes of the largest tensor that it takes, if there is a limit.
+    /// Bytes of the largest tensor, if there is a limit.
     pub largest_allocation: Option<u64>,
 }
 
 impl DeviceInfo {
-    /// What fits there.
+    /// Returns a budget of the device's memory.
     pub fn memory_budget(&self) -> MemoryBudget {
-        let budget = self.memory.map_or_else(MemoryBudget::unlimited, MemoryBudget::new);
-        self.largest_allocation.map_or(budget.clone(), |bytes| budget.with_largest_allocation(bytes))
+        MemoryBudget::with_limits(self.memory.unwrap_or(u64::MAX), self.largest_allocation.unwrap_or(u64::MAX))
     }
 }
 
-/// A device, what it is, and what is loaded there.
-#[derive(Clone)]
+/// A device of [`ComputeDevice::survey`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct DeviceReport {
+    /// The device.
+    pub device: ComputeDevice,
+    /// What it is, or why it cannot be used.
+    pub info: Result<DeviceInfo, PaintError>,
+    /// Whether [`ComputeDevice::Auto`] takes it.
+    pub is_automatic: bool,
+}
+
+/// An open device, and the memory that networks take there.
+#[derive(Clone, Debug)]
 struct Opened {
     device: Device,
     info: DeviceInfo,
@@ -53,37 +83,64 @@ struct Opened {
 
 impl ComputeDevice {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Auto, Self::Cpu, Self::Wgpu, Self::Vulkan, Self::Metal];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// Its name, as the command line has it.
+    /// Returns its name on the command line.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Cpu => "cpu",
-            Self::Wgpu => "wgpu",
-            Self::Vulkan => "vulkan",
-            Self::Metal => "metal",
-        }
+        self.into()
     }
 
-    /// What `Auto` stands for in this build and on this machine; any other device is itself. To find out, GPUs are
-    /// opened.
+    /// Returns what `Auto` stands for in this build and on this machine; any other device is itself. Opens GPUs to find
+    /// out, and logs why one is not taken.
     pub fn resolve(self) -> Self {
         if self != Self::Auto {
             return self;
         }
-        let is_hardware = |device: &Self| device.info().is_ok_and(|info| !info.is_software);
-        [Self::Metal, Self::Vulkan, Self::Wgpu].into_iter().find(is_hardware).unwrap_or(Self::Cpu)
+        for gpu in GPUS {
+            match gpu.info() {
+                Ok(info) if !info.is_software => return gpu,
+                Ok(info) => tracing::info!(device = %gpu, name = info.name, "not taken: a GPU in software"),
+                // The build has no such device, which is no surprise.
+                Err(PaintError::DeviceMissing { .. }) => {}
+                Err(error) => {
+                    tracing::info!(device = %gpu, error = &error as &dyn std::error::Error, "not taken");
+                }
+            }
+        }
+        Self::Cpu
     }
 
-    /// Whether networks run on a GPU there.
+    /// Returns every device but `Auto` with what it is, or why it cannot be used.
+    pub fn survey() -> Vec<DeviceReport> {
+        let automatic = Self::Auto.resolve();
+        let devices = Self::ALL.iter().copied().filter(|device| *device != Self::Auto);
+        devices
+            .map(|device| DeviceReport { device, info: device.info(), is_automatic: device == automatic })
+            .collect()
+    }
+
+    /// Returns why `Auto` takes no GPU, in words.
+    pub(crate) fn why_no_gpu() -> String {
+        let reasons = GPUS.iter().filter_map(|gpu| match gpu.info() {
+            Ok(info) => Some(format!("{gpu}: {} is a GPU in software", info.name)),
+            Err(PaintError::DeviceMissing { .. }) => None,
+            Err(error) => Some(error.to_string()),
+        });
+        let reasons: Vec<String> = reasons.collect();
+        match reasons.is_empty() {
+            true => "this build has no GPU feature: enable `gpu`".to_owned(),
+            false => reasons.join("; "),
+        }
+    }
+
+    /// Returns whether networks run on a GPU.
     pub fn is_gpu(self) -> bool {
         self.resolve() != Self::Cpu
     }
 
-    /// The devices, without `Auto`, that this build and this machine have.
+    /// Returns the devices, without `Auto`, that this build and this machine have.
     pub fn available() -> Vec<Self> {
-        Self::ALL.into_iter().filter(|device| *device != Self::Auto && device.info().is_ok()).collect()
+        Self::survey().into_iter().filter(|report| report.info.is_ok()).map(|report| report.device).collect()
     }
 
     /// Opens the device for burn's tensors. Opening it again gives the same device.
@@ -94,7 +151,7 @@ impl ComputeDevice {
         Ok(self.open()?.device)
     }
 
-    /// Opens the device, and says what it is.
+    /// Opens the device and returns what it is.
     ///
     /// # Errors
     /// As [`init`](Self::init).
@@ -102,15 +159,15 @@ impl ComputeDevice {
         Ok(self.open()?.info)
     }
 
-    /// How to load networks to run there: with the memory plan as it is by default, telling nobody. All that is loaded with what
-    /// this returns for one device shares one budget, its memory.
+    /// Returns options to load networks to this device, with the default memory plan and no progress callback. All
+    /// networks that are loaded with them share one budget, the device's memory.
     ///
     /// # Errors
     /// As [`init`](Self::init).
     pub fn load_options(self, precision: PrecisionChoice) -> Result<LoadOptions, PaintError> {
         let Opened { device, budget, .. } = self.open()?;
-        let precision = precision.resolve(self);
-        Ok(LoadOptions { device, precision, memory: MemoryPlan::default(), budget, on_load: None })
+        let precision: Precision = precision.resolve(self);
+        Ok(LoadOptions::new(device).with_precision(precision).with_budget(budget))
     }
 
     fn open(self) -> Result<Opened, PaintError> {
@@ -145,8 +202,8 @@ mod gpu {
     use super::{ComputeDevice, DeviceInfo, Opened};
     use crate::{PaintError, device_memory};
 
-    /// burn opens each device once in a process, and so do we.
-    static OPENED: Mutex<Vec<(ComputeDevice, Opened)>> = Mutex::new(Vec::new());
+    /// Devices that were opened, or the reason why not. burn opens each device once in a process.
+    static OPENED: Mutex<Vec<(ComputeDevice, Result<Opened, String>)>> = Mutex::new(Vec::new());
 
     pub(super) fn open(device: ComputeDevice) -> Result<Opened, PaintError> {
         let (api, by_default): (_, fn() -> Device) = match device {
@@ -158,9 +215,22 @@ mod gpu {
             device => return Err(PaintError::DeviceMissing { device }),
         };
         let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, opened)) = opened.iter().find(|(known, _)| *known == device) {
-            return Ok(opened.clone());
-        }
+        let outcome = match opened.iter().find(|(known, _)| *known == device) {
+            Some((_, outcome)) => outcome.clone(),
+            None => {
+                let outcome = open_new(device, api, by_default);
+                opened.push((device, outcome.clone()));
+                outcome
+            }
+        };
+        outcome.map_err(|reason| PaintError::NoDevice { device, reason })
+    }
+
+    fn open_new(
+        device: ComputeDevice,
+        api: WgpuBackend,
+        by_default: fn() -> Device,
+    ) -> Result<Opened, String> {
         let (burn_device, info) = match Device::wgpu_options().graphics_api(api).init_with_setup() {
             Ok((burn_device, setup)) => {
                 let adapter = setup.adapter.get_info();
@@ -181,27 +251,10 @@ mod gpu {
                 let info = DeviceInfo { name, is_software: false, memory: None, largest_allocation: None };
                 (by_default(), info)
             }
-            Err(error) => return Err(PaintError::NoDevice { device, reason: error.to_string() }),
+            Err(error) => return Err(error.to_string()),
         };
         let budget = info.memory_budget();
-        let new = Opened { device: burn_device, info, budget };
-        opened.push((device, new.clone()));
-        Ok(new)
-    }
-}
-
-impl fmt::Display for ComputeDevice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for ComputeDevice {
-    type Err = PaintError;
-
-    fn from_str(name: &str) -> Result<Self, PaintError> {
-        let found = Self::ALL.into_iter().find(|device| device.name() == name);
-        found.ok_or_else(|| PaintError::option("device", Self::ALL.map(Self::name).join(", "), name))
+        Ok(Opened { device: burn_device, info, budget })
     }
 }
 
@@ -211,16 +264,31 @@ mod tests {
 
     #[test]
     fn names_are_read_back() {
-        for device in ComputeDevice::ALL {
+        for &device in ComputeDevice::ALL {
             assert!(matches!(device.name().parse::<ComputeDevice>(), Ok(d) if d == device));
         }
         assert!("gpu".parse::<ComputeDevice>().is_err());
     }
 
     #[test]
-    fn a_device_that_is_not_compiled_in_is_an_error() {
-        if !cfg!(feature = "metal") {
-            assert!(matches!(ComputeDevice::Metal.init(), Err(PaintError::DeviceMissing { .. })));
+    fn devices_without_their_feature_are_missing() {
+        let features = [
+            (ComputeDevice::Cpu, cfg!(feature = "cpu")),
+            (ComputeDevice::Wgpu, cfg!(feature = "wgpu")),
+            (ComputeDevice::Vulkan, cfg!(feature = "vulkan")),
+            (ComputeDevice::Metal, cfg!(feature = "metal")),
+        ];
+        for (device, is_compiled_in) in features {
+            let is_missing = matches!(device.init(), Err(PaintError::DeviceMissing { .. }));
+            assert_eq!(is_missing, !is_compiled_in, "{device}");
+        }
+    }
+
+    #[test]
+    fn a_failure_is_remembered() {
+        for report in ComputeDevice::survey() {
+            let again = report.device.info();
+            assert_eq!(again.is_ok(), report.info.is_ok(), "{}", report.device);
         }
     }
 
@@ -238,8 +306,14 @@ mod tests {
 
     #[cfg(feature = "cpu")]
     #[test]
-    fn auto_is_a_device_that_is_there() {
-        let auto = ComputeDevice::Auto.resolve();
-        assert!(ComputeDevice::available().contains(&auto));
+    fn auto_takes_exactly_one_device_and_never_software() {
+        let survey = ComputeDevice::survey();
+        let taken: Vec<_> = survey.iter().filter(|report| report.is_automatic).collect();
+        assert_eq!(taken.len(), 1);
+        assert!(taken.iter().all(|report| report.info.as_ref().is_ok_and(|info| !info.is_software)));
+        let has_hardware = survey.iter().any(|report| {
+            report.device != ComputeDevice::Cpu && report.info.as_ref().is_ok_and(|info| !info.is_software)
+        });
+        assert_eq!(taken[0].device == ComputeDevice::Cpu, !has_hardware);
     }
 }

@@ -1,4 +1,4 @@
-//! How much memory a device has. wgpu does not say; Vulkan does.
+//! The memory of devices. wgpu does not know it; Vulkan does.
 
 #![cfg_attr(
     all(feature = "wgpu", not(any(target_vendor = "apple", target_family = "wasm"))),
@@ -11,8 +11,8 @@
 #[cfg(feature = "wgpu")]
 use burn::tensor::wgpu::wgpu::Adapter;
 
-/// Bytes of the largest heap of the GPU's own memory, or of all heaps where it shares the host's; `None` of GPUs that are not
-/// opened through Vulkan.
+/// Returns the bytes of the largest heap of the GPU's own memory, or of all heaps where it shares the host's. `None` for
+/// GPUs that are not opened through Vulkan.
 #[cfg(all(feature = "wgpu", not(any(target_vendor = "apple", target_family = "wasm"))))]
 pub(crate) fn of_adapter(adapter: &Adapter) -> Option<u64> {
     use burn::tensor::wgpu::wgpu::{DeviceType, hal::api::Vulkan};
@@ -31,17 +31,19 @@ pub(crate) fn of_adapter(adapter: &Adapter) -> Option<u64> {
     heaps.filter(|heap| heap.flags.as_raw() & DEVICE_LOCAL != 0).map(|heap| heap.size).max()
 }
 
-/// Nothing is known where there is no Vulkan.
+/// Without Vulkan nothing is known.
 #[cfg(all(feature = "wgpu", any(target_vendor = "apple", target_family = "wasm")))]
 pub(crate) fn of_adapter(_: &Adapter) -> Option<u64> {
     None
 }
 
-/// Bytes of the host's memory; `None` where the system is not Linux.
+/// Returns the bytes of memory that this process may use: the host's, or the limit of its control group (a container)
+/// if that is smaller. `None` if the system does not say.
 #[cfg(feature = "cpu")]
 pub(crate) fn of_host() -> Option<u64> {
-    let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kibibytes.checked_mul(1024)
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
+    let memory = system.total_memory().min(limit);
+    (memory > 0).then_some(memory)
 }

@@ -3,8 +3,10 @@
 use std::{error::Error, ops::ControlFlow, path::PathBuf};
 
 use glam::Vec3;
-#[cfg(feature = "gpu")]
+#[cfg(feature = "gpu-geometry")]
 use hunyuan_paint::GeometryDevice;
+#[cfg(feature = "gpu-geometry")]
+use hunyuan_paint_test_support::gpu_or_skip;
 use hunyuan_paint::{
     Device, LoadOptions, MemoryBudget, MemoryPlan, PaintError, PaintOptions, PaintPipeline, Painting,
     Progress, PaintStage, TexturedMesh, Variant,
@@ -12,7 +14,7 @@ use hunyuan_paint::{
     image::ReferenceImage,
     mesh::{CameraView, Mesh, UvMode, read_mesh},
     models::{ModelError, pipelines::MultiviewOptions},
-    stages::{PaintedViews, bake_views, prepare_surface, render_conditions},
+    stages::{BakeStageOptions, GeneratedView, bake_views, prepare_surface, render_conditions},
 };
 use image::{Rgba, RgbaImage};
 
@@ -23,7 +25,11 @@ fn model() -> PathBuf {
 }
 
 fn pipeline(variant: Variant) -> Result<PaintPipeline, PaintError> {
-    PaintPipeline::from_pretrained(model(), variant, &Device::flex())
+    open(variant, LoadOptions::new(Device::flex()))
+}
+
+fn open(variant: Variant, load: LoadOptions) -> Result<PaintPipeline, PaintError> {
+    PaintPipeline::builder().variant(variant).load_options(load).backend(Cpu).from_pretrained(model())
 }
 
 /// An octahedron away from the origin, in units of its own, subdivided once.
@@ -72,8 +78,8 @@ fn paint(options: &PaintOptions) -> Result<Painting, PaintError> {
 
 #[test]
 fn networks_that_come_in_their_turn_paint_the_same() -> TestResult {
-    let load = LoadOptions { memory: MemoryPlan::ReloadPerStage, ..LoadOptions::from(&Device::flex()) };
-    let pipeline = PaintPipeline::from_pretrained(model(), Variant::Standard, load)?;
+    let load = LoadOptions::new(Device::flex()).with_memory_plan(MemoryPlan::ReloadPerStage);
+    let pipeline = open(Variant::Standard, load)?;
     let in_turn = pipeline.paint(&mesh(), &[image()], &options())?;
     assert_eq!(in_turn.views, paint(&options())?.views);
     Ok(())
@@ -81,10 +87,11 @@ fn networks_that_come_in_their_turn_paint_the_same() -> TestResult {
 
 #[test]
 fn what_cannot_fit_is_refused_before_any_work() -> TestResult {
-    let with =
-        |budget| LoadOptions { memory: MemoryPlan::ReloadPerStage, budget, ..LoadOptions::from(&Device::flex()) };
+    let with = |budget| {
+        LoadOptions::new(Device::flex()).with_memory_plan(MemoryPlan::ReloadPerStage).with_budget(budget)
+    };
     let refusal = |budget| -> Result<_, PaintError> {
-        let pipeline = PaintPipeline::from_pretrained(model(), Variant::Standard, with(budget))?;
+        let pipeline = open(Variant::Standard, with(budget))?;
         let mut stages = Vec::new();
         let result = pipeline.paint_with_progress(&mesh(), &[image()], &options(), &mut |progress| {
             stages.push(progress.stage);
@@ -98,13 +105,13 @@ fn what_cannot_fit_is_refused_before_any_work() -> TestResult {
     let is_named = |error: &ModelError| matches!(error, ModelError::OutOfMemory { total: 100_000, .. });
     assert!(matches!(&refused, Err(PaintError::Model(error)) if is_named(error)), "{refused:?}");
     assert_eq!(too_little.taken(), 0);
-    let refused = refusal(MemoryBudget::unlimited().with_largest_allocation(1000))?;
+    let refused = refusal(MemoryBudget::with_limits(u64::MAX, 1000))?;
     let is_named = |error: &ModelError| matches!(error, ModelError::AllocationTooLarge { limit: 1000, .. });
     assert!(matches!(&refused, Err(PaintError::Model(error)) if is_named(error)), "{refused:?}");
 
     // Networks that stay are refused when they are loaded.
-    let keep = LoadOptions { budget: too_little, ..LoadOptions::from(&Device::flex()) };
-    assert!(PaintPipeline::from_pretrained(model(), Variant::Standard, keep).is_err());
+    let keep = LoadOptions::new(Device::flex()).with_budget(too_little);
+    assert!(open(Variant::Standard, keep).is_err());
     Ok(())
 }
 
@@ -112,8 +119,8 @@ fn what_cannot_fit_is_refused_before_any_work() -> TestResult {
 fn networks_take_memory_while_they_are_there() -> TestResult {
     let budget = MemoryBudget::new(1 << 40);
     for (memory, stays) in [(MemoryPlan::ReloadPerStage, false), (MemoryPlan::Keep, true)] {
-        let load = LoadOptions { memory, budget: budget.clone(), ..LoadOptions::from(&Device::flex()) };
-        let pipeline = PaintPipeline::from_pretrained(model(), Variant::Standard, load)?;
+        let load = LoadOptions::new(Device::flex()).with_memory_plan(memory).with_budget(budget.clone());
+        let pipeline = open(Variant::Standard, load)?;
         let mut most = 0;
         pipeline.paint_with_progress(&mesh(), &[image()], &options(), &mut |_| {
             most = most.max(budget.taken());
@@ -206,37 +213,31 @@ fn cameras_are_added_for_what_the_first_one_does_not_see() -> TestResult {
     Ok(())
 }
 
-#[cfg(feature = "gpu")]
-#[expect(clippy::print_stderr, reason = "what is skipped has to be said")]
-fn skipped(error: &PaintError) {
-    eprintln!("skipped: {error}");
-}
-
 /// With a GPU; a software one will do.
-#[cfg(feature = "gpu")]
+#[cfg(feature = "gpu-geometry")]
 #[test]
 fn geometry_on_the_gpu_paints_the_same() -> TestResult {
-    let backend = match GeometryDevice::Gpu.init() {
-        Ok(backend) => backend,
-        Err(error) if std::env::var_os("HUNYUAN_PAINT_REQUIRE_GPU").is_none() => {
-            skipped(&error);
-            return Ok(());
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let test = "geometry_on_the_gpu_paints_the_same";
+    let Some(_) = gpu_or_skip(test, GeometryDevice::Gpu.init()) else { return Ok(()) };
     let expected = paint(&options())?;
-    let found = pipeline(Variant::Standard)?.with_backend(backend).paint(&mesh(), &[image()], &options())?;
-    assert_eq!(found.conditions.normal_maps, expected.conditions.normal_maps);
-    assert_eq!(found.conditions.position_maps, expected.conditions.position_maps);
+    let found = PaintPipeline::builder()
+        .load_options(LoadOptions::new(Device::flex()))
+        .geometry(GeometryDevice::Gpu)
+        .from_pretrained(model())?
+        .paint(&mesh(), &[image()], &options())?;
+    for (found, expected) in found.conditions.views.iter().zip(&expected.conditions.views) {
+        assert_eq!(found.normal, expected.normal);
+        assert_eq!(found.position, expected.position);
+    }
     assert_eq!(found.textured.texture, expected.textured.texture);
-    assert_eq!(found.textured.painted, expected.textured.painted);
+    assert_eq!(found.textured.coverage, expected.textured.coverage);
     Ok(())
 }
 
 #[test]
 fn every_stage_reports_from_start_to_end_and_can_be_cancelled() -> TestResult {
     let pipeline = pipeline(Variant::Standard)?;
-    for stop in PaintStage::ALL {
+    for &stop in PaintStage::ALL {
         let mut seen = Vec::new();
         let mut on_progress = |progress: &Progress<'_>| {
             seen.push((progress.stage, progress.fraction));
@@ -291,9 +292,15 @@ fn the_result_of_a_stage_can_be_replaced() -> TestResult {
         ignore,
     )?;
     assert_eq!(views.len(), 6);
-    let images = vec![red; 6];
-    let painted = PaintedViews { views: &options.views, images: &images, depths: &conditions.depths };
-    let textured = bake_views(&mut Cpu, &surface, &painted, 96, 128, &options.bake, ignore)?;
+    let views: Vec<GeneratedView<'_>> = (conditions.views.iter())
+        .map(|condition| GeneratedView {
+            view: condition.view,
+            image: &red,
+            depth: condition.depth.as_ref(),
+        })
+        .collect();
+    let bake = BakeStageOptions { render_size: 96, texture_size: 128, bake: options.bake };
+    let textured = bake_views(&mut Cpu, &surface, &views, &bake, ignore)?;
     assert!(textured.texture.pixels().all(|pixel| pixel.0 == [255, 0, 0]));
     Ok(())
 }
@@ -331,5 +338,38 @@ fn nonsense_is_refused_with_a_reason() -> TestResult {
         let message = refused(mesh, images, options);
         assert!(message.contains(reason), "expected '{reason}' in '{message}'");
     }
+    Ok(())
+}
+
+#[test]
+fn threads_and_callbacks_paint_with_one_pipeline() -> TestResult {
+    let pipeline = pipeline(Variant::Standard)?;
+    let expected = pipeline.paint(&mesh(), &[image()], &options())?;
+    let found = std::thread::scope(|scope| {
+        let threads = [0, 1].map(|_| scope.spawn(|| pipeline.paint(&mesh(), &[image()], &options())));
+        threads.map(|thread| thread.join().unwrap_or(Err(PaintError::Cancelled)))
+    });
+    for found in found {
+        assert_eq!(found?.textured.texture, expected.textured.texture);
+    }
+    let mut inner = None;
+    pipeline.paint_with_progress(&mesh(), &[image()], &options(), &mut |progress| {
+        if progress.stage == PaintStage::Conditions && inner.is_none() {
+            inner = Some(pipeline.paint(&mesh(), &[image()], &options()));
+        }
+        ControlFlow::Continue(())
+    })?;
+    let inner = inner.ok_or("no progress was reported")??;
+    assert_eq!(inner.textured.texture, expected.textured.texture);
+    Ok(())
+}
+
+#[test]
+fn check_finds_what_would_fail_late() -> TestResult {
+    let pipeline = pipeline(Variant::Standard)?;
+    pipeline.check(&options())?;
+    let view_size = PaintOptions { view_size: Some(65), ..options() };
+    let error = pipeline.check(&view_size).err().ok_or("65 pixels are accepted")?;
+    assert!(error.to_string().contains("multiple of 8"), "{error}");
     Ok(())
 }

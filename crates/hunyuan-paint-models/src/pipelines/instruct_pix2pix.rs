@@ -17,6 +17,7 @@ use super::{
 use crate::{
     AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, ClipTokenizer, LoadOptions,
     MemoryBudget, MemoryNeed, ModelError, UNet2DConditionConfig, UNet2DConditionModel, folder,
+    parameters::parameter_count,
 };
 
 /// How to repaint an image.
@@ -155,6 +156,17 @@ impl InstructPix2PixPipeline {
             budget,
             device,
         })
+    }
+
+    /// Returns the parameters of the UNet of a folder in the published layout, from its configuration.
+    ///
+    /// # Errors
+    /// If the configuration is missing or malformed.
+    pub fn parameter_count(folder: impl AsRef<Path>) -> Result<u64, ModelError> {
+        let folder = folder.as_ref();
+        folder::check(folder)?;
+        let config = UNet2DConditionConfig::read(&folder.join("unet/config.json"))?;
+        Ok(parameter_count(&config.init(&Device::default())?))
     }
 
     /// The denoising network.

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     AutoencoderKl, AutoencoderKlConfig, Branch, LoadOptions, MemoryBudget, MemoryNeed, ModelError,
     MultiviewUNet, ReferenceUNet, UNet2DConditionConfig, UNet2p5DConditionConfig, ViewConditions, folder,
+    parameters::parameter_count,
 };
 
 /// Steps of the turbo model.
@@ -189,6 +190,23 @@ impl MultiviewPipeline {
             budget,
             device,
         })
+    }
+
+    /// Returns the parameters of both UNets of a folder in the published layout, from its configuration.
+    ///
+    /// # Errors
+    /// If the configuration is missing or malformed.
+    pub fn parameter_count(folder: impl AsRef<Path>) -> Result<u64, ModelError> {
+        let folder = folder.as_ref();
+        folder::check(folder)?;
+        let config = UNet2p5DConditionConfig::read(&folder.join("unet/config.json"))?;
+        let device = Device::default();
+        Ok(parameter_count(&config.init_multiview(&device)?) + parameter_count(&config.init_reference(&device)?))
+    }
+
+    /// Returns the pixels of an image for each of the latents. Sides of images are multiples of it.
+    pub fn spatial_factor(&self) -> u32 {
+        self.spatial_factor as u32
     }
 
     /// The network that paints the views.
