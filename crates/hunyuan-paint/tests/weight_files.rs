@@ -21,7 +21,7 @@ fn downloads_and_loading_prefer_the_same_file() -> Result<(), Box<dyn Error>> {
         // A model folder in which one network has no weights: the error lists the names in order.
         let folder = TempDir::new()?;
         copy(&published, folder.path(), name)?;
-        let options = LoadOptions::from(&Device::flex());
+        let options = LoadOptions::new(Device::flex());
         let error = InstructPix2PixPipeline::from_pretrained(folder.path(), options).err();
         let Some(ModelError::NoWeights { expected, .. }) = error else {
             return Err(format!("{name}: expected an error about weights, found {error:?}").into());
@@ -31,15 +31,17 @@ fn downloads_and_loading_prefer_the_same_file() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Copies a model folder, except for the weights of one network.
+/// Copies a model folder, except for the weights in one of its folders.
 fn copy(from: &Path, to: &Path, without: &str) -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(from)? {
-        let (source, target) = (entry.as_ref().map(fs::DirEntry::path), to.join(entry?.file_name()));
-        let source = source.map_err(ToString::to_string)?;
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        let is_weights =
+            source.extension().is_some_and(|extension| extension == "safetensors" || extension == "bin");
         if source.is_dir() {
             fs::create_dir(&target)?;
-            copy(&source, &target, if source.ends_with(without) { "." } else { without })?;
-        } else if without != "." || source.extension().is_some_and(|extension| extension == "json") {
+            copy(&source, &target, without)?;
+        } else if !(is_weights && from.ends_with(without)) {
             fs::copy(&source, &target)?;
         }
     }

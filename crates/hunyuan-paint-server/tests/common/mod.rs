@@ -81,7 +81,7 @@ impl FakePainter {
             b"endless" => (0..2000).try_for_each(|_| pause_at(&mut at, PaintStage::Views, 0.5))?,
             _ => {}
         }
-        for stage in PaintStage::ALL {
+        for &stage in PaintStage::ALL {
             let preview = || vec![RgbImage::new(8, 8); 2];
             for fraction in [0.0, 0.5, 1.0] {
                 if on_progress(&PaintProgress { stage, fraction, preview: &preview }).is_break() {
