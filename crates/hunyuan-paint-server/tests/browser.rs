@@ -27,7 +27,7 @@ use tempfile::TempDir;
 
 use common::{TestResult, TestServer, wait_until};
 
-/// The key of element references in WebDriver.
+/// The key of element references in `WebDriver`.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 fn repository(path: &str) -> Result<PathBuf, std::io::Error> {
@@ -54,7 +54,7 @@ fn server(steps: usize, options: ServerOptions) -> Result<TestServer, Box<dyn Er
     TestServer::new(vec![Arc::new(painter)], options)
 }
 
-/// Creates an HTTP client that returns error statuses as responses: WebDriver puts errors into the
+/// Creates an HTTP client that returns error statuses as responses: `WebDriver` puts errors into the
 /// body.
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().http_status_as_error(false).build().into()
