@@ -58,7 +58,7 @@ fn image() -> RgbImage {
 /// The devices of this build that the machine has, with a description; says which are left out, and why.
 fn devices() -> Vec<(ComputeDevice, String)> {
     let mut present = Vec::new();
-    for device in ComputeDevice::ALL.into_iter().filter(|device| *device != ComputeDevice::Auto) {
+    for device in ComputeDevice::ALL.iter().copied().filter(|device| *device != ComputeDevice::Auto) {
         match describe(device) {
             Ok(description) => present.push((device, description)),
             Err(reason) => println!("left out: {device}: {reason}"),

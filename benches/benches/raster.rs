@@ -13,11 +13,13 @@ use std::{hint::black_box, path::Path, time::Duration};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use hunyuan_paint_benches::{View3d, raster_views};
+use hunyuan_paint_raster::{Coverage, RasterOptions, Size, View, rasterize};
+#[cfg(feature = "wgpu")]
 use hunyuan_paint_raster::{
-    Coverage, DepthKey, RasterError, RasterOptions, Size, View,
+    DepthKey, RasterError,
     gpu::{GpuDevice, GpuDraw, GpuMesh, GpuRasterizer},
-    rasterize,
 };
+#[cfg(feature = "wgpu")]
 use pollster::block_on;
 
 const SIDES: [u32; 3] = [512, 2048, 4096];
@@ -43,6 +45,7 @@ fn cpu(criterion: &mut Criterion, views: &[View3d]) {
     }
 }
 
+#[cfg(feature = "wgpu")]
 fn gpu(criterion: &mut Criterion, views: &[View3d], device: &GpuDevice) -> Result<(), RasterError> {
     eprintln!("GPU: {}", device.description());
     for coverage in COVERAGES {
@@ -105,6 +108,7 @@ fn run(criterion: &mut Criterion) {
         export(Path::new(&folder), &views).expect("the folder can be written");
     }
     cpu(criterion, &views);
+    #[cfg(feature = "wgpu")]
     match block_on(GpuDevice::request()) {
         Ok(device) if device.has_timestamps() => {
             gpu(criterion, &views, &device).expect("the GPU can draw");

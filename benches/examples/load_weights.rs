@@ -7,7 +7,7 @@ use std::{error::Error, ops::ControlFlow, path::PathBuf, time::Instant};
 
 use clap::Parser;
 use hunyuan_paint::{
-    ComputeDevice, LoadOptions, MemoryPlan, PrecisionChoice,
+    ComputeDevice, MemoryPlan, PrecisionChoice,
     models::{LoadCallback, ModelError, pipelines::MultiviewPipeline},
 };
 use hunyuan_paint_benches::memory::peak_memory_mib;
@@ -28,16 +28,17 @@ struct Arguments {
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let device = arguments.device.init()?;
-    let options = LoadOptions {
-        memory: MemoryPlan::ReloadPerStage,
-        on_load: Some(LoadCallback::new(|progress| {
-            if progress.bytes == progress.total {
-                println!("{}: {} bytes", progress.file.display(), progress.total);
-            }
-            ControlFlow::Continue(())
-        })),
-        ..arguments.device.load_options(arguments.precision)?
-    };
+    let on_load = LoadCallback::new(|progress| {
+        if progress.bytes == progress.total {
+            println!("{}: {} bytes", progress.file.display(), progress.total);
+        }
+        ControlFlow::Continue(())
+    });
+    let options = arguments
+        .device
+        .load_options(arguments.precision)?
+        .with_memory_plan(MemoryPlan::ReloadPerStage)
+        .with_on_load(on_load);
     let precision = options.precision;
     let pipeline = MultiviewPipeline::from_pretrained(&arguments.folder, options)?;
     let time = |name: &str, load: &dyn Fn() -> Result<(), ModelError>| {

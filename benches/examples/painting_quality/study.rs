@@ -4,12 +4,12 @@ use std::{error::Error, ops::ControlFlow, path::Path};
 
 use burn::tensor::Device;
 use hunyuan_paint::{
-    DelightOptions, PaintOptions, PaintPipeline, Progress, Variant,
+    DelightOptions, PaintOptions, PaintPipeline, Progress,
     bake::{BakeOptions, Cpu},
     image::{DelightInput, ReferenceImage},
     mesh::{Camera, CameraView, DEFAULT_VIEWS, UnwrapOptions, UvMode},
     models::pipelines::{InstructPix2PixPipeline, StepProgress},
-    stages::{Conditions, PaintedViews, Surface, bake_views, prepare_surface, render_conditions},
+    stages::{BakeStageOptions, Conditions, GeneratedView, Surface, bake_views, prepare_surface, render_conditions},
 };
 use hunyuan_paint_benches::quality::{
     Figures, Sizes, SquaredError, Subject, Texture, ViewFigures, light::Light, painted::ColoredObject,
@@ -57,7 +57,7 @@ impl Study {
     /// Loads a checkpoint.
     pub(crate) fn new(folder: &Path, options: PaintOptions, device: &Device) -> Result<Self, Box<dyn Error>> {
         Ok(Self {
-            pipeline: PaintPipeline::from_pretrained(folder, Variant::Standard, device)?,
+            pipeline: PaintPipeline::builder().load_options(device.into()).from_pretrained(folder)?,
             delight: InstructPix2PixPipeline::from_pretrained(&folder.join(DELIGHT_FOLDER), device)?,
             options,
         })
@@ -209,10 +209,12 @@ impl Scene {
     }
 
     fn baked(&self, views: &[CameraView], images: &[RgbImage]) -> Result<RgbImage, Box<dyn Error>> {
-        let painted = PaintedViews { views, images, depths: &[] };
-        let options = BakeOptions::default();
-        let textured =
-            bake_views(&mut Cpu, &self.surface, &painted, RENDER_SIZE, TEXTURE_SIZE, &options, &mut go_on)?;
+        let views: Vec<GeneratedView<'_>> = (views.iter().zip(images))
+            .map(|(&view, image)| GeneratedView { view, image, depth: None })
+            .collect();
+        let (render_size, texture_size) = (RENDER_SIZE, TEXTURE_SIZE);
+        let options = BakeStageOptions { render_size, texture_size, bake: BakeOptions::default() };
+        let textured = bake_views(&mut Cpu, &self.surface, &views, &options, &mut go_on)?;
         Ok(textured.texture)
     }
 }

@@ -4,11 +4,10 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use hunyuan_paint::ComputeDevice;
-use hunyuan_paint_raster::gpu::GpuDevice;
 
 use crate::{
     case::{Case, CaseError},
-    kinds,
+    kinds::{self, raster::Gpu},
     report::{Line, Report},
 };
 
@@ -16,21 +15,21 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct RunnerDevice {
     networks: ComputeDevice,
-    raster: Option<GpuDevice>,
+    raster: Option<Gpu>,
 }
 
 impl RunnerDevice {
     /// The CPU for everything.
     pub const CPU: Self = Self { networks: ComputeDevice::Cpu, raster: None };
 
-    /// Opens the rasterizer's GPU if the device is one. Any GPU will do for it, also in a build without the
-    /// feature that networks need there: only their cases fail then.
+    /// Opens a device, and for a GPU also the rasterizer's.
     ///
     /// # Errors
-    /// If there is no GPU.
+    /// If the build or the machine has no such device.
     pub fn new(device: ComputeDevice) -> Result<Self, CaseError> {
-        let open = || pollster::block_on(GpuDevice::request()).map_err(CaseError::under_test);
-        Ok(Self { networks: device, raster: device.is_gpu().then(open).transpose()? })
+        // A build without this device says so.
+        device.init().map_err(CaseError::under_test)?;
+        Ok(Self { networks: device, raster: device.is_gpu().then(kinds::raster::open_gpu).transpose()? })
     }
 
     fn networks(&self) -> Result<Device, CaseError> {

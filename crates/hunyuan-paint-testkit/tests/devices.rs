@@ -1,23 +1,19 @@
 //! The CPU and a GPU (a software one will do) give the same pictures, with every scheduler.
 
-#![expect(clippy::print_stderr, reason = "a test that could not run has to say so")]
-
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{LazyLock, Mutex, PoisonError},
 };
 
-use hunyuan_paint::{
-    ComputeDevice, PaintError,
-    compare::{compare_images, compare_values},
-};
+use hunyuan_paint::ComputeDevice;
 use hunyuan_paint_models::Precision;
 use hunyuan_paint_scheduler::SchedulerKind;
+use hunyuan_paint_test_support::{gpu_or_skip, is_gpu_required, report};
 use hunyuan_paint_testkit::{
     case::CaseError,
     devices::{PipelineKind, Randomness, Run, Scene, Workbench, components},
-    gpu_is_required,
+    image_metrics::{compare_images, compare_values},
     runner::{RunnerDevice, run_case},
 };
 use image::RgbImage;
@@ -45,16 +41,16 @@ fn scene() -> Result<Scene, CaseError> {
     Scene::read(&assets.join("robot.glb"), &assets.join("robot.png"), 64)
 }
 
-/// Runs a test that needs a GPU; without one it fails if `HUNYUAN_PAINT_REQUIRE_GPU` is 1, and is skipped otherwise.
-fn with_gpu(test: impl FnOnce() -> TestResult) -> TestResult {
+/// Runs a test that needs a GPU. Builds without a GPU feature skip it.
+fn with_gpu(name: &str, test: impl FnOnce() -> TestResult) -> TestResult {
     let _gpu = GPU.lock().unwrap_or_else(PoisonError::into_inner);
-    match ComputeDevice::Wgpu.init() {
-        Ok(_) => test(),
-        Err(error @ PaintError::NoDevice { .. }) if !gpu_is_required() => {
-            eprintln!("SKIPPED: {error}");
-            Ok(())
-        }
-        Err(error) => Err(CaseError::under_test(error)),
+    if !cfg!(feature = "wgpu") && !is_gpu_required(false) {
+        report(&format!("SKIPPED: {name}: this build has no GPU feature"));
+        return Ok(());
+    }
+    match gpu_or_skip(name, ComputeDevice::Wgpu.init()) {
+        Some(_) => test(),
+        None => Ok(()),
     }
 }
 
@@ -69,7 +65,7 @@ fn images(on: &Workbench, scene: &Scene, run: Run) -> Result<Vec<RgbImage>, Case
 
 #[test]
 fn operations_and_networks_agree() -> TestResult {
-    with_gpu(|| {
+    with_gpu("operations_and_networks_agree", || {
         let (cpu, gpu) = (workbench(ComputeDevice::Cpu)?, workbench(ComputeDevice::Wgpu)?);
         for component in components() {
             let differences = compare_values(&component.run(&cpu)?, &component.run(&gpu)?)
@@ -113,7 +109,7 @@ fn half_precision_is_close_to_single() -> TestResult {
 }
 
 fn pictures_agree(pipeline: PipelineKind) -> TestResult {
-    with_gpu(|| {
+    with_gpu("half_precision_is_close_to_single", || {
         let (cpu, gpu) = (workbench(ComputeDevice::Cpu)?, workbench(ComputeDevice::Wgpu)?);
         let scene = scene()?;
         for run in runs(pipeline) {
@@ -138,7 +134,7 @@ fn multiview_gives_the_same_pictures_with_every_scheduler() -> TestResult {
 /// To the bit, whatever else the machine does at the time.
 #[test]
 fn a_gpu_repeats_itself() -> TestResult {
-    with_gpu(|| {
+    with_gpu("a_gpu_repeats_itself", || {
         let gpu = workbench(ComputeDevice::Wgpu)?;
         let scene = scene()?;
         for run in PipelineKind::ALL.into_iter().flat_map(runs) {
@@ -198,7 +194,7 @@ fn device_own_numbers_give_other_pictures() -> TestResult {
 fn recorded(names: &[&str]) -> TestResult {
     static DEVICE: LazyLock<Result<RunnerDevice, String>> =
         LazyLock::new(|| RunnerDevice::new(ComputeDevice::Wgpu).map_err(|error| error.to_string()));
-    with_gpu(|| {
+    with_gpu("device_own_numbers_give_other_pictures", || {
         let device = DEVICE.as_ref().map_err(|error| CaseError::from(Box::from(error.as_str())))?;
         for name in names {
             let lines = run_case(&cases().join(name), device);

@@ -1,7 +1,5 @@
 //! A GPU that goes away in the middle of a run is an error of that run. (A process of its own: others would miss the GPU.)
 
-#![expect(clippy::print_stderr, reason = "a test that could not run has to say so")]
-
 use std::{error::Error, ops::ControlFlow, path::Path};
 
 use hunyuan_paint::{
@@ -12,19 +10,13 @@ use hunyuan_paint::{
     },
 };
 use hunyuan_paint_scheduler::random::Philox;
-use hunyuan_paint_testkit::gpu_is_required;
+use hunyuan_paint_test_support::gpu_or_skip;
 use image::RgbImage;
 
 #[test]
 fn a_lost_gpu_is_an_error() -> Result<(), Box<dyn Error>> {
-    let (device, setup) = match Device::wgpu_options().init_with_setup() {
-        Ok(opened) => opened,
-        Err(error) if !gpu_is_required() => {
-            eprintln!("SKIPPED: {error}");
-            return Ok(());
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let opened = gpu_or_skip("a_lost_gpu_is_an_error", Device::wgpu_options().init_with_setup());
+    let Some((device, setup)) = opened else { return Ok(()) };
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/model_tiny/hunyuan3d-paint-v2-0");
     let pipeline = MultiviewPipeline::from_pretrained(&model, LoadOptions::from(&device))?;
     let maps = vec![RgbImage::new(64, 64); 2];

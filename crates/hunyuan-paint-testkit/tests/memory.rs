@@ -1,7 +1,5 @@
 //! What the pipelines say they need on a GPU is less than what they take there, and not by much.
 
-#![expect(clippy::print_stderr, reason = "a test that could not run has to say so")]
-
 use std::{error::Error, ops::ControlFlow, path::Path};
 
 use hunyuan_paint::{
@@ -9,7 +7,7 @@ use hunyuan_paint::{
     models::pipelines::{MultiviewInputs, MultiviewOptions, MultiviewPipeline, StepProgress},
 };
 use hunyuan_paint_scheduler::random::Philox;
-use hunyuan_paint_testkit::gpu_is_required;
+use hunyuan_paint_test_support::gpu_or_skip;
 use image::RgbImage;
 
 const VIEWS: usize = 4;
@@ -18,18 +16,10 @@ const SIZE: u32 = 192;
 #[test]
 fn painting_takes_what_it_is_said_to_need() -> Result<(), Box<dyn Error>> {
     let device = ComputeDevice::Wgpu;
-    match device.init() {
-        Ok(_) => {}
-        Err(error @ PaintError::NoDevice { .. }) if !gpu_is_required() => {
-            eprintln!("SKIPPED: {error}");
-            return Ok(());
-        }
-        Err(error) => return Err(error.into()),
-    }
-    let load = LoadOptions {
-        memory: MemoryPlan::ReloadPerStage,
-        ..device.load_options(PrecisionChoice::Exactly(Precision::F32))?
-    };
+    let Some(_) = gpu_or_skip("painting_takes_what_it_is_said_to_need", device.init()) else { return Ok(()) };
+    let load = device
+        .load_options(PrecisionChoice::Exactly(Precision::F32))?
+        .with_memory_plan(MemoryPlan::ReloadPerStage);
     let device = load.device.clone();
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/demo/hunyuan3d-paint-v2-0");
     let pipeline = MultiviewPipeline::from_pretrained(&demo, load)?;

@@ -7,7 +7,6 @@ use std::{collections::BTreeSet, path::Path};
 use hunyuan_paint::ComputeDevice;
 use hunyuan_paint_testkit::{
     case::CaseError,
-    gpu_is_required,
     runner::{RunnerDevice, run_case},
 };
 
@@ -68,16 +67,12 @@ parity_cases! {
 }
 
 /// The GPU gives the recorded bits.
+#[cfg(feature = "wgpu")]
 #[test]
 fn rasterize_cases_on_the_gpu() -> Result<(), CaseError> {
-    let device = match RunnerDevice::new(ComputeDevice::Wgpu) {
-        Ok(device) => device,
-        Err(error) if !gpu_is_required() => {
-            eprintln!("SKIPPED: {error}");
-            return Ok(());
-        }
-        Err(error) => return Err(error),
-    };
+    let device = RunnerDevice::new(hunyuan_paint::ComputeDevice::Wgpu);
+    let device = hunyuan_paint_test_support::gpu_or_skip("rasterize_cases_on_the_gpu", device);
+    let Some(device) = device else { return Ok(()) };
     for name in NAMES.iter().filter(|name| name.starts_with("raster_")) {
         let lines = run_case(&cases().join(name), &device);
         assert!(!lines.is_empty(), "{name}: nothing was compared");

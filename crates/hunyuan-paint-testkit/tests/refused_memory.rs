@@ -1,8 +1,6 @@
 //! Memory that a GPU refuses in the middle of a run is an error of that run. (A process of its own: the GPU is opened with
 //! less than it has.)
 
-#![expect(clippy::print_stderr, reason = "a test that could not run has to say so")]
-
 use std::{error::Error, ops::ControlFlow, path::Path};
 
 use burn::tensor::{
@@ -17,7 +15,7 @@ use hunyuan_paint::{
     },
 };
 use hunyuan_paint_scheduler::random::Philox;
-use hunyuan_paint_testkit::gpu_is_required;
+use hunyuan_paint_test_support::gpu_or_skip;
 use image::RgbImage;
 use pollster::block_on;
 
@@ -27,14 +25,8 @@ const LIMIT: u64 = 16 << 20;
 /// A GPU that refuses larger buffers; `None` if there is none and there need not be one.
 fn small_gpu() -> Result<Option<Device>, Box<dyn Error>> {
     let instance = wgpu::Instance::default();
-    let adapter = match block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default())) {
-        Ok(adapter) => adapter,
-        Err(error) if !gpu_is_required() => {
-            eprintln!("SKIPPED: {error}");
-            return Ok(None);
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let adapter = block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default()));
+    let Some(adapter) = gpu_or_skip("memory_that_is_refused_is_an_error", adapter) else { return Ok(None) };
     let descriptor = wgpu::DeviceDescriptor {
         required_features: adapter.features().difference(wgpu::Features::all_experimental_mask()),
         required_limits: wgpu::Limits {

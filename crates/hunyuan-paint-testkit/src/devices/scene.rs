@@ -48,7 +48,8 @@ impl Scene {
         let view_indices = cameras
             .map(|camera| view_index(camera.azimuth_degrees, camera.elevation_degrees) as u32)
             .to_vec();
-        let (normal_maps, position_maps) = (conditions.normal_maps, conditions.position_maps);
+        let maps = conditions.views.into_iter().map(|view| (view.normal, view.position));
+        let (normal_maps, position_maps) = maps.unzip();
         Ok(Self { reference, normal_maps, position_maps, view_indices })
     }
 }

@@ -2,9 +2,12 @@
 
 use glam::Vec4;
 use hunyuan_paint_raster::{
-    DepthPrior, NO_FACE, RasterError, RasterOptions, Size, View, VisibilityBuffer,
+    DepthPrior, NO_FACE, RasterOptions, Size, View, rasterize,
+};
+#[cfg(feature = "wgpu")]
+use hunyuan_paint_raster::{
+    RasterError, VisibilityBuffer,
     gpu::{GpuDevice, GpuDraw, GpuMesh, GpuRasterizer},
-    rasterize,
 };
 use serde::Deserialize;
 
@@ -12,6 +15,35 @@ use crate::{
     case::{Array, Case, CaseError},
     report::Report,
 };
+
+/// The rasterizer's GPU.
+#[cfg(feature = "wgpu")]
+pub type Gpu = GpuDevice;
+
+/// The rasterizer's GPU, which builds without the feature `wgpu` do not have.
+#[cfg(not(feature = "wgpu"))]
+#[derive(Clone, Debug)]
+pub enum Gpu {}
+
+/// Opens the rasterizer's GPU.
+///
+/// # Errors
+/// If there is none, or the build has no feature for it.
+#[cfg(feature = "wgpu")]
+pub fn open_gpu() -> Result<Gpu, CaseError> {
+    pollster::block_on(GpuDevice::request()).map_err(CaseError::under_test)
+}
+
+/// Opens the rasterizer's GPU.
+///
+/// # Errors
+/// Always: this build has no feature for it.
+#[cfg(not(feature = "wgpu"))]
+pub fn open_gpu() -> Result<Gpu, CaseError> {
+    Err(CaseError::under_test(hunyuan_paint::PaintError::DeviceMissing {
+        device: hunyuan_paint::ComputeDevice::Wgpu,
+    }))
+}
 
 #[derive(Deserialize)]
 struct Parameters {
@@ -24,7 +56,7 @@ struct Parameters {
 ///
 /// # Errors
 /// If an input is missing or the mesh cannot be rasterized.
-pub fn check_rasterize(case: &Case, report: &mut Report, gpu: Option<&GpuDevice>) -> Result<(), CaseError> {
+pub fn check_rasterize(case: &Case, report: &mut Report, gpu: Option<&Gpu>) -> Result<(), CaseError> {
     let Parameters { width, height, occlusion_truncation } = case.parameters()?;
     let clip_positions: Vec<Vec4> =
         case.vectors::<4>("in.clip_positions")?.into_iter().map(Vec4::from).collect();
@@ -37,7 +69,10 @@ pub fn check_rasterize(case: &Case, report: &mut Report, gpu: Option<&GpuDevice>
     let view = View { clip_positions: &clip_positions, size: Size::new(width, height), depth_prior };
     let visibility = match gpu {
         None => rasterize(&view, &faces, RasterOptions::default()),
+        #[cfg(feature = "wgpu")]
         Some(device) => pollster::block_on(rasterize_on(device, view, &faces)),
+        #[cfg(not(feature = "wgpu"))]
+        Some(gpu) => match *gpu {},
     }
     .map_err(CaseError::under_test)?;
 
@@ -49,6 +84,7 @@ pub fn check_rasterize(case: &Case, report: &mut Report, gpu: Option<&GpuDevice>
     report.compare_visibility(case, ("out.face_indices", &ids), ("out.barycentrics", &barycentrics))
 }
 
+#[cfg(feature = "wgpu")]
 async fn rasterize_on(
     device: &GpuDevice,
     view: View<'_>,
