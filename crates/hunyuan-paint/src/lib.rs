@@ -25,7 +25,7 @@ pub use self::{
     geometry_device::GeometryDevice,
     options::{DelightOptions, PaintOptions, Variant},
     output::{Painting, TexturedMesh},
-    pipeline::PaintPipeline,
+    pipeline::{DELIGHT_FOLDER, PaintPipeline},
     precision_choice::PrecisionChoice,
     progress::{Progress, ProgressCallback, PaintStage, ignore_progress},
 };

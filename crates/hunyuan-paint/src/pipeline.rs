@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// The folder of the delight model in the published layout.
-pub(crate) const DELIGHT_FOLDER: &str = "hunyuan3d-delight-v2-0";
+pub const DELIGHT_FOLDER: &str = "hunyuan3d-delight-v2-0";
 
 /// Separates the autoencoder's noise from the latents' where both come from one seed.
 const POSTERIOR_STREAM: u64 = 0x9e37_79b9_7f4a_7c15;

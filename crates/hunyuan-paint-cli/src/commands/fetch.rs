@@ -3,15 +3,12 @@
 use std::{fmt, path::PathBuf};
 
 use hunyuan_paint::{
-    Variant,
+    DELIGHT_FOLDER, Variant,
     hub::{ModelFolder, RepoId, fetch_folders},
 };
 use serde::Serialize;
 
 use crate::{console::Console, error::CliError, hub::hub_options};
-
-/// The folder of the delight model in the published layout.
-pub(crate) const DELIGHT_FOLDER: &str = "hunyuan3d-delight-v2-0";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct FetchArguments {
