@@ -1,5 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod recordings;
+
+pub use self::recordings::unpacked;
+
 use std::{
     env,
     fmt::Display,
