@@ -124,7 +124,7 @@ fn print_table(devices: &[(ComputeDevice, String)], started: SystemTime) {
         for &scheduler in SchedulerKind::ALL {
             for steps in STEPS {
                 let measured = |device| {
-                    estimates::measured_since(
+                    criterion_results::measured_since(
                         started,
                         &[&group_name(device), scheduler.name(), &steps.to_string()],
                     )

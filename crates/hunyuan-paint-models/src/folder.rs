@@ -47,7 +47,9 @@ fn find(folder: &Path, [safetensors, pickle]: [&str; 2]) -> Result<PathBuf, Mode
         format!("{pickle}.fp16.bin"),
     ];
     let found = names.iter().map(|name| folder.join(name)).find(|path| path.is_file());
-    found.map(follow_link_text).ok_or_else(|| ModelError::NoWeights { folder: folder.to_owned(), expected: names.join(", ") })
+    found
+        .map(follow_link_text)
+        .ok_or_else(|| ModelError::NoWeights { folder: folder.to_owned(), expected: names.join(", ") })
 }
 
 /// Returns the file that a path stands for: git writes a symbolic link as a text file with the target's path where the

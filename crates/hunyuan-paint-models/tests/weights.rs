@@ -102,8 +102,8 @@ fn loading_can_be_cancelled() -> TestResult {
         }
     });
     let options = LoadOptions::new(Device::flex()).with_on_load(callback);
-    let result =
-        ClipTextConfig::read(&case.join("config.json"))?.load(&unpacked(case.join("weights.safetensors"))?, options);
+    let result = ClipTextConfig::read(&case.join("config.json"))?
+        .load(&unpacked(case.join("weights.safetensors"))?, options);
     assert!(matches!(result, Err(ModelError::Cancelled)));
     assert_eq!(calls.load(Ordering::Relaxed), 3);
     Ok(())
