@@ -180,7 +180,7 @@ fn together(
         b.iter(|| black_box(whole(backend, mesh, images)));
     });
     group.bench_function("without the unwrap", |b| {
-        b.iter(|| black_box(without_unwrap(backend, paint, images)))
+        b.iter(|| black_box(without_unwrap(backend, paint, images)));
     });
     group.bench_function("condition maps, six views", |b| {
         b.iter(|| {

@@ -27,7 +27,7 @@ use hunyuan_paint::{
     },
     scheduler::{SchedulerKind, random::Philox},
 };
-use hunyuan_paint_benches::{estimates, machine};
+use hunyuan_paint_benches::{criterion_results, machine};
 use image::{Rgb, RgbImage};
 
 type BenchResult<T = ()> = Result<T, Box<dyn Error>>;

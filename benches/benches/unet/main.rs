@@ -23,7 +23,7 @@ use std::{
 use burn::tensor::Device;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, measurement::WallTime};
 use hunyuan_paint::{ComputeDevice, PrecisionChoice};
-use hunyuan_paint_benches::{estimates, machine};
+use hunyuan_paint_benches::{criterion_results, machine};
 
 type BenchResult = Result<(), Box<dyn Error>>;
 

@@ -23,7 +23,7 @@ use std::{
 
 use clap::Parser;
 use hunyuan_paint::{ComputeDevice, PaintOptions};
-use hunyuan_paint_benches::quality::painted;
+use hunyuan_paint_benches::quality::colored_objects;
 
 use crate::{evaluation::PaintingEvaluation, tables::Tables};
 

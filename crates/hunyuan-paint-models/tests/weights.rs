@@ -246,7 +246,7 @@ fn headers_and_files_of_a_wrong_length_are_refused() -> TestResult {
     let config = ClipTextConfig::read(&clip.join("config.json"))?;
     let right = std::fs::read(unpacked(clip.join("weights.safetensors"))?)?;
     let mut long_header = right.clone();
-    long_header[..8].copy_from_slice(&100_000_001u64.to_le_bytes());
+    long_header[..8].copy_from_slice(&100_000_001_u64.to_le_bytes());
     let longer = [&right[..], b"more"].concat();
     for (name, bytes, reason) in [
         ("long-header.safetensors", &long_header, "100000001"),

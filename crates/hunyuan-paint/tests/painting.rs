@@ -158,7 +158,7 @@ fn files_are_read_back_and_nothing_else_is_left() -> TestResult {
         .collect::<Result<_, _>>()?;
     names.sort();
     let read: Vec<Mesh> =
-        ["a.glb", "b.obj"].iter().map(|name| read_mesh(&folder.join(name))).collect::<Result<_, _>>()?;
+        ["a.glb", "b.obj"].iter().map(|name| read_mesh(folder.join(name))).collect::<Result<_, _>>()?;
     std::fs::remove_dir_all(&folder)?;
     assert_eq!(names, ["a.glb", "b.mtl", "b.obj", "b.png", "c.png"]);
     for mesh in read {

@@ -100,10 +100,10 @@ mod tests {
 
     #[test]
     fn numbers_fill_their_range_evenly() {
-        let values = uniform(1, 3.0f32.sqrt(), 10_000);
+        let values = uniform(1, 3.0_f32.sqrt(), 10_000);
         let mean = values.iter().sum::<f32>() / values.len() as f32;
         let variance = values.iter().map(|x| x * x).sum::<f32>() / values.len() as f32;
         assert!(mean.abs() < 0.05 && (variance - 1.0).abs() < 0.05, "{mean} {variance}");
-        assert_ne!(values[..4], uniform(2, 3.0f32.sqrt(), 4));
+        assert_ne!(values[..4], uniform(2, 3.0_f32.sqrt(), 4));
     }
 }
