@@ -66,7 +66,7 @@ impl Default for ClipTextConfig {
 }
 
 impl ClipTextConfig {
-    /// The text encoder of Stable Diffusion 2.1: OpenCLIP's ViT-H without its last layer.
+    /// The text encoder of Stable Diffusion 2.1: `OpenCLIP`'s ViT-H without its last layer.
     pub fn sd21() -> Self {
         Self {
             hidden_size: 1024,
@@ -149,7 +149,6 @@ impl ClipTextConfig {
         let options = options.into();
         weights::load(self.init(&options.device)?, file, KeyMap::Diffusers, &options)
     }
-
 
     fn norm(&self, device: &Device) -> LayerNorm {
         LayerNormConfig::new(self.hidden_size).with_epsilon(self.layer_norm_eps).init(device)

@@ -17,6 +17,7 @@ use hunyuan_paint_models::{
     UNet2p5DConditionConfig,
     pipelines::{InstructPix2PixPipeline, MultiviewPipeline},
 };
+use hunyuan_paint_test_support::unpacked;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 type TestResult = Result<(), Box<dyn Error>>;
@@ -37,7 +38,7 @@ type Stored = (Dtype, Vec<usize>, Vec<u8>);
 fn load_changed(name: &str, change: impl FnOnce(&mut BTreeMap<String, Stored>)) -> Result<(), ModelError> {
     let case = cases().join("clip_text");
     let read = || -> Result<PathBuf, Box<dyn Error>> {
-        let bytes = std::fs::read(case.join("weights.safetensors"))?;
+        let bytes = std::fs::read(unpacked(case.join("weights.safetensors"))?)?;
         let mut tensors: BTreeMap<String, Stored> = SafeTensors::deserialize(&bytes)?
             .tensors()
             .into_iter()
@@ -68,7 +69,7 @@ fn unchanged_weights_load() -> TestResult {
 #[test]
 fn loading_tells_how_far_it_has_come() -> TestResult {
     let case = cases().join("clip_text");
-    let file = case.join("weights.safetensors");
+    let file = unpacked(case.join("weights.safetensors"))?;
     let seen = Arc::new(Mutex::new(Vec::new()));
     let callback = LoadCallback::new({
         let seen = seen.clone();
@@ -101,8 +102,8 @@ fn loading_can_be_cancelled() -> TestResult {
         }
     });
     let options = LoadOptions::new(Device::flex()).with_on_load(callback);
-    let result =
-        ClipTextConfig::read(&case.join("config.json"))?.load(&case.join("weights.safetensors"), options);
+    let result = ClipTextConfig::read(&case.join("config.json"))?
+        .load(&unpacked(case.join("weights.safetensors"))?, options);
     assert!(matches!(result, Err(ModelError::Cancelled)));
     assert_eq!(calls.load(Ordering::Relaxed), 3);
     Ok(())
@@ -165,7 +166,7 @@ fn an_older_versions_buffer_is_no_unused_key() -> TestResult {
 #[test]
 fn single_precision_and_bfloat16_give_the_same_output() -> TestResult {
     let case = cases().join("clip_text");
-    let bytes = std::fs::read(case.join("weights.safetensors"))?;
+    let bytes = std::fs::read(unpacked(case.join("weights.safetensors"))?)?;
     let tensors = SafeTensors::deserialize(&bytes)?;
     let config = ClipTextConfig::read(&case.join("config.json"))?;
     let device = Device::flex();
@@ -216,7 +217,7 @@ fn truncated_files_are_named_wherever_they_are_cut() -> TestResult {
     let paint = cases().join("model_tiny/hunyuan3d-paint-v2-0/unet");
     let clip_config = ClipTextConfig::read(&clip.join("config.json"))?;
     let paint_config = UNet2p5DConditionConfig::read(&paint.join("config.json"))?;
-    let safetensors = std::fs::read(clip.join("weights.safetensors"))?;
+    let safetensors = std::fs::read(unpacked(clip.join("weights.safetensors"))?)?;
     let pickled = std::fs::read(paint.join("diffusion_pytorch_model.bin"))?;
     for percent in [0, 1, 5, 50, 90, 99] {
         for (extension, bytes) in [("safetensors", &safetensors), ("bin", &pickled)] {
@@ -243,9 +244,9 @@ fn truncated_files_are_named_wherever_they_are_cut() -> TestResult {
 fn headers_and_files_of_a_wrong_length_are_refused() -> TestResult {
     let clip = cases().join("clip_text");
     let config = ClipTextConfig::read(&clip.join("config.json"))?;
-    let right = std::fs::read(clip.join("weights.safetensors"))?;
+    let right = std::fs::read(unpacked(clip.join("weights.safetensors"))?)?;
     let mut long_header = right.clone();
-    long_header[..8].copy_from_slice(&100_000_001u64.to_le_bytes());
+    long_header[..8].copy_from_slice(&100_000_001_u64.to_le_bytes());
     let longer = [&right[..], b"more"].concat();
     for (name, bytes, reason) in [
         ("long-header.safetensors", &long_header, "100000001"),

@@ -73,7 +73,7 @@ fn read_glb(bytes: &[u8]) -> Result<Mesh, Box<dyn Error>> {
 fn the_result_is_that_of_the_pipeline() -> TestResult {
     let server = server(InputLimits::default())?;
     let painted = bytes_of(server.post("/generate", &add_on()?)?)?;
-    let mesh = read_mesh(&repository("assets/robot.glb"))?;
+    let mesh = read_mesh(repository("assets/robot.glb"))?;
     assert_eq!(read_glb(&painted)?.faces.len(), mesh.faces.len());
 
     let image = read_image(repository("assets/robot.png"))?;
@@ -93,7 +93,7 @@ fn the_result_is_that_of_the_pipeline() -> TestResult {
 #[test]
 fn several_images_and_fewer_faces() -> TestResult {
     let server = server(InputLimits::default())?;
-    let mesh = read_mesh(&repository("assets/robot.glb"))?;
+    let mesh = read_mesh(repository("assets/robot.glb"))?;
     let fewer = mesh.faces.len() / 2;
     let json = with(add_on()?, "face_count", fewer);
     let json = with(json, "image_back", base64_file("assets/robot.png")?);

@@ -7,7 +7,8 @@ use hunyuan_paint_models::{
 };
 
 use crate::{
-    ComputeDevice, GeometryDevice, PaintError, PaintPipeline, PrecisionChoice, Variant, pipeline::DELIGHT_FOLDER,
+    ComputeDevice, GeometryDevice, PaintError, PaintPipeline, PrecisionChoice, Variant,
+    pipeline::DELIGHT_FOLDER,
 };
 
 /// Networks with more parameters than this take hours on a CPU: the published ones have 1,831 million, the demo's 9.

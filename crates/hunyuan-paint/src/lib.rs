@@ -27,7 +27,7 @@ pub use self::{
     output::{Painting, TexturedMesh},
     pipeline::{DELIGHT_FOLDER, PaintPipeline},
     precision_choice::PrecisionChoice,
-    progress::{Progress, ProgressCallback, PaintStage, ignore_progress},
+    progress::{PaintStage, Progress, ProgressCallback, ignore_progress},
 };
 pub use burn::tensor::Device;
 #[cfg(feature = "hub")]

@@ -53,7 +53,11 @@ pub(super) fn decode(vae: &AutoencoderKl, latents: Tensor<4>) -> Result<Vec<RgbI
 }
 
 fn no_image() -> ModelError {
-    ModelError::input("latents", "values that decode to finite numbers", "NaN or infinity, even in single precision")
+    ModelError::input(
+        "latents",
+        "values that decode to finite numbers",
+        "NaN or infinity, even in single precision",
+    )
 }
 
 /// `[N, 3, H, W]` to images: −1 to byte 0 and 1 to byte 255, clamped, halves to the even byte.

@@ -1,17 +1,17 @@
-//! InstructPix2Pix (Brooks et al. 2022, arXiv 2211.09800): an image repainted as a text asks. With
+//! `InstructPix2Pix` (Brooks et al. 2022, arXiv 2211.09800): an image repainted as a text asks. With
 //! Hunyuan3D's weights and an empty text it removes light and shadow.
 
 use std::{ops::ControlFlow, path::Path};
 
 use burn::tensor::{Device, Tensor};
-use hunyuan_paint_scheduler::{SchedulerConfig, SchedulerKind, TimestepSpacing, random::NormalGenerator};
+use hunyuan_paint_scheduler::{SchedulerConfig, SchedulerKind, random::NormalGenerator};
 use image::RgbImage;
 
 use super::{
     WeightsSource, autoencoder,
     denoise::{DenoiseOptions, StepProgress, denoise, timesteps},
     images,
-    lazy_module::{ModuleGuard, LazyModule},
+    lazy_module::{LazyModule, ModuleGuard},
     working_memory::WorkingMemory,
 };
 use crate::{
@@ -65,7 +65,7 @@ impl Default for InstructPix2PixOptions {
     }
 }
 
-/// The networks of InstructPix2Pix.
+/// The networks of `InstructPix2Pix`.
 #[derive(Debug)]
 pub struct InstructPix2PixPipeline {
     tokenizer: ClipTokenizer,

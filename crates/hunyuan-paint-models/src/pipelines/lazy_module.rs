@@ -60,7 +60,10 @@ impl<T> LazyModule<T> {
     /// Returns the network, and loads it unless it is loaded.
     pub(super) fn acquire(&self) -> Result<ModuleGuard<T>, ModelError> {
         if self.memory == MemoryPlan::ReloadPerStage {
-            return Ok(ModuleGuard { loaded: Some(Arc::new(self.load()?)), frees: Some(self.device.clone()) });
+            return Ok(ModuleGuard {
+                loaded: Some(Arc::new(self.load()?)),
+                frees: Some(self.device.clone()),
+            });
         }
         // A load that panicked has left nothing behind.
         let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);

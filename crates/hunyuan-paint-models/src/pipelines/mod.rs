@@ -3,10 +3,10 @@
 mod denoise;
 mod images;
 mod instruct_pix2pix;
+mod lazy_module;
 mod multiview;
 #[cfg(feature = "random-weights")]
 mod random;
-mod lazy_module;
 mod working_memory;
 
 use std::path::PathBuf;
@@ -17,8 +17,8 @@ use self::lazy_module::LazyModule;
 pub use self::{
     denoise::{DenoiseOptions, StepProgress},
     instruct_pix2pix::{InstructPix2PixOptions, InstructPix2PixPipeline},
-    multiview::{MultiviewInputs, MultiviewOptions, MultiviewPipeline, TURBO_STEPS, turbo_timesteps},
     lazy_module::ModuleGuard,
+    multiview::{MultiviewInputs, MultiviewOptions, MultiviewPipeline, TURBO_STEPS, turbo_timesteps},
 };
 use crate::{AutoencoderKl, AutoencoderKlConfig, LoadOptions, ModelError};
 
@@ -48,7 +48,7 @@ fn autoencoder(
 /// Returns whether a device still computes: adds two numbers there and reads the sums back. A device that was lost or
 /// refuses memory fails.
 pub fn is_device_alive(device: &Device) -> bool {
-    let numbers: Tensor<1> = Tensor::from_data(TensorData::new(vec![1.0f32, 2.0], [2]), device);
+    let numbers: Tensor<1> = Tensor::from_data(TensorData::new(vec![1.0_f32, 2.0], [2]), device);
     let sum = numbers.add_scalar(1.0).try_into_data().ok().map(TensorData::convert::<f32>);
     sum.and_then(|data| data.try_into_vec::<f32>().ok()).is_some_and(|sum| sum == [2.0, 3.0])
 }

@@ -11,12 +11,12 @@ use super::{
     WeightsSource, autoencoder,
     denoise::{DenoiseOptions, StepProgress, denoise, randn, timesteps},
     images,
-    lazy_module::{ModuleGuard, LazyModule},
+    lazy_module::{LazyModule, ModuleGuard},
     working_memory::WorkingMemory,
 };
 use crate::{
     AutoencoderKl, AutoencoderKlConfig, Branch, LoadOptions, MemoryBudget, MemoryNeed, ModelError,
-    MultiviewUNet, ReferenceUNet, UNet2DConditionConfig, UNet2p5DConditionConfig, ViewConditions, folder,
+    MultiviewUNet, ReferenceUNet, UNet2p5DConditionConfig, ViewConditions, folder,
     parameters::parameter_count,
 };
 
@@ -174,11 +174,12 @@ impl MultiviewPipeline {
             WeightsSource::Random(seed) => config.random_multiview(*seed, load.clone()),
         })?;
         let (load, blank) = (options.clone(), unet_config.init_reference(&device)?);
-        let reference_unet = LazyModule::new("reference UNet", &blank, &options, move || match &unet_weights {
-            WeightsSource::File(file) => unet_config.load_reference(file, load.clone()),
-            #[cfg(feature = "random-weights")]
-            WeightsSource::Random(seed) => unet_config.random_reference(*seed, load.clone()),
-        })?;
+        let reference_unet =
+            LazyModule::new("reference UNet", &blank, &options, move || match &unet_weights {
+                WeightsSource::File(file) => unet_config.load_reference(file, load.clone()),
+                #[cfg(feature = "random-weights")]
+                WeightsSource::Random(seed) => unet_config.random_reference(*seed, load.clone()),
+            })?;
         Ok(Self {
             unet,
             reference_unet,
@@ -192,7 +193,7 @@ impl MultiviewPipeline {
         })
     }
 
-    /// Returns the parameters of both UNets of a folder in the published layout, from its configuration.
+    /// Returns the parameters of both `UNets` of a folder in the published layout, from its configuration.
     ///
     /// # Errors
     /// If the configuration is missing or malformed.
@@ -201,7 +202,8 @@ impl MultiviewPipeline {
         folder::check(folder)?;
         let config = UNet2p5DConditionConfig::read(&folder.join("unet/config.json"))?;
         let device = Device::default();
-        Ok(parameter_count(&config.init_multiview(&device)?) + parameter_count(&config.init_reference(&device)?))
+        Ok(parameter_count(&config.init_multiview(&device)?)
+            + parameter_count(&config.init_reference(&device)?))
     }
 
     /// Returns the pixels of an image for each of the latents. Sides of images are multiples of it.

@@ -2,8 +2,8 @@
 
 use super::randomize;
 use crate::{
-    AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, LoadOptions, ModelError, MultiviewUNet,
-    ReferenceUNet, UNet2DConditionConfig, UNet2DConditionModel, UNet2p5DConditionConfig,
+    AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, LoadOptions, ModelError,
+    MultiviewUNet, ReferenceUNet, UNet2DConditionConfig, UNet2DConditionModel, UNet2p5DConditionConfig,
 };
 
 impl AutoencoderKlConfig {

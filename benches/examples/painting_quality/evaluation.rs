@@ -9,11 +9,13 @@ use hunyuan_paint::{
     image::{DelightInput, ReferenceImage},
     mesh::{Camera, CameraView, DEFAULT_VIEWS, UnwrapOptions, UvMode},
     models::pipelines::{InstructPix2PixPipeline, StepProgress},
-    stages::{BakeStageOptions, Conditions, GeneratedView, Surface, bake_views, prepare_surface, render_conditions},
+    stages::{
+        BakeStageOptions, Conditions, GeneratedView, Surface, bake_views, prepare_surface, render_conditions,
+    },
 };
 use hunyuan_paint_benches::quality::{
-    Figures, Sizes, SquaredError, Subject, Texture, ViewFigures, light::Light, painted::ColoredObject,
-    render::Picture, report::contact_sheet,
+    Figures, Sizes, SquaredError, TestObject, Texture, ViewFigures, colored_objects::ColoredObject,
+    light::Light, render::Picture, report::contact_sheet,
 };
 use image::{Rgb, RgbImage};
 
@@ -31,7 +33,7 @@ const PICTURE_SIZE: u32 = 512;
 const DELIGHT_FOLDER: &str = "hunyuan3d-delight-v2-0";
 
 /// A checkpoint and how it paints.
-pub(crate) struct Study {
+pub(crate) struct PaintingEvaluation {
     pipeline: PaintPipeline,
     /// The delight model once more, to use it alone.
     delight: InstructPix2PixPipeline,
@@ -48,12 +50,12 @@ pub(crate) struct Sheet {
 struct Scene {
     surface: Surface,
     conditions: Conditions,
-    subject: Subject,
+    subject: TestObject,
     /// The six views.
     truth: Vec<Picture>,
 }
 
-impl Study {
+impl PaintingEvaluation {
     /// Loads a checkpoint.
     pub(crate) fn new(folder: &Path, options: PaintOptions, device: &Device) -> Result<Self, Box<dyn Error>> {
         Ok(Self {
@@ -114,7 +116,7 @@ impl Study {
         let surface = prepare_surface(&object.mesh, UvMode::Unwrap, &unwrap, &mut go_on)?;
         let conditions =
             render_conditions(&mut Cpu, &surface, &DEFAULT_VIEWS, RENDER_SIZE, sizes.view, &mut go_on)?;
-        let subject = Subject::new(surface.canonical_mesh.clone(), object.color_at, sizes)?;
+        let subject = TestObject::new(surface.canonical_mesh.clone(), object.color_at, sizes)?;
         let truth = subject.view_pictures(|place| subject.color_at(place.position))?;
         Ok(Scene { surface, conditions, subject, truth })
     }

@@ -11,7 +11,8 @@ use hunyuan_paint_scheduler::random::{NormalGenerator, Philox};
 use crate::case::CaseError;
 
 /// A device with the networks on it, in one precision.
-pub struct Workbench {
+#[derive(Debug)]
+pub struct DeviceFixture {
     /// Which device.
     pub compute_device: ComputeDevice,
     /// The device, open.
@@ -24,7 +25,7 @@ pub struct Workbench {
     pub multiview: MultiviewPipeline,
 }
 
-impl Workbench {
+impl DeviceFixture {
     /// Loads both models from a folder in the published layout.
     ///
     /// # Errors
@@ -34,9 +35,9 @@ impl Workbench {
         let options = LoadOptions::new(device.clone()).with_precision(precision);
         let folder = |name| model.join(name);
         let delight =
-            InstructPix2PixPipeline::from_pretrained(&folder("hunyuan3d-delight-v2-0"), options.clone())
+            InstructPix2PixPipeline::from_pretrained(folder("hunyuan3d-delight-v2-0"), options.clone())
                 .map_err(CaseError::under_test)?;
-        let multiview = MultiviewPipeline::from_pretrained(&folder("hunyuan3d-paint-v2-0"), options)
+        let multiview = MultiviewPipeline::from_pretrained(folder("hunyuan3d-paint-v2-0"), options)
             .map_err(CaseError::under_test)?;
         Ok(Self { compute_device, device, precision, delight, multiview })
     }

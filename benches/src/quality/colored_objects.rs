@@ -7,6 +7,7 @@ use super::{color::ColorAt, shapes};
 use crate::bumpy_sphere;
 
 /// An object and its color.
+#[derive(Debug)]
 pub struct ColoredObject {
     /// Its name.
     pub name: &'static str,

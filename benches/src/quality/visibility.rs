@@ -13,6 +13,7 @@ const SIZE: u32 = 2048;
 const ANGLE_MAX_DEGREES: f32 = 75.0;
 
 /// What a camera sees, or what a light far away shines on.
+#[derive(Debug)]
 pub(super) struct VisibilityTest {
     clip_from_world: Mat4,
     /// Towards the camera, in canonical space.

@@ -1,7 +1,7 @@
 //! All that is known of an object.
 
 use glam::{Vec2, Vec3};
-use hunyuan_paint_mesh::{Camera, CameraView, DEFAULT_VIEWS, CanonicalMesh};
+use hunyuan_paint_mesh::{Camera, CameraView, CanonicalMesh, DEFAULT_VIEWS};
 use hunyuan_paint_raster::{NO_FACE, RasterError, texture};
 use image::{Rgb, RgbImage};
 use rayon::prelude::*;
@@ -12,7 +12,7 @@ use super::{
     render::{Frame, Picture, Place},
     seams::{SeamPoint, seam_points},
     shapes::fibonacci,
-    sight::{VisibilityTest, outward_normal},
+    visibility::{VisibilityTest, outward_normal},
 };
 
 /// How many other cameras look at the object.
@@ -24,7 +24,7 @@ const VIEW_SAMPLES: u32 = 4;
 /// And each pixel of the other cameras' pictures.
 pub(super) const PICTURE_SAMPLES: u32 = 3;
 
-/// How far the surface's colors go on around its charts in [`Subject::paint`], in texels.
+/// How far the surface's colors go on around its charts in [`TestObject::paint`], in texels.
 const GUTTER: usize = 8;
 
 /// A texel on the surface.
@@ -47,7 +47,8 @@ pub(super) struct KnownSeam {
 }
 
 /// An object, what it looks like, and what the default cameras see of it.
-pub struct Subject {
+#[derive(Debug)]
+pub struct TestObject {
     /// The object.
     pub mesh: CanonicalMesh,
     color_at: ColorAt,
@@ -57,7 +58,7 @@ pub struct Subject {
     pub(super) pictures: Vec<(Camera, Picture)>,
 }
 
-impl Subject {
+impl TestObject {
     /// Finds out everything about a mesh whose color is a function of the place.
     ///
     /// # Errors
