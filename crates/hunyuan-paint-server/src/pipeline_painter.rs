@@ -22,7 +22,7 @@ pub struct InputLimits {
     /// The longest side of an image in pixels.
     pub max_image_side: u32,
     /// The most pixels that may be tested when the mesh is rasterized into all views, as estimated
-    /// from the triangles' bounding rectangles. A CPU core tests some hundred million a second.
+    /// from the triangles' bounding rectangles.
     pub max_pixel_tests: u64,
 }
 
