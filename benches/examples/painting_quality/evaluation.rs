@@ -60,7 +60,7 @@ impl PaintingEvaluation {
     pub(crate) fn new(folder: &Path, options: PaintOptions, device: &Device) -> Result<Self, Box<dyn Error>> {
         Ok(Self {
             pipeline: PaintPipeline::builder().load_options(device.into()).from_pretrained(folder)?,
-            delight: InstructPix2PixPipeline::from_pretrained(&folder.join(DELIGHT_FOLDER), device)?,
+            delight: InstructPix2PixPipeline::from_pretrained(folder.join(DELIGHT_FOLDER), device)?,
             options,
         })
     }

@@ -9,7 +9,7 @@ use crate::read::MeshFormat;
 #[non_exhaustive]
 pub enum MeshError {
     /// A file cannot be used; `source` says why.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: cannot be used", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -110,13 +110,13 @@ pub enum MeshError {
         v: f32,
     },
     /// The unwrapper failed.
-    #[error("unwrapping failed: {source}")]
+    #[error("unwrapping failed")]
     Unwrap {
         /// What it said.
         source: uvunwrap::Error,
     },
     /// A texture cannot be encoded.
-    #[error("texture: {source}")]
+    #[error("the texture cannot be encoded")]
     Texture {
         /// What the encoder said.
         source: image::ImageError,
@@ -135,7 +135,7 @@ pub enum MeshError {
     #[error("cancelled")]
     Cancelled,
     /// A list of cameras is not JSON of the expected form.
-    #[error("camera list: {source}")]
+    #[error("the camera list is not the JSON of a list of cameras")]
     CameraJson {
         /// What the parser said.
         source: serde_json::Error,

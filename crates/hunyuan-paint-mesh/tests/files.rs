@@ -57,6 +57,12 @@ fn bits(mesh: &Mesh) -> Vec<[u32; 3]> {
     mesh.positions.iter().map(|p| p.to_array().map(f32::to_bits)).collect()
 }
 
+/// Returns an error's message with those of its sources.
+fn chain(error: &dyn std::error::Error) -> String {
+    let sources = std::iter::successors(error.source(), |error| (*error).source());
+    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
+}
+
 #[test]
 fn written_files_read_back_bit_for_bit() -> TestResult {
     let folder = Folder::new("round-trip")?;
@@ -214,7 +220,7 @@ fn a_mesh_shown_too_often_is_an_error() -> TestResult {
     let folder = Folder::new("instances")?;
     fs::write(folder.path("many.gltf"), scene.to_string())?;
     fs::write(folder.path("many.bin"), bytes)?;
-    let error = read_mesh(folder.path("many.gltf")).map_err(|error| error.to_string());
+    let error = read_mesh(folder.path("many.gltf")).map_err(|error| chain(&error));
     assert!(error.is_err_and(|error| error.contains("vertices and corners")));
     Ok(())
 }
@@ -254,7 +260,7 @@ fn formats_are_told_by_name_or_content() -> TestResult {
         assert_eq!(bits(&read_mesh(folder.path(name))?), bits(&tetrahedron()), "{name}");
     }
     fs::write(folder.path("mesh.bin"), "v 0 0 0\n")?;
-    let error = read_mesh(folder.path("mesh.bin")).map_err(|e| e.to_string());
+    let error = read_mesh(folder.path("mesh.bin")).map_err(|error| chain(&error));
     assert!(error.is_err_and(|e| e.contains("mesh.bin") && e.contains("not a mesh format")));
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, path::Path};
 
+use base64::engine::{DecodePaddingMode, Engine as _, GeneralPurpose, GeneralPurposeConfig};
 use gltf::json::{
     Index, Root,
     accessor::{Accessor, ComponentType},
@@ -209,38 +210,15 @@ fn read_uri(uri: &str, folder: Option<&Path>) -> Result<Vec<u8>, MeshError> {
 }
 
 fn decode_percent(uri: &str) -> Option<String> {
-    let mut parts = uri.split('%');
-    let mut bytes = parts.next()?.as_bytes().to_vec();
-    for part in parts {
-        let (code, rest) = part.split_at_checked(2)?;
-        bytes.push(u8::from_str_radix(code, 16).ok()?);
-        bytes.extend_from_slice(rest.as_bytes());
-    }
-    String::from_utf8(bytes).ok()
+    let decoded = percent_encoding::percent_decode_str(uri).decode_utf8().ok()?;
+    Some(decoded.into_owned())
 }
 
-/// Standard base64 (RFC 4648, section 4), padding optional.
+/// Decodes standard base64 (RFC 4648, section 4). Padding is optional.
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let digits = text.trim_end_matches('=').as_bytes();
-    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 2);
-    for group in digits.chunks(4) {
-        let mut bits = 0_u32;
-        for &digit in group {
-            let value = match digit {
-                b'A'..=b'Z' => digit - b'A',
-                b'a'..=b'z' => digit - b'a' + 26,
-                b'0'..=b'9' => digit - b'0' + 52,
-                b'+' => 62,
-                b'/' => 63,
-                _ => return None,
-            };
-            bits = bits << 6 | u32::from(value);
-        }
-        let missing = 4 - group.len();
-        bits <<= 6 * missing;
-        bytes.extend_from_slice(bits.to_be_bytes()[1..].get(..3_usize.checked_sub(missing)?)?);
-    }
-    Some(bytes)
+    const CONFIG: GeneralPurposeConfig =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    GeneralPurpose::new(&base64::alphabet::STANDARD, CONFIG).decode(text).ok()
 }
 
 #[cfg(test)]
@@ -255,7 +233,11 @@ mod tests {
         }
         assert_eq!(decode_base64("Zm9v!"), None);
         assert_eq!(decode_percent("a%20b%C3%A9").as_deref(), Some("a bé"));
-        assert_eq!(decode_percent("a%2"), None);
+        // A lone percent sign stands for itself, as in the WHATWG's URL standard.
+        assert_eq!(decode_percent("a%2").as_deref(), Some("a%2"));
+        assert_eq!(decode_percent("a%FF"), None);
+        // A sixth of a byte, and too much padding.
+        assert_eq!((decode_base64("Zm9vY"), decode_base64("Zm9v====")), (None, None));
     }
 
     #[test]

@@ -1,27 +1,27 @@
-//! Files that are there whole or not at all.
+//! Files that appear whole or not at all.
 
 use std::{
-    fs::{self, File},
+    ffi::OsString,
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
 };
+
+use tempfile::NamedTempFile;
 
 use crate::MeshError;
 
-/// Writes a file so that its path never names a half-written one: under another name in the same folder first,
-/// which is then renamed over whatever was there.
+/// Writes a file so that its path never names a half-written one: writes a temporary file in the same folder, and renames
+/// it over whatever was there.
 ///
 /// # Errors
-/// [`MeshError::File`] with the path if the system refuses; nothing is left behind then.
+/// [`MeshError::File`] with the path if the system refuses. Nothing is left behind then.
 pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), MeshError> {
-    let path = path.as_ref();
-    StagedFile::new(path, bytes)?.commit()
+    StagedFile::new(path.as_ref(), bytes)?.commit()
 }
 
-/// A file that is written, but not in its place yet. It is removed if it never gets there.
+/// A written file that is not in its place yet. Dropping it removes it.
 pub(super) struct StagedFile {
-    staged: PathBuf,
+    file: NamedTempFile,
     path: PathBuf,
 }
 
@@ -29,42 +29,36 @@ impl StagedFile {
     pub(super) fn new(path: &Path, bytes: &[u8]) -> Result<Self, MeshError> {
         let stage = || {
             let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-            let (mut file, staged) = create_beside(path, &name.to_string_lossy())?;
-            let staged = Self { staged, path: path.to_owned() };
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let mut prefix = OsString::from(".");
+            prefix.push(name);
+            prefix.push(".");
+            let mut builder = tempfile::Builder::new();
+            builder.prefix(&prefix).suffix(".tmp");
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt as _;
+                // As for any new file: everyone, less the process's mask. The default is the owner alone.
+                builder.permissions(std::fs::Permissions::from_mode(0o666));
+            }
+            let mut file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
             file.write_all(bytes)?;
-            file.sync_all()?;
-            Ok(staged)
+            file.as_file().sync_all()?;
+            Ok(Self { file, path: path.to_owned() })
         };
         stage().map_err(|error: io::Error| MeshError::from(error).in_file(path))
     }
 
     pub(super) fn commit(self) -> Result<(), MeshError> {
-        fs::rename(&self.staged, &self.path).map_err(|error| MeshError::from(error).in_file(&self.path))
-    }
-}
-
-impl Drop for StagedFile {
-    fn drop(&mut self) {
-        // After a commit there is nothing to remove; otherwise there is nobody to tell.
-        let _ = fs::remove_file(&self.staged);
-    }
-}
-
-/// A new file beside `path` that no other process or thread uses.
-fn create_beside(path: &Path, name: &str) -> io::Result<(File, PathBuf)> {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    loop {
-        let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let staged = path.with_file_name(format!(".{name}.{}-{count}.tmp", std::process::id()));
-        match File::create_new(&staged) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            created => return created.map(|file| (file, staged)),
-        }
+        let Self { file, path } = self;
+        file.persist(&path).map(drop).map_err(|error| MeshError::from(error.error).in_file(&path))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::test_folder::TestFolder;
 
@@ -76,6 +70,19 @@ mod tests {
         write_atomically(&path, b"second")?;
         assert_eq!(fs::read(&path)?, b"second");
         assert_eq!(folder.names()?, ["a.bin"]);
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn permissions_are_those_of_any_new_file() -> Result<(), Box<dyn std::error::Error>> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = TestFolder::new()?;
+        let (plain, atomic) = (folder.path("plain"), folder.path("atomic"));
+        fs::write(&plain, b"x")?;
+        write_atomically(&atomic, b"x")?;
+        let mode = |path| fs::metadata(path).map(|metadata| metadata.permissions().mode());
+        assert_eq!(mode(&atomic)?, mode(&plain)?);
         Ok(())
     }
 
