@@ -5,13 +5,11 @@ use std::{fmt, path::PathBuf};
 use hunyuan_paint::{
     Variant,
     hub::{ModelFolder, RepoId, fetch_folders},
+    models::folders::DELIGHT_FOLDER,
 };
 use serde::Serialize;
 
 use crate::{console::Console, error::CliError, hub::hub_options};
-
-/// The folder of the delight model in the published layout.
-pub(crate) const DELIGHT_FOLDER: &str = "hunyuan3d-delight-v2-0";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct FetchArguments {

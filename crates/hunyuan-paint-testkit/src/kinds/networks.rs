@@ -49,7 +49,9 @@ pub fn check_unet2p5d(case: &Case, report: &mut Report, device: &Device) -> Resu
         num_reference_embeddings: parameters.num_reference_embeddings,
         num_view_embeddings: parameters.num_view_embeddings,
     };
-    let unet = config.load(&case.dir.join("weights.safetensors"), device).map_err(CaseError::under_test)?;
+    let weights = case.dir.join("weights.safetensors");
+    let multiview = config.load_multiview(&weights, device).map_err(CaseError::under_test)?;
+    let reference = config.load_reference(&weights, device).map_err(CaseError::under_test)?;
 
     // The recordings have a leading dimension of one object.
     let views = |name: &str| tensor::<5>(case, name, device).map(|t| t.squeeze_dim::<4>(0));
@@ -61,14 +63,13 @@ pub fn check_unet2p5d(case: &Case, report: &mut Report, device: &Device) -> Resu
     };
     let latents = views("in.latents")?;
     let references =
-        unet.reference.encode_references(views("in.ref_latents")?).map_err(CaseError::under_test)?;
+        reference.encode_references(views("in.ref_latents")?).map_err(CaseError::under_test)?;
     for Run { output, timestep } in parameters.runs {
         // The batch of a run is told by its recording: twice as many as views is guidance.
         let guided = case.f32(&output)?.0[0] == 2 * latents.dims()[0];
         let branches: &[Branch] =
             if guided { &[Branch::Unconditional, Branch::Conditional] } else { &[Branch::Conditional] };
-        let prediction = unet
-            .multiview
+        let prediction = multiview
             .forward(latents.clone(), timestep, &conditions, &references, branches)
             .map_err(CaseError::under_test)?;
         report.compare(case, &output, &array(prediction)?)?;

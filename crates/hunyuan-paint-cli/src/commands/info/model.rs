@@ -8,12 +8,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use hunyuan_paint::{Variant, hub::ModelFolder};
+use hunyuan_paint::{Variant, hub::ModelFolder, models::folders::DELIGHT_FOLDER};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Problem, is_usable, write_problems};
-use crate::{commands::fetch::DELIGHT_FOLDER, error::CliError};
+use crate::error::CliError;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct ModelReport {
