@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use hunyuan_paint_mesh::{Camera, CanonicalMesh};
+use hunyuan_paint_mesh::Camera;
 use hunyuan_paint_raster::Size;
 use image::{GrayImage, RgbImage};
 use rayon::prelude::*;

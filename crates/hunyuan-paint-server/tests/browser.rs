@@ -17,7 +17,7 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hunyuan_paint::{
-    DelightOptions, Device, PaintOptions, PaintPipeline, PaintStage, Variant, mesh::read_mesh,
+    DelightOptions, Device, LoadOptions, PaintOptions, PaintPipeline, PaintStage, mesh::read_mesh,
     models::pipelines::MultiviewOptions,
 };
 use hunyuan_paint_server::{InputLimits, PipelinePainter, ServerOptions, Token};
@@ -37,7 +37,7 @@ fn repository(path: &str) -> Result<PathBuf, std::io::Error> {
 /// Starts a server with the small checkpoint, which paints colored noise.
 fn server(steps: usize, options: ServerOptions) -> Result<TestServer, Box<dyn Error>> {
     let model = repository("crates/hunyuan-paint-testkit/cases/model_tiny")?;
-    let pipeline = PaintPipeline::from_pretrained(model, Variant::Standard, &Device::flex())?;
+    let pipeline = PaintPipeline::builder().load_options(LoadOptions::new(Device::flex())).from_pretrained(model)?;
     let mut multiview = MultiviewOptions::standard();
     multiview.denoise.num_inference_steps = steps;
     let mut delight = DelightOptions::default();

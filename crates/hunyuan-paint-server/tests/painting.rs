@@ -6,7 +6,7 @@ use std::{error::Error, path::PathBuf, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hunyuan_paint::{
-    Device, PaintError, PaintOptions, PaintPipeline, Variant,
+    Device, LoadOptions, PaintError, PaintOptions, PaintPipeline,
     image::read_image,
     mesh::{Mesh, MeshFormat, read_mesh, read_mesh_from_bytes},
     models::pipelines::MultiviewOptions,
@@ -22,7 +22,7 @@ fn repository(path: &str) -> PathBuf {
 
 fn pipeline() -> Result<PaintPipeline, PaintError> {
     let model = repository("crates/hunyuan-paint-testkit/cases/model_tiny");
-    PaintPipeline::from_pretrained(model, Variant::Standard, &Device::flex())
+    PaintPipeline::builder().load_options(LoadOptions::new(Device::flex())).from_pretrained(model)
 }
 
 fn options() -> PaintOptions {

@@ -74,7 +74,8 @@ impl fmt::Display for MeshFormat {
 /// [`MeshError::File`] with the path and the reason: the file cannot be read, its format is unknown, it is
 /// malformed or truncated, it needs something unsupported (such as compression), or the mesh that it holds is
 /// not valid (see [`Mesh::validate`]).
-pub fn read_mesh(path: &Path) -> Result<Mesh, MeshError> {
+pub fn read_mesh(path: impl AsRef<Path>) -> Result<Mesh, MeshError> {
+    let path = path.as_ref();
     let read = || {
         let bytes = std::fs::read(path)?;
         let format = MeshFormat::from_path(path).or_else(|| MeshFormat::from_content(&bytes));

@@ -14,7 +14,8 @@ use crate::MeshError;
 ///
 /// # Errors
 /// [`MeshError::File`] with the path if the system refuses; nothing is left behind then.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), MeshError> {
+pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), MeshError> {
+    let path = path.as_ref();
     StagedFile::new(path, bytes)?.commit()
 }
 

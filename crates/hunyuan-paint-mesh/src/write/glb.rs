@@ -25,7 +25,8 @@ const UNIT_TOLERANCE: f32 = 1e-3;
 ///
 /// # Errors
 /// As [`glb_bytes`]; or if the file cannot be written.
-pub fn write_glb(path: &Path, mesh: &Mesh, texture: &RgbImage) -> Result<(), MeshError> {
+pub fn write_glb(path: impl AsRef<Path>, mesh: &Mesh, texture: &RgbImage) -> Result<(), MeshError> {
+    let path = path.as_ref();
     write_atomically(path, &glb_bytes(mesh, texture)?)
 }
 

@@ -19,7 +19,8 @@ const PAINTED: &str = "painted";
 /// # Errors
 /// If the mesh is not valid or has no UVs, the texture cannot be encoded, the path's name cannot stand in an OBJ
 /// file, or a file cannot be written.
-pub fn write_obj(path: &Path, mesh: &Mesh, texture: &RgbImage) -> Result<(), MeshError> {
+pub fn write_obj(path: impl AsRef<Path>, mesh: &Mesh, texture: &RgbImage) -> Result<(), MeshError> {
+    let path = path.as_ref();
     let name =
         path.file_stem().and_then(|stem| stem.to_str()).filter(|stem| !stem.contains(['\n', '\r', '#']));
     let name = name.ok_or_else(|| MeshError::Parameter {

@@ -3,7 +3,7 @@ use image::{
     codecs::png::{CompressionType, FilterType, PngEncoder},
 };
 
-use crate::PaintError;
+use super::MetricError;
 
 /// How far images are apart, in steps of 1/255.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -22,12 +22,12 @@ pub struct ImageDifferences {
 ///
 /// # Errors
 /// If there are more on one side, or two sizes differ.
-pub fn compare_images(expected: &[RgbImage], found: &[RgbImage]) -> Result<ImageDifferences, PaintError> {
+pub fn compare_images(expected: &[RgbImage], found: &[RgbImage]) -> Result<ImageDifferences, MetricError> {
     let sizes = |images: &[RgbImage]| images.iter().map(RgbImage::dimensions).collect::<Vec<_>>();
     let (expected_sizes, found_sizes) = (sizes(expected), sizes(found));
     if expected_sizes != found_sizes {
         let (expected, found) = (format!("{expected_sizes:?}"), format!("{found_sizes:?}"));
-        return Err(PaintError::option("sizes of the images to compare", expected, found));
+        return Err(MetricError::mismatch("sizes of the images to compare", expected, found));
     }
     let mut histogram = [0_u64; 256];
     for (expected, found) in expected.iter().zip(found) {
@@ -64,7 +64,7 @@ pub struct ImageStatistics {
 ///
 /// # Errors
 /// If the image has no pixels, so that it cannot be encoded.
-pub fn image_statistics(image: &RgbImage) -> Result<ImageStatistics, PaintError> {
+pub fn image_statistics(image: &RgbImage) -> Result<ImageStatistics, MetricError> {
     let mut png = Vec::new();
     // Not the fastest, which hardly tells structure from noise.
     image
@@ -73,7 +73,7 @@ pub fn image_statistics(image: &RgbImage) -> Result<ImageStatistics, PaintError>
             CompressionType::Best,
             FilterType::Adaptive,
         ))
-        .map_err(|source| PaintError::Encode { path: "(in memory)".into(), source })?;
+        .map_err(|source| MetricError::Encode { source })?;
     let mut moments = Moments::default();
     image.iter().for_each(|&byte| moments.add(i64::from(byte)));
     Ok(ImageStatistics {
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn differences_of_known_images() -> Result<(), PaintError> {
+    fn differences_of_known_images() -> Result<(), MetricError> {
         let expected = RgbImage::from_pixel(2, 1, Rgb([10, 20, 30]));
         let mut found = expected.clone();
         found.put_pixel(1, 0, Rgb([11, 17, 30]));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_has_more_edges_and_a_larger_file_than_a_ramp() -> Result<(), PaintError> {
+    fn noise_has_more_edges_and_a_larger_file_than_a_ramp() -> Result<(), MetricError> {
         let ramp = RgbImage::from_fn(64, 64, |x, y| Rgb([(2 * (x + y)) as u8; 3]));
         let bytes = Philox::new(0).randn(64 * 64 * 3).into_iter().map(|x| (128.0 + 40.0 * x) as u8).collect();
         let noise = RgbImage::from_raw(64, 64, bytes).unwrap_or_default();

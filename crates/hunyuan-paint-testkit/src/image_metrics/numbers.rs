@@ -1,6 +1,6 @@
 use burn::tensor::Tensor;
 
-use crate::PaintError;
+use super::MetricError;
 
 /// How far two lists of numbers are apart. Computed in double precision; a value that is NaN or infinite on either
 /// side is counted in `non_finite` and left out of the rest, unless both sides have the very same.
@@ -24,9 +24,9 @@ pub struct Differences {
 ///
 /// # Errors
 /// If one list is longer.
-pub fn compare_values(expected: &[f32], found: &[f32]) -> Result<Differences, PaintError> {
+pub fn compare_values(expected: &[f32], found: &[f32]) -> Result<Differences, MetricError> {
     if expected.len() != found.len() {
-        return Err(PaintError::option("values to compare", expected.len(), found.len()));
+        return Err(MetricError::mismatch("values to compare", expected.len(), found.len()));
     }
     let mut differences = Differences { count: expected.len(), ..Differences::default() };
     let (mut sum, mut squares, mut expected_squares) = (0.0, 0.0, 0.0);
@@ -55,19 +55,19 @@ pub fn compare_values(expected: &[f32], found: &[f32]) -> Result<Differences, Pa
 pub fn compare_tensors<const D: usize>(
     expected: Tensor<D>,
     found: Tensor<D>,
-) -> Result<Differences, PaintError> {
+) -> Result<Differences, MetricError> {
     let (expected_shape, found_shape) = (expected.dims(), found.dims());
     if expected_shape != found_shape {
         let (expected, found) = (format!("{expected_shape:?}"), format!("{found_shape:?}"));
-        return Err(PaintError::option("shape of the tensor to compare", expected, found));
+        return Err(MetricError::mismatch("shape of the tensor to compare", expected, found));
     }
     compare_values(&values(expected)?, &values(found)?)
 }
 
 /// A tensor's values on the host, in row-major order.
-fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, PaintError> {
+fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, MetricError> {
     let unreadable =
-        |reason| PaintError::option("tensor to compare", "readable floating-point values", reason);
+        |reason| MetricError::mismatch("tensor to compare", "readable floating-point values", reason);
     let data = tensor.try_into_data().map_err(|error| unreadable(error.to_string()))?;
     data.convert::<f32>().try_into_vec().map_err(|error| unreadable(format!("{error:?}")))
 }
@@ -76,9 +76,9 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, PaintError> {
 ///
 /// # Errors
 /// If one list is longer.
-pub fn correlation(a: &[f32], b: &[f32]) -> Result<f64, PaintError> {
+pub fn correlation(a: &[f32], b: &[f32]) -> Result<f64, MetricError> {
     if a.len() != b.len() {
-        return Err(PaintError::option("values to correlate", a.len(), b.len()));
+        return Err(MetricError::mismatch("values to correlate", a.len(), b.len()));
     }
     let mean =
         |values: &[f32]| values.iter().map(|&x| f64::from(x)).sum::<f64>() / (values.len().max(1) as f64);
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn differences_of_known_lists() -> Result<(), PaintError> {
+    fn differences_of_known_lists() -> Result<(), MetricError> {
         let found = compare_values(&[3.0, -4.0, 0.0, 0.0], &[3.0, -4.0, 0.0, 0.5])?;
         assert_eq!(
             found,
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finite_is_counted_and_left_out() -> Result<(), PaintError> {
+    fn what_is_not_finite_is_counted_and_left_out() -> Result<(), MetricError> {
         let (inf, nan) = (f32::INFINITY, f32::NAN);
         let found = compare_values(&[inf, nan, nan, inf, 1.0], &[inf, nan, 1.0, -inf, 2.0])?;
         assert_eq!((found.non_finite, found.max), (2, 1.0));
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn correlation_is_that_of_straight_lines() -> Result<(), PaintError> {
+    fn correlation_is_that_of_straight_lines() -> Result<(), MetricError> {
         let a = [1.0, 2.0, 3.0, 4.0];
         assert!((correlation(&a, &a.map(|x| 5.0 - 2.0 * x))? + 1.0).abs() < 1e-12);
         assert!((correlation(&a, &a.map(|x| x * x))? - 0.984_374_038_697_600_4).abs() < 1e-12);
