@@ -5,13 +5,17 @@ import sys
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 
 from networks import AutoencoderKL, ClipText, UNet2p5D
+from recordings import load_recording
+
+
+def load_tensors(path):
+    return {key: torch.from_numpy(value) for key, value in load_recording(path).items()}
 
 
 def load(model, folder):
-    weights = {key: value.float() for key, value in load_file(folder / "weights.safetensors").items()}
+    weights = {key: value.float() for key, value in load_tensors(folder / "weights.safetensors").items()}
     model.load_state_dict(weights)
     return model.eval()
 
@@ -26,7 +30,7 @@ def report(name, out, expected):
 def main(cases):
     good = []
     config = lambda name: json.loads((cases / name / "config.json").read_text())
-    io = lambda name: load_file(cases / name / "io.safetensors")
+    io = lambda name: load_tensors(cases / name / "io.safetensors")
 
     name = "autoencoder_kl"
     vae, case = load(AutoencoderKL(config(name)), cases / name), io(name)

@@ -4,13 +4,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file
+from recordings import load_recording
 
 import scene
 
 
 def main(cases):
-    recorded = load_file(cases / "icosphere128_conditions/io.safetensors")
+    recorded = load_recording(cases / "icosphere128_conditions/io.safetensors")
     ball = np.zeros((1, scene.SCENE_SIZE), np.float32)
     ball[0, 0], ball[0, 6], ball[0, 23] = 1, 1, 0
     part = ball[0, scene.HEADER:]

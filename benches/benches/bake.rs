@@ -10,17 +10,17 @@
 use std::{env, error::Error, hint::black_box, iter, ops::ControlFlow, path::Path};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use hunyuan_paint_bake::{
-    AutomaticViews, Backend, BakeOptions, BakeRequest, BakeProgress, BakeView, BakedTexture, Cpu, PartialTexture,
-    ReliableDepth, RenderRequest, RenderedView, WeightedMerge, ViewRenderer, back_project, bake_with, draw_charts, fill_gaps,
-    fill_gutter, fill_surface, fill_vertices, gather,
-};
 #[cfg(feature = "wgpu")]
 use hunyuan_paint_bake::gpu::GpuBaker;
+use hunyuan_paint_bake::{
+    AutomaticViews, Backend, BakeOptions, BakeProgress, BakeRequest, BakeView, BakedTexture, Cpu,
+    PartialTexture, ReliableDepth, RenderRequest, RenderedView, ViewRenderer, WeightedMerge, back_project,
+    bake_with, draw_charts, fill_gaps, fill_gutter, fill_surface, fill_vertices, gather,
+};
 use hunyuan_paint_benches::bumpy_sphere;
 use hunyuan_paint_image::resize_bicubic_rgb;
 use hunyuan_paint_mesh::{
-    Camera, DEFAULT_VIEWS, Mesh, CanonicalMesh, UnwrapOptions, UvMode, prepare_uvs, read_mesh,
+    Camera, CanonicalMesh, DEFAULT_VIEWS, Mesh, UnwrapOptions, UvMode, prepare_uvs, read_mesh,
 };
 #[cfg(feature = "wgpu")]
 use hunyuan_paint_raster::gpu::GpuDevice;
@@ -71,10 +71,16 @@ fn without_unwrap(
     mesh: &CanonicalMesh,
     images: &[RgbImage],
 ) -> BenchResult<BakedTexture> {
-    let rendered =
-        backend.render_views(&RenderRequest { mesh, cameras: &cameras(), render_size: SIZE, view_size: VIEW_SIZE }, &mut |_| ControlFlow::Continue(()))?;
+    let rendered = backend.render_views(
+        &RenderRequest { mesh, cameras: &cameras(), render_size: SIZE, view_size: VIEW_SIZE },
+        &mut |_| ControlFlow::Continue(()),
+    )?;
     let options = BakeOptions { depth_size: Some(SIZE), ..BakeOptions::default() };
-    Ok(bake_with(backend, &BakeRequest { mesh, views: &views(images, &rendered), texture_size: SIZE, options: &options }, &mut go_on)?)
+    Ok(bake_with(
+        backend,
+        &BakeRequest { mesh, views: &views(images, &rendered), texture_size: SIZE, options: &options },
+        &mut go_on,
+    )?)
 }
 
 /// From the raw mesh to the filled texture.
@@ -110,8 +116,10 @@ fn stages(criterion: &mut Criterion, mesh: &Mesh, paint: &CanonicalMesh, images:
         b.iter(|| black_box(automatic.choose(paint, &DEFAULT_VIEWS, &BakeOptions::default())));
     });
 
-    let rendered =
-        Cpu.render_views(&RenderRequest { mesh: paint, cameras: &cameras(), render_size: SIZE, view_size: VIEW_SIZE }, &mut |_| ControlFlow::Continue(()))?;
+    let rendered = Cpu.render_views(
+        &RenderRequest { mesh: paint, cameras: &cameras(), render_size: SIZE, view_size: VIEW_SIZE },
+        &mut |_| ControlFlow::Continue(()),
+    )?;
     let depths: Vec<&ReliableDepth> = rendered.iter().filter_map(|view| view.depth.as_ref()).collect();
     let views = views(images, &rendered);
     let options = BakeOptions::default();
@@ -172,13 +180,23 @@ fn together(
         b.iter(|| black_box(whole(backend, mesh, images)));
     });
     group.bench_function("without the unwrap", |b| {
-        b.iter(|| black_box(without_unwrap(backend, paint, images)))
+        b.iter(|| black_box(without_unwrap(backend, paint, images)));
     });
     group.bench_function("condition maps, six views", |b| {
         b.iter(|| {
             let on_view = &mut |_| ControlFlow::Continue(());
             black_box(
-                backend.render_views(&RenderRequest { mesh: paint, cameras: &cameras(), render_size: SIZE, view_size: VIEW_SIZE }, on_view).map(|views| views.len()),
+                backend
+                    .render_views(
+                        &RenderRequest {
+                            mesh: paint,
+                            cameras: &cameras(),
+                            render_size: SIZE,
+                            view_size: VIEW_SIZE,
+                        },
+                        on_view,
+                    )
+                    .map(|views| views.len()),
             )
         });
     });
@@ -186,13 +204,36 @@ fn together(
     let options = BakeOptions { depth_size: Some(SIZE), ..BakeOptions::default() };
     group.bench_function("depth and gather, six views", |b| {
         let on_view = &mut |_| ControlFlow::Continue(());
-        b.iter(|| black_box(backend.gather(&BakeRequest { mesh: paint, views: &views, texture_size: SIZE, options: &options }, on_view).map(|_| ())));
+        b.iter(|| {
+            black_box(
+                backend
+                    .gather(
+                        &BakeRequest { mesh: paint, views: &views, texture_size: SIZE, options: &options },
+                        on_view,
+                    )
+                    .map(|_| ()),
+            )
+        });
     });
     let large = painted_views(SIZE);
     let large_views = self::views(&large, &[]);
     group.bench_function("reference: splat and merge, six views", |b| {
         let on_view = &mut |_| ControlFlow::Continue(());
-        b.iter(|| black_box(backend.splat(&BakeRequest { mesh: paint, views: &large_views, texture_size: SIZE, options: &options }, on_view).map(|_| ())));
+        b.iter(|| {
+            black_box(
+                backend
+                    .splat(
+                        &BakeRequest {
+                            mesh: paint,
+                            views: &large_views,
+                            texture_size: SIZE,
+                            options: &options,
+                        },
+                        on_view,
+                    )
+                    .map(|_| ()),
+            )
+        });
     });
     group.finish();
     Ok(())

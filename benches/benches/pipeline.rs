@@ -27,7 +27,7 @@ use hunyuan_paint::{
     },
     scheduler::{SchedulerKind, random::Philox},
 };
-use hunyuan_paint_benches::{estimates, machine};
+use hunyuan_paint_benches::{criterion_results, machine};
 use image::{Rgb, RgbImage};
 
 type BenchResult<T = ()> = Result<T, Box<dyn Error>>;
@@ -124,7 +124,7 @@ fn print_table(devices: &[(ComputeDevice, String)], started: SystemTime) {
         for &scheduler in SchedulerKind::ALL {
             for steps in STEPS {
                 let measured = |device| {
-                    estimates::measured_since(
+                    criterion_results::measured_since(
                         started,
                         &[&group_name(device), scheduler.name(), &steps.to_string()],
                     )

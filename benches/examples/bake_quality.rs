@@ -15,13 +15,13 @@ use std::{error::Error, ops::ControlFlow, path::PathBuf, time::Instant};
 
 use clap::Parser;
 use hunyuan_paint_benches::quality::{
-    Figures, Sizes, Subject, bake_views,
+    Figures, Sizes, TestObject, bake_views,
     color::patchwork,
     modes,
     report::{Row, contact_sheet, table},
     shapes,
 };
-use hunyuan_paint_mesh::{Mesh, CanonicalMesh, UnwrapOptions, UvMode, prepare_uvs, read_mesh};
+use hunyuan_paint_mesh::{CanonicalMesh, Mesh, UnwrapOptions, UvMode, prepare_uvs, read_mesh};
 use image::RgbImage;
 
 /// How well baking gets back what is known.
@@ -70,7 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, mesh) in objects {
         let start = Instant::now();
         let face_count = mesh.faces.len();
-        let subject = Subject::new(unwrapped(&mesh, sizes.texture)?, patchwork, sizes)?;
+        let subject = TestObject::new(unwrapped(&mesh, sizes.texture)?, patchwork, sizes)?;
         eprintln!("{name}: {face_count} faces, truth after {:.1} s", start.elapsed().as_secs_f64());
 
         let mut textures = vec![("Truth", subject.paint()?)];

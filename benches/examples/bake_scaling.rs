@@ -22,7 +22,7 @@ use hunyuan_paint_benches::{
         render::{Frame, Picture, Place},
     },
 };
-use hunyuan_paint_mesh::{DEFAULT_VIEWS, Mesh, CanonicalMesh, UnwrapOptions, UvMode, prepare_uvs};
+use hunyuan_paint_mesh::{CanonicalMesh, DEFAULT_VIEWS, Mesh, UnwrapOptions, UvMode, prepare_uvs};
 
 /// Pixels a side of the views.
 const VIEW_SIZE: u32 = 2048;
@@ -128,7 +128,9 @@ fn bake_here(
     let mut seconds = f64::INFINITY;
     for _ in 0..repetitions {
         let start = Instant::now();
-        bake(&BakeRequest { mesh: &mesh, views: &views, texture_size, options }, &mut |_| ControlFlow::Continue(()))?;
+        bake(&BakeRequest { mesh: &mesh, views: &views, texture_size, options }, &mut |_| {
+            ControlFlow::Continue(())
+        })?;
         seconds = seconds.min(start.elapsed().as_secs_f64());
     }
     println!("{} {seconds} {}", mesh.faces.len(), peak_memory_mib().unwrap_or(0.0));

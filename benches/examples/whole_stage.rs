@@ -12,7 +12,7 @@ use std::{error::Error, ops::ControlFlow, path::PathBuf, time::Instant};
 use clap::Parser;
 use hunyuan_paint_bake::{Backend, BakeOptions, BakeRequest, BakeView, Cpu, RenderRequest, bake};
 use hunyuan_paint_benches::memory::peak_memory_mib;
-use hunyuan_paint_mesh::{DEFAULT_VIEWS, CanonicalMesh, UnwrapOptions, UvMode, prepare_uvs, read_mesh};
+use hunyuan_paint_mesh::{CanonicalMesh, DEFAULT_VIEWS, UnwrapOptions, UvMode, prepare_uvs, read_mesh};
 
 /// Pixels a side of the views as they are rendered, and as the network paints them.
 const RENDER_SIZE: u32 = 2048;
@@ -46,7 +46,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         let start = Instant::now();
         let cameras = DEFAULT_VIEWS.map(|view| view.camera);
         let go_on = &mut |_| ControlFlow::Continue(());
-        let rendered = Cpu.render_views(&RenderRequest { mesh: &paint, cameras: &cameras, render_size: RENDER_SIZE, view_size: VIEW_SIZE }, go_on)?;
+        let rendered = Cpu.render_views(
+            &RenderRequest {
+                mesh: &paint,
+                cameras: &cameras,
+                render_size: RENDER_SIZE,
+                view_size: VIEW_SIZE,
+            },
+            go_on,
+        )?;
         let render = start.elapsed().as_secs_f64();
 
         // The normal maps stand for painted views.
@@ -57,8 +65,10 @@ fn main() -> Result<(), Box<dyn Error>> {
                 ..BakeView::new(view.camera, view.weight, &rendered.maps.normal)
             })
             .collect();
-        let baked =
-            bake(&BakeRequest { mesh: &paint, views: &views, texture_size, options: &BakeOptions::default() }, &mut |_| ControlFlow::Continue(()))?;
+        let baked = bake(
+            &BakeRequest { mesh: &paint, views: &views, texture_size, options: &BakeOptions::default() },
+            &mut |_| ControlFlow::Continue(()),
+        )?;
         let bake = start.elapsed().as_secs_f64();
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         println!(

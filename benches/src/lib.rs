@@ -1,6 +1,6 @@
 //! Inputs shared by the benches, and how well baking gets back what is known ([`quality`]).
 
-pub mod estimates;
+pub mod criterion_results;
 pub mod fit;
 pub mod machine;
 pub mod memory;
@@ -9,7 +9,7 @@ pub mod quality;
 use std::{error::Error, path::Path};
 
 use glam::{Mat3, Vec2, Vec3, Vec4};
-use hunyuan_paint_mesh::{Camera, Mesh, CanonicalMesh, read_mesh};
+use hunyuan_paint_mesh::{Camera, CanonicalMesh, Mesh, read_mesh};
 
 /// A sphere with bumps, of `2 · rings · segments` triangles but for the poles: smooth, with some occlusion.
 pub fn bumpy_sphere(rings: u32, segments: u32) -> Mesh {
@@ -57,6 +57,7 @@ fn direction(polar: f32, azimuth: f32) -> Vec3 {
 }
 
 /// A mesh as a camera sees it.
+#[derive(Debug)]
 pub struct View3d {
     /// Its name.
     pub name: String,

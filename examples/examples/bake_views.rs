@@ -10,7 +10,9 @@ use std::{error::Error, path::PathBuf};
 
 use clap::Parser;
 use hunyuan_paint::{
-    GeometryDevice, ignore_progress,
+    GeometryDevice,
+    bake::BakeOptions,
+    ignore_progress,
     image::read_image,
     mesh::{DEFAULT_VIEWS, UnwrapOptions, UvMode, read_mesh},
     preview::{contact_sheet, four_sides, write_png},
@@ -51,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let views = DEFAULT_VIEWS.iter().zip(&images);
     let views: Vec<_> =
         views.map(|(view, image)| GeneratedView { view: *view, image, depth: None }).collect();
-    let options = BakeStageOptions { render_size: size, texture_size: size, ..BakeStageOptions::default() };
+    let options = BakeStageOptions { render_size: size, texture_size: size, bake: BakeOptions::default() };
     let mut backend = GeometryDevice::Auto.init()?;
     let textured = bake_views(backend.as_mut(), &surface, &views, &options, &mut ignore_progress)?;
 

@@ -15,7 +15,7 @@ use clap::Parser;
 use hunyuan_paint::{ComputeDevice, models::Precision, preview::write_png, scheduler::SchedulerKind};
 use hunyuan_paint_examples::{experiment::ExperimentArguments, inputs::run_program};
 use hunyuan_paint_testkit::{
-    devices::{PipelineKind, Randomness, Run, Scene, Workbench, components},
+    devices::{DeviceFixture, PipelineKind, Randomness, Run, Scene, components},
     image_metrics::{Differences, ImageDifferences, compare_images, compare_values, image_statistics},
 };
 use image::RgbImage;
@@ -68,16 +68,16 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
 }
 
 /// Opens the devices; the first is the CPU in single precision, which all others are compared with.
-fn workbenches(arguments: &Arguments) -> Result<Vec<Workbench>, Box<dyn Error>> {
+fn workbenches(arguments: &Arguments) -> Result<Vec<DeviceFixture>, Box<dyn Error>> {
     let mut devices =
         if arguments.device.is_empty() { ComputeDevice::available() } else { arguments.device.clone() };
     devices.retain(|device| *device != ComputeDevice::Cpu);
     devices.insert(0, ComputeDevice::Cpu);
     let mut benches = Vec::new();
     for device in devices {
-        benches.push(Workbench::new(&arguments.experiment.model, device, Precision::F32)?);
+        benches.push(DeviceFixture::new(&arguments.experiment.model, device, Precision::F32)?);
         if !arguments.no_half && device.init()?.supports_dtype(Precision::F16.dtype()) {
-            benches.push(Workbench::new(&arguments.experiment.model, device, Precision::F16)?);
+            benches.push(DeviceFixture::new(&arguments.experiment.model, device, Precision::F16)?);
         }
     }
     Ok(benches)
@@ -92,7 +92,7 @@ struct Report {
 }
 
 impl Report {
-    fn devices(&mut self, benches: &[Workbench]) -> Result<(), Box<dyn Error>> {
+    fn devices(&mut self, benches: &[DeviceFixture]) -> Result<(), Box<dyn Error>> {
         writeln!(self.text, "| device | is |\n|---|---|")?;
         for device in benches.iter().filter(|bench| bench.precision == Precision::F32) {
             let info = device.compute_device.info()?;
@@ -102,7 +102,7 @@ impl Report {
         Ok(())
     }
 
-    fn components(&mut self, benches: &[Workbench]) -> Result<(), Box<dyn Error>> {
+    fn components(&mut self, benches: &[DeviceFixture]) -> Result<(), Box<dyn Error>> {
         let header =
             "| component | on | max | mean | relative | NaN/Inf | limit | status | from exact, max |";
         writeln!(self.text, "\n{header}\n|---|---|---|---|---|---|---|---|---|")?;
@@ -138,7 +138,7 @@ impl Report {
 
     fn runs(
         &mut self,
-        benches: &[Workbench],
+        benches: &[DeviceFixture],
         scene: &Scene,
         arguments: &Arguments,
     ) -> Result<(), Box<dyn Error>> {
@@ -173,17 +173,16 @@ impl Report {
     }
 
     /// Judges a comparison. Limits are for single precision; half precision is only measured.
-    fn judge(&mut self, bench: &Workbench, limit: &str, within: bool) -> (String, &'static str) {
-        match (bench.precision, within) {
-            (Precision::F16, _) => (String::new(), "measured"),
-            (Precision::F32, true) => {
-                self.passed += 1;
-                (limit.to_owned(), "pass")
-            }
-            (Precision::F32, false) => {
-                self.failed += 1;
-                (limit.to_owned(), "FAIL")
-            }
+    fn judge(&mut self, bench: &DeviceFixture, limit: &str, within: bool) -> (String, &'static str) {
+        if bench.precision != Precision::F32 {
+            return (String::new(), "measured");
+        }
+        if within {
+            self.passed += 1;
+            (limit.to_owned(), "pass")
+        } else {
+            self.failed += 1;
+            (limit.to_owned(), "FAIL")
         }
     }
 }
@@ -205,14 +204,14 @@ fn mean_statistics(images: &[RgbImage]) -> Result<String, Box<dyn Error>> {
 fn save(
     folder: Option<&Path>,
     run: Run,
-    bench: &Workbench,
+    bench: &DeviceFixture,
     images: &[RgbImage],
 ) -> Result<(), Box<dyn Error>> {
     let Some(folder) = folder else { return Ok(()) };
     std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     for (i, image) in images.iter().enumerate() {
         let name = format!("{run} {} {i}.png", bench.name()).replace(' ', "_");
-        write_png(&folder.join(name), image)?;
+        write_png(folder.join(name), image)?;
     }
     Ok(())
 }

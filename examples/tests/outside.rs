@@ -61,7 +61,7 @@ fn main() -> Result<(), PaintError> {
     let project = project("hunyuan-paint", "", &main)?;
     run(project.path())?;
     let (before, after) =
-        (read_mesh(&assets.join("robot.glb"))?, read_mesh(&project.path().join("painted.glb"))?);
+        (read_mesh(assets.join("robot.glb"))?, read_mesh(project.path().join("painted.glb"))?);
     assert_eq!(after.faces.len(), before.faces.len());
     assert!(after.uvs.is_some_and(|uvs| !uvs.is_empty()));
     Ok(())

@@ -1,5 +1,6 @@
 //! The third side: what diffusers computes with the same weights.
 
+use hunyuan_paint_test_support::unpacked;
 use std::{collections::HashMap, error::Error, fs, path::Path};
 
 use burn::tensor::Device;
@@ -30,9 +31,9 @@ pub(crate) fn compare() -> Result<(), Box<dyn Error>> {
 /// The parity case, from the original's Python.
 fn autoencoder(case: &Path) -> Result<(), Box<dyn Error>> {
     let config = AutoencoderKlConfig::read(&case.join("config.json"))?;
-    let file = case.join("weights.safetensors");
+    let file = unpacked(case.join("weights.safetensors"))?;
     let weights = peer::read(&file)?;
-    let arrays = peer::read(&case.join("io.safetensors"))?;
+    let arrays = peer::read(&unpacked(case.join("io.safetensors"))?)?;
     let ours = config.load(&file, &Device::flex())?;
 
     // candle gets one image at a time: of two in a batch the second came out differently, and we do not know why.
@@ -65,7 +66,7 @@ fn one_by_one(
 /// whatever it is told, and refuses these channels. If it ever loads, it belongs among the comparisons.
 fn other_groups(case: &Path) -> Result<(), Box<dyn Error>> {
     let config = UNet2DConditionConfig::read(&case.join("config.json"))?;
-    match peer::unet(&config, peer::read(&case.join("weights.safetensors"))?) {
+    match peer::unet(&config, peer::read(&unpacked(case.join("weights.safetensors"))?)?) {
         Ok(_) => Err("candle loads the case unet2d_condition now: compare it too".into()),
         Err(error) => {
             let error = error.to_string();

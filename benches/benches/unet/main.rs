@@ -23,7 +23,7 @@ use std::{
 use burn::tensor::Device;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, measurement::WallTime};
 use hunyuan_paint::{ComputeDevice, PrecisionChoice};
-use hunyuan_paint_benches::{estimates, machine};
+use hunyuan_paint_benches::{criterion_results, machine};
 
 type BenchResult = Result<(), Box<dyn Error>>;
 
@@ -58,7 +58,7 @@ impl Stopwatch<'_> {
 fn print_table(group: &str, timed: &[(String, Option<f64>)], started: SystemTime) {
     println!("\n| | mean ± deviation | TFLOP/s |\n|---|---|---|");
     for (name, flops) in timed {
-        let Some(estimate) = estimates::measured_since(started, &[group, name]) else { continue };
+        let Some(estimate) = criterion_results::measured_since(started, &[group, name]) else { continue };
         let time = if estimate.mean < 0.1 {
             format!("{:.3} ± {:.3} ms", 1e3 * estimate.mean, 1e3 * estimate.deviation)
         } else {

@@ -12,7 +12,7 @@
 #![expect(clippy::print_stdout, reason = "the tables are this program's output")]
 #![expect(clippy::print_stderr, reason = "it takes a while")]
 
-mod study;
+mod evaluation;
 mod tables;
 
 use std::{
@@ -23,9 +23,9 @@ use std::{
 
 use clap::Parser;
 use hunyuan_paint::{ComputeDevice, PaintOptions};
-use hunyuan_paint_benches::quality::painted;
+use hunyuan_paint_benches::quality::colored_objects;
 
-use crate::{study::Study, tables::Tables};
+use crate::{evaluation::PaintingEvaluation, tables::Tables};
 
 /// How well a checkpoint paints.
 #[derive(Parser)]
@@ -49,14 +49,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let device = arguments.device.init()?;
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/demo");
     let study = match &arguments.model {
-        Some(folder) => Study::new(folder, PaintOptions::default(), &device)?,
-        None => Study::new(&demo, PaintOptions::demo(), &device)?,
+        Some(folder) => PaintingEvaluation::new(folder, PaintOptions::default(), &device)?,
+        None => PaintingEvaluation::new(&demo, PaintOptions::demo(), &device)?,
     };
     if let Some(folder) = &arguments.output {
         std::fs::create_dir_all(folder)?;
     }
     let mut tables = Tables::default();
-    for object in painted::all() {
+    for object in colored_objects::all() {
         if arguments.only.is_empty() || arguments.only.iter().any(|name| name == object.name) {
             let start = Instant::now();
             for sheet in study.paint(&object, &mut tables)? {

@@ -66,7 +66,7 @@ fn lattice([x, y, z]: [u32; 3], seed: u32) -> Vec3 {
     Vec3::new(bits(0), bits(10), bits(20))
 }
 
-/// Mixes the bits of a number (the finaliser of MurmurHash3, with an offset so that 0 does not stay 0).
+/// Mixes the bits of a number (the finaliser of `MurmurHash3`, with an offset so that 0 does not stay 0).
 fn mix(number: u32) -> u32 {
     let mut h = number.wrapping_add(0x9e37_79b9);
     h = (h ^ (h >> 16)).wrapping_mul(0x85eb_ca6b);

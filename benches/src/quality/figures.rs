@@ -4,7 +4,7 @@ use hunyuan_paint_raster::RasterError;
 use image::RgbImage;
 use rayon::prelude::*;
 
-use super::{MIP_LEVELS, Subject, Texture, render::Picture, subject::KnownSeam};
+use super::{MIP_LEVELS, TestObject, Texture, render::Picture, test_object::KnownSeam};
 
 /// Squares of differences, summed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -62,7 +62,7 @@ impl Figures {
     ///
     /// # Errors
     /// If the pictures cannot be drawn.
-    pub fn new(subject: &Subject, image: &RgbImage) -> Result<Self, RasterError> {
+    pub fn new(subject: &TestObject, image: &RgbImage) -> Result<Self, RasterError> {
         let bytes = image.as_chunks::<3>().0;
         let texels = |seen: bool| {
             let texels = subject.texels.iter().filter(|texel| texel.seen == seen);
@@ -94,11 +94,11 @@ impl Figures {
 
 /// The first pictures of the other cameras with a texture.
 pub(super) fn textured_pictures(
-    subject: &Subject,
+    subject: &TestObject,
     texture: &Texture,
     count: usize,
 ) -> Result<Vec<Picture>, RasterError> {
-    let frame = Subject::picture_frame(&subject.sizes);
+    let frame = TestObject::picture_frame(&subject.sizes);
     let picture = |camera| Picture::new(&subject.mesh, camera, &frame, |place| texture.sample(0, place.uv));
     subject.pictures.iter().take(count).map(|(camera, _)| picture(camera)).collect()
 }
@@ -111,7 +111,7 @@ fn compare(found: &Picture, truth: &Picture) -> SquaredError {
 }
 
 /// The mean absolute difference between the two sides of the seams.
-fn seam_step(subject: &Subject, texture: &Texture, level: usize) -> f64 {
+fn seam_step(subject: &TestObject, texture: &Texture, level: usize) -> f64 {
     let step = |point: &KnownSeam| {
         let [a, b] = point.uvs.map(|uv| texture.sample(level, uv));
         a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs())).sum::<f64>() / 3.0
@@ -125,7 +125,7 @@ mod tests {
     use std::{error::Error, ops::ControlFlow};
 
     use glam::Vec3;
-    use hunyuan_paint_mesh::{Mesh, CanonicalMesh, UnwrapOptions, UvMode, prepare_uvs};
+    use hunyuan_paint_mesh::{CanonicalMesh, Mesh, UnwrapOptions, UvMode, prepare_uvs};
     use image::Rgb;
 
     use super::*;
@@ -137,10 +137,10 @@ mod tests {
 
     const SIZES: Sizes = Sizes { view: 128, render: 512, texture: 1024, picture: 192 };
 
-    fn subject(mesh: &Mesh, color_at: ColorAt) -> Result<Subject, Box<dyn Error>> {
+    fn subject(mesh: &Mesh, color_at: ColorAt) -> Result<TestObject, Box<dyn Error>> {
         let options = UnwrapOptions::new(SIZES.texture);
         let prepared = prepare_uvs(mesh, UvMode::Unwrap, &options, |_| ControlFlow::Continue(()))?;
-        Ok(Subject::new(CanonicalMesh::new(&prepared.mesh)?, color_at, SIZES)?)
+        Ok(TestObject::new(CanonicalMesh::new(&prepared.mesh)?, color_at, SIZES)?)
     }
 
     /// Seen, unseen, seams, pictures.

@@ -3,7 +3,7 @@
 use hunyuan_paint_mesh::{Camera, CanonicalMesh};
 use hunyuan_paint_raster::RasterError;
 
-use super::{render::Place, sight::VisibilityTest};
+use super::{render::Place, visibility::VisibilityTest};
 
 /// What a surface that faces the light straight on gets from it, and from everywhere. Together a little above 1: what is bright
 /// and faces the light is clipped.
@@ -11,6 +11,7 @@ const KEY: f32 = 0.85;
 const AMBIENT: f32 = 0.3;
 
 /// A light far away, with hard shadows, and an ambience.
+#[derive(Debug)]
 pub struct Light {
     key: VisibilityTest,
 }
@@ -46,7 +47,7 @@ mod tests {
     use glam::{Vec2, Vec3};
 
     use super::*;
-    use crate::quality::{shapes::chair, sight::outward_normal};
+    use crate::quality::{shapes::chair, visibility::outward_normal};
 
     #[test]
     fn there_is_light_on_the_seat_and_shadow_below() -> Result<(), Box<dyn std::error::Error>> {

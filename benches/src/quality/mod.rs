@@ -4,7 +4,7 @@
 //! 1. [`shapes`]: the objects
 //! 2. [`color`]: their color, a function of the place alone
 //! 3. [`render`]: pictures of them, by that function or with a texture
-//! 4. [`Subject`]: all that is known of one object: texels, seams, pictures from other cameras
+//! 4. [`TestObject`]: all that is known of one object: texels, seams, pictures from other cameras
 //! 5. [`Figures`]: a texture compared with that
 //! 6. [`report`]: the table and the contact sheets
 //!
@@ -18,17 +18,17 @@
 //! half numbers, (column + 0.5) / size, row 0 at the top.
 
 pub mod color;
+pub mod colored_objects;
 mod figures;
+mod image_metrics;
 pub mod light;
-mod likeness;
-pub mod painted;
 pub mod render;
 pub mod report;
 mod seams;
 pub mod shapes;
-mod sight;
-mod subject;
+mod test_object;
 mod texture;
+mod visibility;
 
 use std::ops::ControlFlow;
 
@@ -36,13 +36,13 @@ use hunyuan_paint_bake::{
     BakeError, BakeOptions, BakeRequest, BakeView, BakedTexture, Fill, ReliableDepth, Transfer, bake,
 };
 use hunyuan_paint_image::resize_bicubic_rgb;
-use hunyuan_paint_mesh::{DEFAULT_VIEWS, CanonicalMesh};
+use hunyuan_paint_mesh::{CanonicalMesh, DEFAULT_VIEWS};
 use image::RgbImage;
 
 pub use self::{
     figures::{Figures, SquaredError},
-    likeness::ViewFigures,
-    subject::Subject,
+    image_metrics::ViewFigures,
+    test_object::TestObject,
     texture::{MIP_LEVELS, Texture},
 };
 
@@ -103,5 +103,7 @@ pub fn bake_views(
             ..BakeView::new(view.camera, view.weight, image)
         })
         .collect();
-    bake(&BakeRequest { mesh, views: &views, texture_size: sizes.texture, options }, &mut |_| ControlFlow::Continue(()))
+    bake(&BakeRequest { mesh, views: &views, texture_size: sizes.texture, options }, &mut |_| {
+        ControlFlow::Continue(())
+    })
 }

@@ -8,7 +8,7 @@ use hunyuan_paint_raster::{
 use image::{RgbImage, RgbaImage};
 use rayon::prelude::*;
 
-use super::sight::outward_normal;
+use super::visibility::outward_normal;
 
 /// A square picture in the making.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -6,7 +6,7 @@ use hunyuan_paint_image::resize_bicubic_rgb;
 use image::RgbImage;
 
 use super::{
-    Figures, MIP_LEVELS, SquaredError, Subject, Texture, figures::textured_pictures, render::Picture,
+    Figures, MIP_LEVELS, SquaredError, TestObject, Texture, figures::textured_pictures, render::Picture,
 };
 
 /// Pixels a side of each picture on a contact sheet, and between them.
@@ -17,6 +17,7 @@ const GAP: u32 = 4;
 const SHEET_CAMERAS: usize = 3;
 
 /// A line of the table.
+#[derive(Debug)]
 pub struct Row {
     /// The object's name.
     pub mesh: String,
@@ -71,7 +72,7 @@ fn psnr(figures: &Figures) -> [Option<f64>; 5] {
 ///
 /// # Errors
 /// If a picture cannot be drawn.
-pub fn contact_sheet(subject: &Subject, textures: &[&RgbImage]) -> Result<RgbImage, Box<dyn Error>> {
+pub fn contact_sheet(subject: &TestObject, textures: &[&RgbImage]) -> Result<RgbImage, Box<dyn Error>> {
     let painted = subject.paint()?;
     let mut rows = vec![vec![painted]];
     rows[0].extend(subject.pictures().take(SHEET_CAMERAS).map(Picture::on_white));

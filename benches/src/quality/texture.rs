@@ -8,10 +8,12 @@ use rayon::prelude::*;
 pub const MIP_LEVELS: usize = 4;
 
 /// A texture with smaller copies of itself, each the mean of 2 × 2 texels of the one before.
+#[derive(Debug)]
 pub struct Texture {
     levels: Vec<Level>,
 }
 
+#[derive(Debug)]
 struct Level {
     size: usize,
     texels: Vec<[f32; 3]>,

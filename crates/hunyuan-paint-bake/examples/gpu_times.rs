@@ -16,7 +16,7 @@ use hunyuan_paint_bake::{
     render_condition_maps,
 };
 use hunyuan_paint_image::resize_bicubic_rgb;
-use hunyuan_paint_mesh::{Camera, Mesh, CanonicalMesh};
+use hunyuan_paint_mesh::{Camera, CanonicalMesh, Mesh};
 use hunyuan_paint_raster::gpu::GpuDevice;
 use image::{Rgb, RgbImage};
 use pollster::block_on;

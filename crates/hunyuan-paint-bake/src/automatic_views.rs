@@ -1,12 +1,12 @@
 //! More cameras for what the first ones do not see.
 
-use hunyuan_paint_mesh::{Camera, CameraView, MAX_CAMERAS, CanonicalMesh, trained_cameras};
+use hunyuan_paint_mesh::{Camera, CameraView, CanonicalMesh, MAX_CAMERAS, trained_cameras};
 use hunyuan_paint_raster::{Size, interpolate_at};
 use rayon::prelude::*;
 
 use crate::{
     BakeError, BakeOptions, ReliableDepth, check, draw_charts,
-    sight::{VisibilityTest, SurfacePoint},
+    sight::{SurfacePoint, VisibilityTest},
     texels::point_attributes,
     view::View,
 };

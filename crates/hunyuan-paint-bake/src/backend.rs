@@ -7,8 +7,8 @@ use hunyuan_paint_mesh::{Camera, CanonicalMesh};
 use hunyuan_paint_raster::{Size, VisibilityBuffer};
 
 use crate::{
-    BakeError, BakeOptions, BakeView, BakedTexture, ConditionMaps, PartialTexture, ReliableDepth, WeightedMerge,
-    ViewRenderer, back_project, draw_charts, gather,
+    BakeError, BakeOptions, BakeView, BakedTexture, ConditionMaps, PartialTexture, ReliableDepth,
+    ViewRenderer, WeightedMerge, back_project, draw_charts, gather,
 };
 
 /// Called before each view, with its number; `Break` ends the work.

@@ -8,8 +8,8 @@ use image::{GrayImage, RgbImage};
 use rayon::prelude::*;
 
 use crate::{
-    Backend, BakeError, BakeRequest, Cpu, PartialTexture, ReliableDepth, check, draw_charts, fill_gaps, fill_gutter,
-    fill_surface, fill_vertices,
+    Backend, BakeError, BakeRequest, Cpu, PartialTexture, ReliableDepth, check, draw_charts, fill_gaps,
+    fill_gutter, fill_surface, fill_vertices,
 };
 
 /// How colors get from the views into the texture.

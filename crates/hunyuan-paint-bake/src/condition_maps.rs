@@ -103,7 +103,11 @@ pub fn render_condition_maps(
 ///
 /// # Errors
 /// If the mesh is empty or inconsistent, or the resolution is not 1 to [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT).
-pub fn render_depth_map(mesh: &CanonicalMesh, camera: &Camera, resolution: u32) -> Result<Vec<f32>, BakeError> {
+pub fn render_depth_map(
+    mesh: &CanonicalMesh,
+    camera: &Camera,
+    resolution: u32,
+) -> Result<Vec<f32>, BakeError> {
     check::mesh(mesh)?;
     let size = check::size("depth map", resolution, resolution)?;
     let mut depth = View::new(mesh, camera, size)?.z_view(mesh);

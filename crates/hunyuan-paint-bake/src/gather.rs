@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::{
     BakeError, BakeOptions, BakeView, BakedTexture, ReliableDepth, check,
     merge::{TRUST_MIN, floored_product, power},
-    sight::{Seen, VisibilityTest, SurfacePoint, pixel_side},
+    sight::{Seen, SurfacePoint, VisibilityTest, pixel_side},
     texels::{mean_texel_side, point_attributes},
 };
 

@@ -1,7 +1,7 @@
 //! Cameras that are added for what the first ones do not see.
 
 use hunyuan_paint_bake::{AutomaticViews, BakeError, BakeOptions};
-use hunyuan_paint_mesh::{CameraView, DEFAULT_VIEWS, Mesh, CanonicalMesh};
+use hunyuan_paint_mesh::{CameraView, CanonicalMesh, DEFAULT_VIEWS, Mesh};
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 

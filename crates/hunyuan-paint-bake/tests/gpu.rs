@@ -7,11 +7,12 @@ use std::{error::Error, f32::consts::PI, ops::ControlFlow};
 
 use glam::{Vec2, Vec3};
 use hunyuan_paint_bake::{
-    Backend, BakeError, BakeOptions, BakeRequest, BakeView, ConditionMaps, Cpu, PartialTexture, ReliableDepth, RenderRequest, Transfer,
-    WeightedMerge, back_project, bake, bake_with, draw_charts, gather, gpu::GpuBaker, render_condition_maps,
+    Backend, BakeError, BakeOptions, BakeRequest, BakeView, ConditionMaps, Cpu, PartialTexture,
+    ReliableDepth, RenderRequest, Transfer, WeightedMerge, back_project, bake, bake_with, draw_charts,
+    gather, gpu::GpuBaker, render_condition_maps,
 };
 use hunyuan_paint_image::{canny, resize_bicubic_rgb};
-use hunyuan_paint_mesh::{Camera, Mesh, CanonicalMesh, Projection};
+use hunyuan_paint_mesh::{Camera, CanonicalMesh, Mesh, Projection};
 use hunyuan_paint_raster::{NO_FACE, RasterError, Size, gpu::GpuDevice};
 use image::{GrayImage, RgbImage};
 use pollster::block_on;
@@ -32,7 +33,7 @@ fn gpu() -> Result<Option<GpuDevice>, RasterError> {
     }
 }
 
-/// Numbers that look random (SplitMix64).
+/// Numbers that look random (`SplitMix64`).
 struct Random(u64);
 
 impl Random {
@@ -390,17 +391,28 @@ fn baking_ends_the_same_also_where_the_device_is_too_small() -> Outcome {
         BakeView::new(Camera::orthographic(90.0, 0.0), 0.5, &images[1]),
     ];
     let cameras = views.map(|view| view.camera);
-    let expected_maps = Cpu.render_views(&RenderRequest { mesh, cameras: &cameras, render_size: 128, view_size: 64 }, &mut |_| ControlFlow::Continue(()))?;
+    let expected_maps = Cpu.render_views(
+        &RenderRequest { mesh, cameras: &cameras, render_size: 128, view_size: 64 },
+        &mut |_| ControlFlow::Continue(()),
+    )?;
     for limit in [u64::MAX, 50_000] {
         let mut baker = block_on(GpuBaker::new(&device.clone().with_binding_limit(limit)))?;
-        let maps = baker.render_views(&RenderRequest { mesh, cameras: &cameras, render_size: 128, view_size: 64 }, &mut |_| ControlFlow::Continue(()))?;
+        let maps = baker.render_views(
+            &RenderRequest { mesh, cameras: &cameras, render_size: 128, view_size: 64 },
+            &mut |_| ControlFlow::Continue(()),
+        )?;
         let same = maps.iter().zip(&expected_maps).all(|(found, expected)| found.maps == expected.maps);
         assert!(same && maps.len() == 2, "maps, limit {limit}");
         for transfer in [Transfer::Gather, Transfer::Splat, Transfer::Reference] {
             let options = BakeOptions { transfer, ..BakeOptions::default() };
             let go_on = &mut |_| ControlFlow::Continue(());
-            let expected = bake(&BakeRequest { mesh, views: &views, texture_size: 80, options: &options }, go_on)?;
-            let found = bake_with(&mut baker, &BakeRequest { mesh, views: &views, texture_size: 80, options: &options }, go_on)?;
+            let expected =
+                bake(&BakeRequest { mesh, views: &views, texture_size: 80, options: &options }, go_on)?;
+            let found = bake_with(
+                &mut baker,
+                &BakeRequest { mesh, views: &views, texture_size: 80, options: &options },
+                go_on,
+            )?;
             assert!(found == expected, "{transfer:?}, limit {limit}");
         }
     }

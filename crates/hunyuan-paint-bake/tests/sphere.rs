@@ -7,7 +7,7 @@ use hunyuan_paint_bake::{
     BakeError, BakeOptions, BakeProgress, BakeRequest, BakeView, BakedTexture, bake, render_condition_maps,
     render_depth_map, render_textured,
 };
-use hunyuan_paint_mesh::{Camera, Mesh, MeshError, CanonicalMesh, Projection};
+use hunyuan_paint_mesh::{Camera, CanonicalMesh, Mesh, MeshError, Projection};
 use image::{Rgb, RgbImage};
 use rayon::ThreadPoolBuilder;
 
@@ -59,7 +59,10 @@ fn bake_positions(mesh: &CanonicalMesh) -> Result<BakedTexture, BakeError> {
     let maps = maps.into_iter().collect::<Result<Vec<_>, BakeError>>()?;
     let views: Vec<BakeView<'_>> =
         maps.iter().map(|&(camera, weight, ref image)| BakeView::new(camera, weight, image)).collect();
-    bake(&BakeRequest { mesh, views: &views, texture_size: TEXTURE_SIZE, options: &BakeOptions::default() }, &mut |_| ControlFlow::Continue(()))
+    bake(
+        &BakeRequest { mesh, views: &views, texture_size: TEXTURE_SIZE, options: &BakeOptions::default() },
+        &mut |_| ControlFlow::Continue(()),
+    )
 }
 
 #[test]
@@ -137,7 +140,15 @@ fn progress_is_told_and_can_cancel() -> TestResult {
         stages.push(stage);
         if stage == BakeProgress::FillGutter { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let result = bake(&BakeRequest { mesh: &mesh, views: &[view, view], texture_size: 32, options: &BakeOptions::default() }, &mut note);
+    let result = bake(
+        &BakeRequest {
+            mesh: &mesh,
+            views: &[view, view],
+            texture_size: 32,
+            options: &BakeOptions::default(),
+        },
+        &mut note,
+    );
     assert!(matches!(result, Err(BakeError::Cancelled)));
     let view = |view| BakeProgress::View { view, view_count: 2 };
     assert_eq!(stages, [view(0), view(1), BakeProgress::FillSurface, BakeProgress::FillGutter]);
@@ -151,7 +162,8 @@ fn wrong_input_is_an_error() -> TestResult {
     let view = BakeView::new(Camera::orthographic(0.0, 0.0), 1.0, &image);
     let options = BakeOptions::default();
     let run = |mesh: &CanonicalMesh, views: &[BakeView<'_>], texture_size, options: &BakeOptions| {
-        bake(&BakeRequest { mesh, views, texture_size, options }, &mut |_| ControlFlow::Continue(())).map(|_| ())
+        bake(&BakeRequest { mesh, views, texture_size, options }, &mut |_| ControlFlow::Continue(()))
+            .map(|_| ())
     };
 
     assert!(matches!(run(&mesh, &[], 16, &options), Err(BakeError::NoViews)));
@@ -199,7 +211,10 @@ fn any_camera_and_the_smallest_sizes_are_safe() -> TestResult {
                 let view = BakeView::new(camera, 1.0, &image);
                 for texture_size in [1, 2, 17] {
                     let options = BakeOptions::default();
-                    match bake(&BakeRequest { mesh: &mesh, views: &[view], texture_size, options: &options }, &mut |_| ControlFlow::Continue(())) {
+                    match bake(
+                        &BakeRequest { mesh: &mesh, views: &[view], texture_size, options: &options },
+                        &mut |_| ControlFlow::Continue(()),
+                    ) {
                         Ok(baked) => assert_eq!(baked.image.width(), texture_size),
                         Err(error) => assert!(matches!(error, BakeError::NothingPainted { .. }), "{error}"),
                     }

@@ -97,7 +97,9 @@ fn paint_code(error: &PaintError) -> u8 {
         PaintError::Bake(error) => bake_code(error),
         PaintError::Hub(error) => hub_code(error),
         PaintError::Option { .. } => exit_code::USAGE,
-        PaintError::DeviceMissing { .. } | PaintError::NoDevice { .. } => exit_code::DEVICE,
+        PaintError::DeviceMissing { .. } | PaintError::NoDevice { .. } | PaintError::TooSlowOnCpu { .. } => {
+            exit_code::DEVICE
+        }
         PaintError::Cancelled => exit_code::CANCELLED,
         _ => exit_code::FAILURE,
     }

@@ -13,7 +13,7 @@ pub(crate) enum Checksum {
 }
 
 impl Checksum {
-    /// Parses an ETag of the hub.
+    /// Parses an `ETag` of the hub.
     pub(crate) fn from_etag(etag: &str) -> Option<Self> {
         let hex = etag.trim().trim_start_matches("W/").trim_matches('"').to_ascii_lowercase();
         if !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {

@@ -119,7 +119,7 @@ pub enum HubError {
         /// The number of attempts.
         attempts: u32,
         /// The last failure.
-        source: Box<HubError>,
+        source: Box<Self>,
     },
     /// A file is longer than expected, or announced with another size. The partial download was
     /// removed.

@@ -1,30 +1,30 @@
-//! Which files of a published model folder are needed.
+//! The needed files of a published model folder.
 
 use crate::{HubError, options::is_plain_path};
 
-/// A model folder of a repository, and what is needed of it.
+/// A model folder of a repository, and its needed parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ModelFolder<'a> {
-    /// Its path in the repository.
+    /// The path in the repository.
     pub name: &'a str,
-    /// The parts that will be opened.
+    /// The needed parts.
     pub components: &'a [Component],
-    /// Whether it is an error if the repository does not have it at all.
+    /// Whether a repository without the folder is an error.
     pub required: bool,
 }
 
 impl<'a> ModelFolder<'a> {
-    /// A folder of the multiview model, as `hunyuan3d-paint-v2-0`.
+    /// A folder of the multiview model, such as `hunyuan3d-paint-v2-0`.
     pub fn multiview(name: &'a str) -> Self {
-        Self { name, components: &Component::MULTIVIEW, required: true }
+        Self { name, components: Component::MULTIVIEW, required: true }
     }
 
-    /// A folder of an InstructPix2Pix model, as `hunyuan3d-delight-v2-0`.
+    /// A folder of an `InstructPix2Pix` model, such as `hunyuan3d-delight-v2-0`.
     pub fn instruct_pix2pix(name: &'a str) -> Self {
-        Self { name, components: &Component::ALL, required: true }
+        Self { name, components: Component::ALL, required: true }
     }
 
-    /// The same, but a repository without it will do.
+    /// Makes the folder optional.
     #[must_use]
     pub fn optional(self) -> Self {
         Self { required: false, ..self }
@@ -38,7 +38,8 @@ impl<'a> ModelFolder<'a> {
         Ok(())
     }
 
-    /// Selects the needed files among those that exist, by their paths in the repository, and finds what is missing.
+    /// Selects the needed files among those that exist, and lists the missing ones. All paths are
+    /// those in the repository.
     pub fn select(&self, exists: impl Fn(&str) -> bool) -> Selection {
         let mut selection = Selection::default();
         selection.take_if_there(format!("{}/model_index.json", self.name), &exists);
@@ -50,7 +51,7 @@ impl<'a> ModelFolder<'a> {
             for file in component.files() {
                 selection.take(path(file), &exists);
             }
-            let weights = component.weights();
+            let weights = component.weight_files();
             match weights.iter().map(|file| path(file)).find(|path| exists(path)) {
                 Some(found) => selection.files.push(found),
                 None if weights.is_empty() => {}
@@ -64,13 +65,13 @@ impl<'a> ModelFolder<'a> {
     }
 }
 
-/// Files by their paths in the repository.
+/// The needed files of a model folder, by their paths in the repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Selection {
     /// The needed files that exist.
     pub files: Vec<String>,
-    /// The needed files that do not, alternatives joined by "or".
+    /// The needed files that do not exist. Alternatives are joined by "or".
     pub missing: Vec<String>,
 }
 
@@ -88,6 +89,7 @@ impl Selection {
 
 /// A part of a model folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Component {
     /// The denoising network.
     Unet,
@@ -103,10 +105,12 @@ pub enum Component {
 
 impl Component {
     /// All parts.
-    pub const ALL: [Self; 5] = [Self::Unet, Self::Vae, Self::Scheduler, Self::TextEncoder, Self::Tokenizer];
+    pub const ALL: &'static [Self] =
+        &[Self::Unet, Self::Vae, Self::Scheduler, Self::TextEncoder, Self::Tokenizer];
 
-    /// Those of the multiview model, which has learned its text.
-    pub const MULTIVIEW: [Self; 3] = [Self::Unet, Self::Vae, Self::Scheduler];
+    /// The parts of the multiview model, which needs no text encoder: its text embedding is
+    /// learned.
+    pub const MULTIVIEW: &'static [Self] = &[Self::Unet, Self::Vae, Self::Scheduler];
 
     fn folder(self) -> &'static str {
         match self {
@@ -133,9 +137,12 @@ impl Component {
         }
     }
 
-    /// Names of the weights, of which the first that exists is loaded: safetensors before pickled, single before half
-    /// precision. The same order as in `hunyuan-paint-models`.
-    fn weights(self) -> &'static [&'static str] {
+    /// Returns the names of weight files, most preferred first: single before half precision, and
+    /// safetensors before pickled. The first that exists is downloaded.
+    ///
+    /// `hunyuan-paint-models` prefers the files in the same order when it loads one. A test of
+    /// `hunyuan-paint`, which uses both crates, compares the two.
+    pub fn weight_files(self) -> &'static [&'static str] {
         match self {
             Self::Unet | Self::Vae => &[
                 "diffusion_pytorch_model.safetensors",

@@ -101,7 +101,10 @@ mod tests {
         for bad in [-0.01, 1.01, f32::NAN] {
             let mut outside = mesh();
             outside.uvs = Some(vec![Vec2::ZERO, Vec2::new(0.5, bad), Vec2::ONE]);
-            assert!(matches!(CanonicalMesh::new(&outside), Err(MeshError::UvOutsideTexture { vertex: 1, .. })));
+            assert!(matches!(
+                CanonicalMesh::new(&outside),
+                Err(MeshError::UvOutsideTexture { vertex: 1, .. })
+            ));
         }
     }
 }

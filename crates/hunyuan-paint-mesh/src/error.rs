@@ -14,7 +14,7 @@ pub enum MeshError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: Box<MeshError>,
+        source: Box<Self>,
     },
     /// The system refused to read or write.
     #[error(transparent)]

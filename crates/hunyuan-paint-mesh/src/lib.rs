@@ -1,11 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 mod camera;
+mod canonical_mesh;
 mod charts;
 mod error;
 mod mesh;
 mod normals;
-mod canonical_mesh;
 mod part;
 mod progress;
 mod read;
@@ -20,10 +20,10 @@ mod views;
 mod write;
 
 pub use camera::{Camera, Projection};
+pub use canonical_mesh::CanonicalMesh;
 pub use error::MeshError;
 pub use mesh::Mesh;
 pub use normals::vertex_normals;
-pub use canonical_mesh::CanonicalMesh;
 pub use part::{AlphaMode, Material, MeshPart};
 pub use progress::{UnwrapProgress, UnwrapStage};
 pub use read::{MeshFormat, read_mesh, read_mesh_from_bytes};

@@ -61,10 +61,10 @@ fn bits(mesh: &Mesh) -> Vec<[u32; 3]> {
 fn written_files_read_back_bit_for_bit() -> TestResult {
     let folder = Folder::new("round-trip")?;
     let mesh = tetrahedron();
-    write_glb(&folder.path("a mesh.glb"), &mesh, &texture())?;
-    write_obj(&folder.path("a mesh.obj"), &mesh, &texture())?;
+    write_glb(folder.path("a mesh.glb"), &mesh, &texture())?;
+    write_obj(folder.path("a mesh.obj"), &mesh, &texture())?;
     for name in ["a mesh.glb", "a mesh.obj"] {
-        let read = read_mesh(&folder.path(name))?;
+        let read = read_mesh(folder.path(name))?;
         assert_eq!(bits(&read), bits(&mesh), "{name}");
         assert_eq!((&read.faces, &read.normals), (&mesh.faces, &mesh.normals), "{name}");
         for (uv, expected) in read.uvs.iter().flatten().zip(mesh.uvs.iter().flatten()) {
@@ -113,8 +113,8 @@ fn parts_come_back_with_their_names_materials_and_vertices() -> TestResult {
         part("tail #1", 3..4, steel),
     ];
     let mesh = Mesh { parts, ..tetrahedron() };
-    write_glb(&folder.path("a.glb"), &mesh, &texture())?;
-    let read = read_mesh(&folder.path("a.glb"))?;
+    write_glb(folder.path("a.glb"), &mesh, &texture())?;
+    let read = read_mesh(folder.path("a.glb"))?;
     assert_eq!(read.parts, mesh.parts);
     assert_eq!((bits(&read), &read.faces, &read.normals), (bits(&mesh), &mesh.faces, &mesh.normals));
     let (json, _) = gltf_json(&fs::read(folder.path("a.glb"))?).map(|(json, binary)| (json, binary.len()))?;
@@ -124,8 +124,8 @@ fn parts_come_back_with_their_names_materials_and_vertices() -> TestResult {
         (Some(3), &"body".into())
     );
 
-    write_obj(&folder.path("a.obj"), &mesh, &texture())?;
-    let read = read_mesh(&folder.path("a.obj"))?;
+    write_obj(folder.path("a.obj"), &mesh, &texture())?;
+    let read = read_mesh(folder.path("a.obj"))?;
     let names: Vec<_> = read
         .parts
         .iter()
@@ -214,7 +214,7 @@ fn a_mesh_shown_too_often_is_an_error() -> TestResult {
     let folder = Folder::new("instances")?;
     fs::write(folder.path("many.gltf"), scene.to_string())?;
     fs::write(folder.path("many.bin"), bytes)?;
-    let error = read_mesh(&folder.path("many.gltf")).map_err(|error| error.to_string());
+    let error = read_mesh(folder.path("many.gltf")).map_err(|error| error.to_string());
     assert!(error.is_err_and(|error| error.contains("vertices and corners")));
     Ok(())
 }
@@ -223,7 +223,7 @@ fn a_mesh_shown_too_often_is_an_error() -> TestResult {
 fn an_obj_never_replaces_its_own_texture() -> TestResult {
     let folder = Folder::new("own-texture")?;
     for name in ["a.png", "a.MTL"] {
-        let result = write_obj(&folder.path(name), &tetrahedron(), &texture());
+        let result = write_obj(folder.path(name), &tetrahedron(), &texture());
         assert!(matches!(result, Err(MeshError::Parameter { .. })), "{name}");
     }
     assert_eq!(fs::read_dir(&folder.0)?.count(), 0);
@@ -234,13 +234,13 @@ fn an_obj_never_replaces_its_own_texture() -> TestResult {
 fn meshes_that_cannot_be_written_leave_no_file() -> TestResult {
     let folder = Folder::new("unwritten")?;
     let without_uvs = Mesh { uvs: None, ..tetrahedron() };
-    assert!(matches!(write_glb(&folder.path("a.glb"), &without_uvs, &texture()), Err(MeshError::MissingUvs)));
-    assert!(matches!(write_obj(&folder.path("a.obj"), &without_uvs, &texture()), Err(MeshError::MissingUvs)));
-    let line_break = write_obj(&folder.path("a\nb.obj"), &tetrahedron(), &texture());
+    assert!(matches!(write_glb(folder.path("a.glb"), &without_uvs, &texture()), Err(MeshError::MissingUvs)));
+    assert!(matches!(write_obj(folder.path("a.obj"), &without_uvs, &texture()), Err(MeshError::MissingUvs)));
+    let line_break = write_obj(folder.path("a\nb.obj"), &tetrahedron(), &texture());
     assert!(matches!(line_break, Err(MeshError::Parameter { .. })));
     // The texture's name is taken by a folder, so that one of three files cannot be put into place.
     fs::create_dir(folder.path("b.png"))?;
-    assert!(write_obj(&folder.path("b.obj"), &tetrahedron(), &texture()).is_err());
+    assert!(write_obj(folder.path("b.obj"), &tetrahedron(), &texture()).is_err());
     assert_eq!(fs::read_dir(&folder.0)?.count(), 1);
     Ok(())
 }
@@ -251,10 +251,10 @@ fn formats_are_told_by_name_or_content() -> TestResult {
     let glb = glb_bytes(&tetrahedron(), &texture())?;
     for name in ["mesh.GLB", "mesh.gltf", "mesh.bin", "mesh"] {
         fs::write(folder.path(name), &glb)?;
-        assert_eq!(bits(&read_mesh(&folder.path(name))?), bits(&tetrahedron()), "{name}");
+        assert_eq!(bits(&read_mesh(folder.path(name))?), bits(&tetrahedron()), "{name}");
     }
     fs::write(folder.path("mesh.bin"), "v 0 0 0\n")?;
-    let error = read_mesh(&folder.path("mesh.bin")).map_err(|e| e.to_string());
+    let error = read_mesh(folder.path("mesh.bin")).map_err(|e| e.to_string());
     assert!(error.is_err_and(|e| e.contains("mesh.bin") && e.contains("not a mesh format")));
     Ok(())
 }
@@ -277,7 +277,7 @@ fn bad_files_are_errors_that_name_them() -> TestResult {
     assert!(matches!(read(nan), Err(MeshError::NotFinite { vertex: 2, .. })));
     assert!(matches!(read(point), Err(MeshError::Extent { .. })));
     assert!(matches!(read("v 1 1 1\n"), Err(MeshError::NoFaces)));
-    let missing = read_mesh(&folder.path("missing.glb"));
+    let missing = read_mesh(folder.path("missing.glb"));
     assert!(matches!(missing, Err(MeshError::File { source, .. }) if matches!(*source, MeshError::Io(_))));
     Ok(())
 }
@@ -378,10 +378,10 @@ fn buffers_may_lie_in_other_files() -> TestResult {
     let folder = Folder::new("buffers")?;
     let (json, bytes) = Scene::triangle().with_buffer_uri("a%20buffer.bin");
     fs::write(folder.path("mesh.gltf"), &json)?;
-    let missing = read_mesh(&folder.path("mesh.gltf")).map_err(|e| e.to_string());
+    let missing = read_mesh(folder.path("mesh.gltf")).map_err(|e| e.to_string());
     assert!(missing.is_err_and(|e| e.contains("a buffer.bin")));
     fs::write(folder.path("a buffer.bin"), bytes)?;
-    assert_eq!(read_mesh(&folder.path("mesh.gltf"))?.positions, [Vec3::ZERO, Vec3::X, Vec3::Y]);
+    assert_eq!(read_mesh(folder.path("mesh.gltf"))?.positions, [Vec3::ZERO, Vec3::X, Vec3::Y]);
     let alone = read_mesh_from_bytes(json.as_bytes(), MeshFormat::Gltf);
     assert!(matches!(alone, Err(MeshError::Unsupported { .. })));
     Ok(())

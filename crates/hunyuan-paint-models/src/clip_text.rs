@@ -67,7 +67,7 @@ impl Default for ClipTextConfig {
 }
 
 impl ClipTextConfig {
-    /// Returns the configuration of Stable Diffusion 2.1's text encoder: OpenCLIP's ViT-H without its
+    /// Returns the configuration of Stable Diffusion 2.1's text encoder: `OpenCLIP`'s ViT-H without its
     /// last layer.
     pub fn sd21() -> Self {
         Self {

@@ -61,9 +61,39 @@ pub(crate) fn scheduler_config(folder: &Path) -> Result<SchedulerConfig, ModelEr
 
 fn find(folder: &Path, names: &[&str]) -> Result<PathBuf, ModelError> {
     let found = names.iter().map(|name| folder.join(name)).find(|path| path.is_file());
-    found.ok_or_else(|| ModelError::NoWeights { folder: folder.to_owned(), expected: names.join(", ") })
+    found
+        .map(follow_link_text)
+        .ok_or_else(|| ModelError::NoWeights { folder: folder.to_owned(), expected: names.join(", ") })
+}
+
+/// Returns the file that a path refers to. On systems without symbolic links, git writes a link as a
+/// text file that contains the path of its target.
+fn follow_link_text(path: PathBuf) -> PathBuf {
+    const LONGEST: u64 = 1024;
+    let is_short = std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= LONGEST);
+    let target = is_short.then(|| std::fs::read_to_string(&path).ok()).flatten();
+    let target = target.and_then(|text| Some(path.parent()?.join(text.trim_end())));
+    target.filter(|target| target.is_file() && target.extension() == path.extension()).unwrap_or(path)
 }
 
 fn io_error(path: &Path, source: std::io::Error) -> ModelError {
     ModelError::Io { path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_that_git_wrote_as_text_is_followed() -> std::io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let [real, link, other] = ["real.bin", "link.bin", "other.bin"].map(|name| folder.path().join(name));
+        std::fs::write(&real, [0; 2048])?;
+        std::fs::write(&link, "real.bin")?;
+        std::fs::write(&other, "no file of that name")?;
+        assert_eq!(follow_link_text(link).file_name(), real.file_name());
+        assert_eq!(follow_link_text(other.clone()), other);
+        assert_eq!(follow_link_text(real.clone()), real);
+        Ok(())
+    }
 }

@@ -16,8 +16,9 @@ use hunyuan_paint_models::{
 
 #[test]
 fn a_load_callback_can_use_its_pipeline_without_deadlock() -> Result<(), Box<dyn Error>> {
-    let folder =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../hunyuan-paint-testkit/cases/model_tiny").join(PAINT_FOLDER);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../hunyuan-paint-testkit/cases/model_tiny")
+        .join(PAINT_FOLDER);
     let pipeline = Arc::new(OnceLock::<Weak<MultiviewPipeline>>::new());
     let nested = Arc::new(Mutex::new(Vec::new()));
     let callback = LoadCallback::new({
@@ -31,9 +32,8 @@ fn a_load_callback_can_use_its_pipeline_without_deadlock() -> Result<(), Box<dyn
             ControlFlow::Continue(())
         }
     });
-    let options = LoadOptions::new(Device::flex())
-        .with_memory_plan(MemoryPlan::ReloadPerStage)
-        .with_on_load(callback);
+    let options =
+        LoadOptions::new(Device::flex()).with_memory_plan(MemoryPlan::ReloadPerStage).with_on_load(callback);
     let opened = Arc::new(MultiviewPipeline::from_pretrained(&folder, options)?);
     pipeline.set(Arc::downgrade(&opened)).map_err(|_| "set twice")?;
     drop(opened.unet()?);

@@ -17,6 +17,7 @@ use hunyuan_paint_models::{
     UNet2p5DConditionConfig,
     pipelines::{InstructPix2PixPipeline, MultiviewPipeline},
 };
+use hunyuan_paint_test_support::unpacked;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use tempfile::TempDir;
 
@@ -39,7 +40,7 @@ type Stored = (Dtype, Vec<usize>, Vec<u8>);
 fn load_changed(name: &str, change: impl FnOnce(&mut BTreeMap<String, Stored>)) -> Result<(), ModelError> {
     let case = cases().join("clip_text");
     let write = || -> Result<(TempDir, PathBuf), Box<dyn Error>> {
-        let bytes = std::fs::read(case.join("weights.safetensors"))?;
+        let bytes = std::fs::read(unpacked(case.join("weights.safetensors"))?)?;
         let mut tensors: BTreeMap<String, Stored> = SafeTensors::deserialize(&bytes)?
             .tensors()
             .into_iter()
@@ -72,7 +73,7 @@ fn unchanged_weights_load() -> TestResult {
 #[test]
 fn loading_reports_progress() -> TestResult {
     let case = cases().join("clip_text");
-    let file = case.join("weights.safetensors");
+    let file = unpacked(case.join("weights.safetensors"))?;
     let seen = Arc::new(Mutex::new(Vec::new()));
     let callback = LoadCallback::new({
         let seen = seen.clone();
@@ -105,8 +106,8 @@ fn loading_can_be_cancelled() -> TestResult {
         }
     });
     let options = LoadOptions::new(Device::flex()).with_on_load(callback);
-    let result =
-        ClipTextConfig::read(&case.join("config.json"))?.load(&case.join("weights.safetensors"), options);
+    let result = ClipTextConfig::read(&case.join("config.json"))?
+        .load(&unpacked(case.join("weights.safetensors"))?, options);
     assert!(matches!(result, Err(ModelError::Cancelled)));
     assert_eq!(calls.load(Ordering::Relaxed), 3);
     Ok(())
@@ -169,7 +170,7 @@ fn a_buffer_of_older_versions_is_ignored() -> TestResult {
 #[test]
 fn f32_and_bf16_weights_give_the_same_output() -> TestResult {
     let case = cases().join("clip_text");
-    let bytes = std::fs::read(case.join("weights.safetensors"))?;
+    let bytes = std::fs::read(unpacked(case.join("weights.safetensors"))?)?;
     let tensors = SafeTensors::deserialize(&bytes)?;
     let config = ClipTextConfig::read(&case.join("config.json"))?;
     let device = Device::flex();
@@ -220,7 +221,7 @@ fn truncated_files_are_named() -> TestResult {
     let paint = cases().join("model_tiny/hunyuan3d-paint-v2-0/unet");
     let clip_config = ClipTextConfig::read(&clip.join("config.json"))?;
     let paint_config = UNet2p5DConditionConfig::read(&paint.join("config.json"))?;
-    let safetensors = std::fs::read(clip.join("weights.safetensors"))?;
+    let safetensors = std::fs::read(unpacked(clip.join("weights.safetensors"))?)?;
     let pickled = std::fs::read(paint.join("diffusion_pytorch_model.bin"))?;
     let folder = TempDir::new()?;
     for percent in [0, 1, 5, 50, 90, 99] {
@@ -247,9 +248,9 @@ fn truncated_files_are_named() -> TestResult {
 fn headers_and_files_of_wrong_length_are_refused() -> TestResult {
     let clip = cases().join("clip_text");
     let config = ClipTextConfig::read(&clip.join("config.json"))?;
-    let right = std::fs::read(clip.join("weights.safetensors"))?;
+    let right = std::fs::read(unpacked(clip.join("weights.safetensors"))?)?;
     let mut long_header = right.clone();
-    long_header[..8].copy_from_slice(&100_000_001u64.to_le_bytes());
+    long_header[..8].copy_from_slice(&100_000_001_u64.to_le_bytes());
     let longer = [&right[..], b"more"].concat();
     let folder = TempDir::new()?;
     for (name, bytes, reason) in [

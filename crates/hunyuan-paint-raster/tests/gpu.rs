@@ -12,7 +12,7 @@ use glam::Vec2;
 use hunyuan_paint_raster::{
     Coverage, DepthKey, DepthPrior, NO_FACE, RasterError, RasterOptions, Size, View, Viewport,
     VisibilityBuffer,
-    gpu::{GpuAttributes, GpuDevice, GpuDraw, GpuMesh, GpuRasterizer, Shares, RasterPass, wgpu},
+    gpu::{GpuAttributes, GpuDevice, GpuDraw, GpuMesh, GpuRasterizer, RasterPass, Shares, wgpu},
     interpolate, rasterize, texture,
 };
 use pollster::block_on;

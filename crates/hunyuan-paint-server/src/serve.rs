@@ -2,7 +2,7 @@
 
 use std::{error::Error, io::IsTerminal, process::ExitCode, sync::Arc};
 
-use hunyuan_paint::{ComputeDevice, LoadOptions, PaintPipeline, models::MemoryBudget};
+use hunyuan_paint::PaintPipeline;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 

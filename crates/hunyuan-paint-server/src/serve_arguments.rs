@@ -42,11 +42,11 @@ pub struct ServeArguments {
     #[arg(long, default_value_t = 8081)]
     pub(crate) port: u16,
     /// A further host name under which clients may call this server. May be repeated. On a loopback
-    /// address, only localhost, 127.0.0.1 and [::1] are allowed by default; elsewhere, every name
+    /// address, only localhost, 127.0.0.1 and [`::1`] are allowed by default; elsewhere, every name
     /// is allowed unless this option is given.
     #[arg(long, value_name = "NAME")]
     allowed_host: Vec<String>,
-    /// A file with the bearer token that requests must carry. The variable HUNYUAN_PAINT_TOKEN may
+    /// A file with the bearer token that requests must carry. The variable `HUNYUAN_PAINT_TOKEN` may
     /// hold the token instead.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,

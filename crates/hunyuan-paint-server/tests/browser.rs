@@ -17,7 +17,7 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hunyuan_paint::{
-    DelightOptions, Device, LoadOptions, PaintOptions, PaintPipeline, PaintStage, mesh::read_mesh,
+    ComputeDevice, DelightOptions, GeometryDevice, PaintOptions, PaintPipeline, PaintStage, mesh::read_mesh,
     models::pipelines::MultiviewOptions,
 };
 use hunyuan_paint_server::{InputLimits, PipelinePainter, ServerOptions, Token};
@@ -27,7 +27,7 @@ use tempfile::TempDir;
 
 use common::{TestResult, TestServer, wait_until};
 
-/// The key of element references in WebDriver.
+/// The key of element references in `WebDriver`.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 fn repository(path: &str) -> Result<PathBuf, std::io::Error> {
@@ -37,7 +37,8 @@ fn repository(path: &str) -> Result<PathBuf, std::io::Error> {
 /// Starts a server with the small checkpoint, which paints colored noise.
 fn server(steps: usize, options: ServerOptions) -> Result<TestServer, Box<dyn Error>> {
     let model = repository("crates/hunyuan-paint-testkit/cases/model_tiny")?;
-    let pipeline = PaintPipeline::builder().load_options(LoadOptions::new(Device::flex())).from_pretrained(model)?;
+    let builder = PaintPipeline::builder().device(ComputeDevice::Cpu).geometry(GeometryDevice::Cpu);
+    let pipeline = builder.from_pretrained(model)?;
     let mut multiview = MultiviewOptions::standard();
     multiview.denoise.num_inference_steps = steps;
     let mut delight = DelightOptions::default();
@@ -53,7 +54,7 @@ fn server(steps: usize, options: ServerOptions) -> Result<TestServer, Box<dyn Er
     TestServer::new(vec![Arc::new(painter)], options)
 }
 
-/// Creates an HTTP client that returns error statuses as responses: WebDriver puts errors into the
+/// Creates an HTTP client that returns error statuses as responses: `WebDriver` puts errors into the
 /// body.
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().http_status_as_error(false).build().into()

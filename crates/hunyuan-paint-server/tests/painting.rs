@@ -6,7 +6,7 @@ use std::{error::Error, path::PathBuf, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hunyuan_paint::{
-    Device, LoadOptions, PaintError, PaintOptions, PaintPipeline,
+    ComputeDevice, GeometryDevice, PaintError, PaintOptions, PaintPipeline,
     image::read_image,
     mesh::{Mesh, MeshFormat, read_mesh, read_mesh_from_bytes},
     models::pipelines::MultiviewOptions,
@@ -22,7 +22,8 @@ fn repository(path: &str) -> PathBuf {
 
 fn pipeline() -> Result<PaintPipeline, PaintError> {
     let model = repository("crates/hunyuan-paint-testkit/cases/model_tiny");
-    PaintPipeline::builder().load_options(LoadOptions::new(Device::flex())).from_pretrained(model)
+    let builder = PaintPipeline::builder().device(ComputeDevice::Cpu).geometry(GeometryDevice::Cpu);
+    builder.from_pretrained(model)
 }
 
 fn options() -> PaintOptions {
@@ -72,7 +73,7 @@ fn read_glb(bytes: &[u8]) -> Result<Mesh, Box<dyn Error>> {
 fn the_result_is_that_of_the_pipeline() -> TestResult {
     let server = server(InputLimits::default())?;
     let painted = bytes_of(server.post("/generate", &add_on()?)?)?;
-    let mesh = read_mesh(&repository("assets/robot.glb"))?;
+    let mesh = read_mesh(repository("assets/robot.glb"))?;
     assert_eq!(read_glb(&painted)?.faces.len(), mesh.faces.len());
 
     let image = read_image(repository("assets/robot.png"))?;
@@ -92,7 +93,7 @@ fn the_result_is_that_of_the_pipeline() -> TestResult {
 #[test]
 fn several_images_and_fewer_faces() -> TestResult {
     let server = server(InputLimits::default())?;
-    let mesh = read_mesh(&repository("assets/robot.glb"))?;
+    let mesh = read_mesh(repository("assets/robot.glb"))?;
     let fewer = mesh.faces.len() / 2;
     let json = with(add_on()?, "face_count", fewer);
     let json = with(json, "image_back", base64_file("assets/robot.png")?);

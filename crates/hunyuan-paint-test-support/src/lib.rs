@@ -1,5 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod recordings;
+
+pub use self::recordings::unpacked;
+
 use std::{
     env,
     fmt::Display,
@@ -31,7 +35,9 @@ pub fn is_gpu_required(build_has_gpu: bool) -> bool {
 pub fn gpu_or_skip<T, E: Display>(test: &str, device: Result<T, E>) -> Option<T> {
     match device {
         Ok(device) => Some(device),
-        Err(error) if is_gpu_required(true) => panic!("{test}: no GPU: {error}; to skip it, set {REQUIRE_GPU}=0"),
+        Err(error) if is_gpu_required(true) => {
+            panic!("{test}: no GPU: {error}; to skip it, set {REQUIRE_GPU}=0")
+        }
         Err(error) => {
             report(&format!("SKIPPED: {test}: no GPU: {error}"));
             None

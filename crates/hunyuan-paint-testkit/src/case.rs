@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use hunyuan_paint_test_support::unpacked;
 use safetensors::{Dtype, SafeTensors};
 use serde::de::DeserializeOwned;
 
@@ -153,9 +154,16 @@ impl Case {
         let json_path = dir.join("case.json");
         let json = serde_json::from_slice(&read_file(&json_path)?)
             .map_err(|source| CaseError::Json { path: json_path, source })?;
-        let io_path = dir.join("io.safetensors");
-        let arrays = read_arrays(&io_path)?;
+        let arrays = read_arrays(&unpacked_file(dir, "io.safetensors")?)?;
         Ok(Self { dir: dir.to_owned(), json, arrays })
+    }
+
+    /// Returns the path of a file of the case. A file that is stored as `.xz` is unpacked first.
+    ///
+    /// # Errors
+    /// If it cannot be unpacked.
+    pub fn file(&self, name: &str) -> Result<PathBuf, CaseError> {
+        unpacked_file(&self.dir, name)
     }
 
     /// The folder's name, by which the report calls the case.
@@ -271,6 +279,11 @@ impl Case {
 
 fn wrong_type(name: &str, expected: &str, found: &Array) -> CaseError {
     CaseError::Array { name: name.to_owned(), expected: expected.to_owned(), found: found.describe() }
+}
+
+fn unpacked_file(dir: &Path, name: &str) -> Result<PathBuf, CaseError> {
+    let path = dir.join(name);
+    unpacked(&path).map_err(|source| CaseError::Io { path, source })
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, CaseError> {

@@ -12,7 +12,7 @@ use hunyuan_paint_scheduler::SchedulerKind;
 use hunyuan_paint_test_support::{gpu_or_skip, is_gpu_required, report};
 use hunyuan_paint_testkit::{
     case::CaseError,
-    devices::{PipelineKind, Randomness, Run, Scene, Workbench, components},
+    devices::{DeviceFixture, PipelineKind, Randomness, Run, Scene, components},
     image_metrics::{compare_images, compare_values},
     runner::{RunnerDevice, run_case},
 };
@@ -32,8 +32,8 @@ fn cases() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("cases")
 }
 
-fn workbench(device: ComputeDevice) -> Result<Workbench, CaseError> {
-    Workbench::new(&cases().join("model_tiny"), device, Precision::F32)
+fn fixture(device: ComputeDevice) -> Result<DeviceFixture, CaseError> {
+    DeviceFixture::new(&cases().join("model_tiny"), device, Precision::F32)
 }
 
 fn scene() -> Result<Scene, CaseError> {
@@ -59,14 +59,14 @@ fn runs(pipeline: PipelineKind) -> impl Iterator<Item = Run> {
     SchedulerKind::ALL.iter().copied().map(run)
 }
 
-fn images(on: &Workbench, scene: &Scene, run: Run) -> Result<Vec<RgbImage>, CaseError> {
+fn images(on: &DeviceFixture, scene: &Scene, run: Run) -> Result<Vec<RgbImage>, CaseError> {
     run.images(on, scene, Randomness::Shared.init(on, SEED))
 }
 
 #[test]
 fn operations_and_networks_agree() -> TestResult {
     with_gpu("operations_and_networks_agree", || {
-        let (cpu, gpu) = (workbench(ComputeDevice::Cpu)?, workbench(ComputeDevice::Wgpu)?);
+        let (cpu, gpu) = (fixture(ComputeDevice::Cpu)?, fixture(ComputeDevice::Wgpu)?);
         for component in components() {
             let differences = compare_values(&component.run(&cpu)?, &component.run(&gpu)?)
                 .map_err(CaseError::under_test)?;
@@ -81,7 +81,7 @@ fn operations_and_networks_agree() -> TestResult {
 /// A limit that the oracle in double precision would not meet would say nothing.
 #[test]
 fn single_operations_are_right() -> TestResult {
-    let cpu = workbench(ComputeDevice::Cpu)?;
+    let cpu = fixture(ComputeDevice::Cpu)?;
     let mut checked = 0;
     for component in components() {
         let Some(exact) = component.exact() else { continue };
@@ -96,8 +96,8 @@ fn single_operations_are_right() -> TestResult {
 /// Half precision is allowed what its ten bits of mantissa explain, and has to show that it is not single precision.
 #[test]
 fn half_precision_is_close_to_single() -> TestResult {
-    let single = workbench(ComputeDevice::Cpu)?;
-    let half = Workbench::new(&cases().join("model_tiny"), ComputeDevice::Cpu, Precision::F16)?;
+    let single = fixture(ComputeDevice::Cpu)?;
+    let half = DeviceFixture::new(&cases().join("model_tiny"), ComputeDevice::Cpu, Precision::F16)?;
     for component in components() {
         let differences = compare_values(&component.run(&single)?, &component.run(&half)?)
             .map_err(CaseError::under_test)?;
@@ -110,7 +110,7 @@ fn half_precision_is_close_to_single() -> TestResult {
 
 fn pictures_agree(pipeline: PipelineKind) -> TestResult {
     with_gpu("half_precision_is_close_to_single", || {
-        let (cpu, gpu) = (workbench(ComputeDevice::Cpu)?, workbench(ComputeDevice::Wgpu)?);
+        let (cpu, gpu) = (fixture(ComputeDevice::Cpu)?, fixture(ComputeDevice::Wgpu)?);
         let scene = scene()?;
         for run in runs(pipeline) {
             let (expected, found) = (images(&cpu, &scene, run)?, images(&gpu, &scene, run)?);
@@ -135,7 +135,7 @@ fn multiview_gives_the_same_pictures_with_every_scheduler() -> TestResult {
 #[test]
 fn a_gpu_repeats_itself() -> TestResult {
     with_gpu("a_gpu_repeats_itself", || {
-        let gpu = workbench(ComputeDevice::Wgpu)?;
+        let gpu = fixture(ComputeDevice::Wgpu)?;
         let scene = scene()?;
         for run in PipelineKind::ALL.into_iter().flat_map(runs) {
             let trace = || run.trace(&gpu, &scene, Randomness::Shared.init(&gpu, SEED));
@@ -152,7 +152,7 @@ fn a_gpu_repeats_itself() -> TestResult {
 #[test]
 fn threads_do_not_matter_with_any_scheduler() -> TestResult {
     let scene = scene()?;
-    let cpu = workbench(ComputeDevice::Cpu)?;
+    let cpu = fixture(ComputeDevice::Cpu)?;
     for run in PipelineKind::ALL.into_iter().flat_map(runs) {
         let trace = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
@@ -171,7 +171,7 @@ fn threads_do_not_matter_with_any_scheduler() -> TestResult {
 #[test]
 fn device_own_numbers_give_other_pictures() -> TestResult {
     let scene = scene()?;
-    let cpu = workbench(ComputeDevice::Cpu)?;
+    let cpu = fixture(ComputeDevice::Cpu)?;
     let run = Run {
         pipeline: PipelineKind::Delight,
         scheduler: SchedulerKind::EulerAncestral,

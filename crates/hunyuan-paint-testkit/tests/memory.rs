@@ -3,7 +3,7 @@
 use std::{error::Error, ops::ControlFlow, path::Path};
 
 use hunyuan_paint::{
-    ComputeDevice, LoadOptions, MemoryPlan, PaintError, Precision, PrecisionChoice,
+    ComputeDevice, MemoryPlan, Precision, PrecisionChoice,
     models::pipelines::{MultiviewInputs, MultiviewOptions, MultiviewPipeline, StepProgress},
 };
 use hunyuan_paint_scheduler::random::Philox;

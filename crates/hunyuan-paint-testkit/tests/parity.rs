@@ -1,10 +1,7 @@
 //! The recorded cases in `cases/`, on the CPU, and those of the rasterizer on a GPU.
 
-#![expect(clippy::print_stderr, reason = "a test that could not run has to say so")]
-
 use std::{collections::BTreeSet, path::Path};
 
-use hunyuan_paint::ComputeDevice;
 use hunyuan_paint_testkit::{
     case::CaseError,
     runner::{RunnerDevice, run_case},

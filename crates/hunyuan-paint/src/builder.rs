@@ -7,9 +7,7 @@ use hunyuan_paint_models::{
     pipelines::{InstructPix2PixPipeline, MultiviewPipeline},
 };
 
-use crate::{
-    ComputeDevice, GeometryDevice, PaintError, PaintPipeline, PrecisionChoice, Variant,
-};
+use crate::{ComputeDevice, GeometryDevice, PaintError, PaintPipeline, PrecisionChoice, Variant};
 
 /// Networks with more parameters than this take hours on a CPU: the published ones have 1,831 million, the demo's 9.
 const CPU_PARAMETERS_MAX: u64 = 100_000_000;

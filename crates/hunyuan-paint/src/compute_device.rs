@@ -57,7 +57,10 @@ pub struct DeviceInfo {
 impl DeviceInfo {
     /// Returns a budget of the device's memory.
     pub fn memory_budget(&self) -> MemoryBudget {
-        MemoryBudget::with_limits(self.memory.unwrap_or(u64::MAX), self.largest_allocation.unwrap_or(u64::MAX))
+        MemoryBudget::with_limits(
+            self.memory.unwrap_or(u64::MAX),
+            self.largest_allocation.unwrap_or(u64::MAX),
+        )
     }
 }
 

@@ -61,7 +61,11 @@ impl GeometryDevice {
             #[cfg(not(feature = "gpu-geometry"))]
             Self::Auto => Ok(Box::new(Cpu)),
             #[cfg(not(feature = "gpu-geometry"))]
-            Self::Gpu => Err(PaintError::option("geometry", "a build with the feature `gpu-geometry` or a GPU feature", "gpu")),
+            Self::Gpu => Err(PaintError::option(
+                "geometry",
+                "a build with the feature `gpu-geometry` or a GPU feature",
+                "gpu",
+            )),
         }
     }
 }
@@ -74,7 +78,9 @@ fn gpu_baker(software_too: bool) -> Result<hunyuan_paint_bake::gpu::GpuBaker, Pa
 
     let device = pollster::block_on(GpuDevice::request()).map_err(BakeError::from)?;
     if device.is_software() && !software_too {
-        return Err(BakeError::from(RasterError::NoGpu { reason: "there is only one in software".into() }).into());
+        return Err(
+            BakeError::from(RasterError::NoGpu { reason: "there is only one in software".into() }).into()
+        );
     }
     Ok(pollster::block_on(GpuBaker::new(&device))?)
 }

@@ -27,7 +27,7 @@ pub use self::{
     output::{Painting, TexturedMesh},
     pipeline::PaintPipeline,
     precision_choice::PrecisionChoice,
-    progress::{Progress, ProgressCallback, PaintStage, ignore_progress},
+    progress::{PaintStage, Progress, ProgressCallback, ignore_progress},
 };
 pub use burn::tensor::Device;
 #[cfg(feature = "hub")]
@@ -38,6 +38,6 @@ pub use hunyuan_paint_hub as hub;
 pub use hunyuan_paint_image as image;
 pub use hunyuan_paint_mesh as mesh;
 pub use hunyuan_paint_models as models;
-pub use hunyuan_paint_models::{LoadOptions, MemoryBudget, MemoryPlan, Precision};
+pub use hunyuan_paint_models::{LoadOptions, MemoryBudget, MemoryPlan, Precision, folders::DELIGHT_FOLDER};
 pub use hunyuan_paint_raster as raster;
 pub use hunyuan_paint_scheduler as scheduler;

@@ -20,7 +20,8 @@ use hunyuan_paint_models::{
 use hunyuan_paint_scheduler::random::GeneratorKind;
 
 use crate::{
-    PaintError, PaintOptions, PaintPipelineBuilder, PaintStage, Painting, Progress, ProgressCallback, Variant,
+    PaintError, PaintOptions, PaintPipelineBuilder, PaintStage, Painting, Progress, ProgressCallback,
+    Variant,
     progress::{ignore_progress, report},
     stages::{
         BakeStageOptions, ConditionView, Conditions, GeneratedView, bake_views, prepare_surface,
@@ -84,7 +85,10 @@ impl PaintPipeline {
         Ok(Self {
             delight: delight_folder.is_dir().then(load_delight).transpose()?,
             delight_folder,
-            multiview: MultiviewPipeline::from_pretrained(folder.join(variant.folder_name()), options.clone())?,
+            multiview: MultiviewPipeline::from_pretrained(
+                folder.join(variant.folder_name()),
+                options.clone(),
+            )?,
             variant,
             backend: Mutex::new(backend),
         })
@@ -318,7 +322,9 @@ impl PaintPipeline {
 
 /// Returns the trained view that is nearest to each camera.
 fn view_indices(views: &[ConditionView]) -> Vec<u32> {
-    let index = |ConditionView { view, .. }: &ConditionView| view_index(view.camera.azimuth_degrees, view.camera.elevation_degrees);
+    let index = |ConditionView { view, .. }: &ConditionView| {
+        view_index(view.camera.azimuth_degrees, view.camera.elevation_degrees)
+    };
     views.iter().map(|view| index(view) as u32).collect()
 }
 

@@ -43,7 +43,8 @@ impl FromStr for PrecisionChoice {
 
     fn from_str(name: &str) -> Result<Self, PaintError> {
         let exactly = |precision: Precision| (precision.name() == name).then_some(Self::Exactly(precision));
-        let found = Precision::ALL.iter().copied().find_map(exactly).or((name == "auto").then_some(Self::Auto));
+        let found =
+            Precision::ALL.iter().copied().find_map(exactly).or((name == "auto").then_some(Self::Auto));
         found.ok_or_else(|| PaintError::option("precision", "auto, f32 or f16", name))
     }
 }

@@ -4,12 +4,12 @@ use std::{ops::ControlFlow, sync::Mutex};
 
 use ::image::RgbImage;
 use hunyuan_paint_bake::{
-    Backend, BakeOptions, BakeProgress, BakeRequest, BakeView, ReliableDepth, RenderRequest, RenderedView, Transfer,
-    bake_with,
+    Backend, BakeOptions, BakeProgress, BakeRequest, BakeView, ReliableDepth, RenderRequest, RenderedView,
+    Transfer, bake_with,
 };
 use hunyuan_paint_image::resize_bicubic_rgb;
 use hunyuan_paint_mesh::{
-    Camera, CameraView, Mesh, CanonicalMesh, UnwrapOptions, UnwrapProgress, UnwrapStage, UvMode, UvSource,
+    Camera, CameraView, CanonicalMesh, Mesh, UnwrapOptions, UnwrapProgress, UnwrapStage, UvMode, UvSource,
     prepare_uvs, validate_views,
 };
 
@@ -43,7 +43,9 @@ pub fn prepare_surface(
         // The unwrapper calls from its own threads, one at a time.
         let on_progress = Mutex::new(&mut *on_progress);
         let unwrap_progress = |progress: UnwrapProgress| match on_progress.lock() {
-            Ok(mut on_progress) => on_progress(&Progress::new(PaintStage::Unwrap, unwrapped_fraction(progress))),
+            Ok(mut on_progress) => {
+                on_progress(&Progress::new(PaintStage::Unwrap, unwrapped_fraction(progress)))
+            }
             Err(_) => ControlFlow::Break(()),
         };
         prepare_uvs(mesh, uv, options, unwrap_progress)?
@@ -171,7 +173,8 @@ pub fn bake_views(
         })
         .collect();
     let bake = BakeOptions { depth_size: bake.depth_size.or(Some(render_size)), ..bake };
-    let mut bake_progress = |progress| on_progress(&Progress::new(PaintStage::Bake, baked_fraction(progress)));
+    let mut bake_progress =
+        |progress| on_progress(&Progress::new(PaintStage::Bake, baked_fraction(progress)));
     let mesh = &surface.canonical_mesh;
     let request = BakeRequest { mesh, views: &bake_views, texture_size, options: &bake };
     let baked = bake_with(backend, &request, &mut bake_progress)?;

@@ -4,7 +4,7 @@
 use std::{error::Error, fs, io, path::Path};
 
 use hunyuan_paint::{
-    Device, PaintError, PaintPipeline, Variant,
+    Device, LoadOptions, PaintError, PaintPipeline, Variant,
     hub::{HubError, HubOptions},
 };
 
@@ -27,7 +27,12 @@ fn a_cached_repository_is_a_model() -> Result<(), Box<dyn Error>> {
     let cache = tempfile::tempdir()?;
     let options = HubOptions { offline: true, ..HubOptions::new(cache.path()) };
     let repository = "somebody/small-paint".parse()?;
-    let open = |variant| PaintPipeline::from_hub(&repository, variant, &Device::flex(), &options);
+    let open = |variant| {
+        PaintPipeline::builder()
+            .variant(variant)
+            .load_options(LoadOptions::new(Device::flex()))
+            .from_hub(&repository, &options)
+    };
     let missing = open(Variant::Standard).map(drop);
     assert!(matches!(&missing, Err(PaintError::Hub(HubError::NotCached { .. }))), "{missing:?}");
 
@@ -37,7 +42,8 @@ fn a_cached_repository_is_a_model() -> Result<(), Box<dyn Error>> {
     copy(&model, &root.join("snapshots").join(commit))?;
     fs::create_dir_all(root.join("refs"))?;
     fs::write(root.join("refs/main"), commit)?;
-    let from_folder = PaintPipeline::from_pretrained(&model, Variant::Standard, &Device::flex())?;
+    let from_folder =
+        PaintPipeline::builder().load_options(LoadOptions::new(Device::flex())).from_pretrained(&model)?;
     assert_eq!(open(Variant::Standard)?.native_view_size(), from_folder.native_view_size());
     Ok(())
 }

@@ -5,17 +5,17 @@ use std::{error::Error, ops::ControlFlow, path::PathBuf};
 use glam::Vec3;
 #[cfg(feature = "gpu-geometry")]
 use hunyuan_paint::GeometryDevice;
-#[cfg(feature = "gpu-geometry")]
-use hunyuan_paint_test_support::gpu_or_skip;
 use hunyuan_paint::{
-    Device, LoadOptions, MemoryBudget, MemoryPlan, PaintError, PaintOptions, PaintPipeline, Painting,
-    Progress, PaintStage, TexturedMesh, Variant,
+    Device, LoadOptions, MemoryBudget, MemoryPlan, PaintError, PaintOptions, PaintPipeline, PaintStage,
+    Painting, Progress, TexturedMesh, Variant,
     bake::{AutomaticViews, Cpu},
     image::ReferenceImage,
     mesh::{CameraView, Mesh, UvMode, read_mesh},
     models::{ModelError, pipelines::MultiviewOptions},
     stages::{BakeStageOptions, GeneratedView, bake_views, prepare_surface, render_conditions},
 };
+#[cfg(feature = "gpu-geometry")]
+use hunyuan_paint_test_support::gpu_or_skip;
 use image::{Rgba, RgbaImage};
 
 type TestResult = Result<(), Box<dyn Error>>;
@@ -158,7 +158,7 @@ fn files_are_read_back_and_nothing_else_is_left() -> TestResult {
         .collect::<Result<_, _>>()?;
     names.sort();
     let read: Vec<Mesh> =
-        ["a.glb", "b.obj"].iter().map(|name| read_mesh(&folder.join(name))).collect::<Result<_, _>>()?;
+        ["a.glb", "b.obj"].iter().map(|name| read_mesh(folder.join(name))).collect::<Result<_, _>>()?;
     std::fs::remove_dir_all(&folder)?;
     assert_eq!(names, ["a.glb", "b.mtl", "b.obj", "b.png", "c.png"]);
     for mesh in read {
@@ -208,7 +208,7 @@ fn cameras_are_added_for_what_the_first_one_does_not_see() -> TestResult {
     let painting = paint(&options)?;
     // One from behind sees all the rest.
     assert_eq!(painting.views.len(), 2);
-    assert_eq!(painting.conditions.views[0], options.views[0]);
+    assert_eq!(painting.conditions.views[0].view, options.views[0]);
     assert_eq!(painting.conditions.views.len(), 2);
     Ok(())
 }
@@ -293,11 +293,7 @@ fn the_result_of_a_stage_can_be_replaced() -> TestResult {
     )?;
     assert_eq!(views.len(), 6);
     let views: Vec<GeneratedView<'_>> = (conditions.views.iter())
-        .map(|condition| GeneratedView {
-            view: condition.view,
-            image: &red,
-            depth: condition.depth.as_ref(),
-        })
+        .map(|condition| GeneratedView { view: condition.view, image: &red, depth: condition.depth.as_ref() })
         .collect();
     let bake = BakeStageOptions { render_size: 96, texture_size: 128, bake: options.bake };
     let textured = bake_views(&mut Cpu, &surface, &views, &bake, ignore)?;

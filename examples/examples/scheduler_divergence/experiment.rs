@@ -1,7 +1,7 @@
 use std::error::Error;
 
 use hunyuan_paint_testkit::{
-    devices::{Randomness, Run, Scene, StepTrace, Workbench},
+    devices::{DeviceFixture, Randomness, Run, Scene, StepTrace},
     image_metrics::{ImageDifferences, compare_images, compare_values, correlation, edge_strength},
 };
 use image::RgbImage;
@@ -22,13 +22,13 @@ pub(crate) struct Divergence {
 
 impl Divergence {
     pub(crate) fn measure(
-        benches: [&Workbench; 2],
+        benches: [&DeviceFixture; 2],
         scene: &Scene,
         run: Run,
         randomness: Randomness,
         seed: u64,
     ) -> Result<Self, Box<dyn Error>> {
-        let trace = |bench: &Workbench| run.trace(bench, scene, randomness.init(bench, seed));
+        let trace = |bench: &DeviceFixture| run.trace(bench, scene, randomness.init(bench, seed));
         let ((steps, images), (other_steps, other_images)) = (trace(benches[0])?, trace(benches[1])?);
         let pairs = steps.iter().zip(&other_steps);
         let per_step = pairs
@@ -56,7 +56,7 @@ pub(crate) struct Correlation {
 impl Correlation {
     /// Runs the scheduler; returns `None` if it adds no noise.
     pub(crate) fn measure(
-        bench: &Workbench,
+        bench: &DeviceFixture,
         scene: &Scene,
         run: Run,
         randomness: Randomness,

@@ -22,7 +22,7 @@ use hunyuan_paint_examples::{
     experiment::ExperimentArguments,
     inputs::{check_folder, run_program},
 };
-use hunyuan_paint_testkit::devices::{PipelineKind, Randomness, Run, Workbench};
+use hunyuan_paint_testkit::devices::{DeviceFixture, PipelineKind, Randomness, Run};
 
 use crate::{
     experiment::{Correlation, Divergence},
@@ -56,9 +56,9 @@ fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let output = &arguments.output;
     check_folder(output)?;
     let ExperimentArguments { model, size, steps, seed, .. } = &arguments.experiment;
-    let cpu = Workbench::new(model, ComputeDevice::Cpu, Precision::F32)?;
+    let cpu = DeviceFixture::new(model, ComputeDevice::Cpu, Precision::F32)?;
     let gpu_device = arguments.device.or(cfg!(feature = "wgpu").then_some(ComputeDevice::Wgpu));
-    let gpu = gpu_device.map(|device| Workbench::new(model, device, Precision::F32)).transpose()?;
+    let gpu = gpu_device.map(|device| DeviceFixture::new(model, device, Precision::F32)).transpose()?;
     let scene = arguments.experiment.scene()?;
     let run_of = |scheduler| Run { pipeline: arguments.pipeline, scheduler, num_inference_steps: *steps };
 

@@ -26,7 +26,12 @@ pub(super) struct SurfaceGraph {
 }
 
 impl SurfaceGraph {
-    pub(super) fn new(mesh: &CanonicalMesh, charts: &VisibilityBuffer, image: &RgbImage, painted: &[u8]) -> Self {
+    pub(super) fn new(
+        mesh: &CanonicalMesh,
+        charts: &VisibilityBuffer,
+        image: &RgbImage,
+        painted: &[u8],
+    ) -> Self {
         let is_blank =
             |texel: &u32| charts.face_index[*texel as usize] != NO_FACE && painted[*texel as usize] == 0;
         let texels: Vec<u32> = (0..painted.len() as u32).into_par_iter().filter(is_blank).collect();

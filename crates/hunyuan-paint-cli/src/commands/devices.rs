@@ -82,5 +82,5 @@ pub(crate) fn run(_: &DevicesArguments, console: Console) -> Result<(), CliError
             format!("the CPU, because: {}", reasons.join(": "))
         }
     };
-    console.print(&Devices { devices, geometry })
+    console.print_always(&Devices { devices, geometry })
 }

@@ -3,9 +3,8 @@
 use std::{fmt, path::PathBuf};
 
 use hunyuan_paint::{
-    Variant,
+    DELIGHT_FOLDER, Variant,
     hub::{ModelFolder, RepoId, fetch_folders},
-    models::folders::DELIGHT_FOLDER,
 };
 use serde::Serialize;
 

@@ -258,14 +258,11 @@ fn info_describes_a_model_folder_and_what_is_missing() -> TestResult {
 fn devices_lists_the_cpu_and_a_reason_for_every_absence() -> TestResult {
     let result = run_json(&["devices"])?;
     let devices = result["devices"].as_array().ok_or("no devices")?;
-    assert!(
-        devices.iter().any(|device| device["device"] == "cpu" && device["available"] == true),
-        "{result}"
-    );
-    for device in devices.iter().filter(|device| device["available"] == false) {
-        assert!(device["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{device}");
+    assert!(devices.iter().any(|device| device["device"] == "cpu" && device["name"] == "CPU"), "{result}");
+    for device in devices.iter().filter(|device| device["name"].is_null()) {
+        assert!(device["error"].as_str().is_some_and(|error| !error.is_empty()), "{device}");
     }
-    assert_eq!(devices.iter().filter(|device| device["is_default"] == true).count(), 1, "{result}");
+    assert_eq!(devices.iter().filter(|device| device["automatic"] == true).count(), 1, "{result}");
     Ok(())
 }
 

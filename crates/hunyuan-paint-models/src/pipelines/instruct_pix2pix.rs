@@ -1,4 +1,4 @@
-//! InstructPix2Pix (Brooks et al. 2022, arXiv 2211.09800): edits an image as a text says. With
+//! `InstructPix2Pix` (Brooks et al. 2022, arXiv 2211.09800): edits an image as a text says. With
 //! Hunyuan3D's weights and an empty text it removes light and shadow.
 
 use std::{ops::ControlFlow, path::Path};
@@ -65,7 +65,7 @@ impl Default for InstructPix2PixOptions {
     }
 }
 
-/// The networks of InstructPix2Pix.
+/// The networks of `InstructPix2Pix`.
 #[derive(Debug)]
 pub struct InstructPix2PixPipeline {
     tokenizer: ClipTokenizer,

@@ -182,7 +182,7 @@ impl MultiviewPipeline {
         })
     }
 
-    /// Returns the number of parameters of both UNets in a folder in the published layout. Reads only
+    /// Returns the number of parameters of both `UNets` in a folder in the published layout. Reads only
     /// their configuration.
     ///
     /// # Errors
@@ -280,7 +280,10 @@ impl MultiviewPipeline {
         self.init_scheduler(options).map(drop)
     }
 
-    fn init_scheduler(&self, options: &MultiviewOptions) -> Result<Box<dyn Scheduler<Tensor<4>>>, ModelError> {
+    fn init_scheduler(
+        &self,
+        options: &MultiviewOptions,
+    ) -> Result<Box<dyn Scheduler<Tensor<4>>>, ModelError> {
         options.validate()?;
         let timesteps = options.custom_timesteps()?;
         options.denoise.init_scheduler(&self.common.scheduler_config, timesteps.as_deref())

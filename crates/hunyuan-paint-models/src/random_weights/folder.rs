@@ -205,11 +205,7 @@ fn write_file(
 }
 
 /// Returns the tensors of both networks of a paint model.
-fn list_both(
-    config: &UNet2p5DConditionConfig,
-    seed: u64,
-    device: &Device,
-) -> Result<Vec<Entry>, ModelError> {
+fn list_both(config: &UNet2p5DConditionConfig, seed: u64, device: &Device) -> Result<Vec<Entry>, ModelError> {
     let mut entries = Vec::new();
     list(&config.init_multiview(device)?, KeyMap::MultiviewUNet, seed, &mut entries);
     list(&config.init_reference(device)?, KeyMap::ReferenceUNet, seed, &mut entries);

@@ -81,14 +81,14 @@ impl Weights {
     }
 }
 
-/// Generates numbers of −limit…limit (SplitMix64, Steele et al. 2014).
+/// Generates numbers of −limit…limit (`SplitMix64`, Steele et al. 2014).
 fn uniform(mut state: u64, limit: f32, count: usize) -> Vec<f32> {
     let next = || {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = state;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let unit = ((bits ^ (bits >> 31)) >> 40) as f32 / (1u64 << 24) as f32;
+        let unit = ((bits ^ (bits >> 31)) >> 40) as f32 / (1_u64 << 24) as f32;
         (2.0 * unit - 1.0) * limit
     };
     std::iter::repeat_with(next).take(count).collect()
@@ -100,10 +100,10 @@ mod tests {
 
     #[test]
     fn numbers_fill_their_range_evenly() {
-        let values = uniform(1, 3.0f32.sqrt(), 10_000);
+        let values = uniform(1, 3.0_f32.sqrt(), 10_000);
         let mean = values.iter().sum::<f32>() / values.len() as f32;
         let variance = values.iter().map(|x| x * x).sum::<f32>() / values.len() as f32;
         assert!(mean.abs() < 0.05 && (variance - 1.0).abs() < 0.05, "{mean} {variance}");
-        assert_ne!(values[..4], uniform(2, 3.0f32.sqrt(), 4));
+        assert_ne!(values[..4], uniform(2, 3.0_f32.sqrt(), 4));
     }
 }

@@ -20,8 +20,8 @@ pub use self::config::{DownBlockType, UNet2DConditionConfig, UpBlockType};
 use crate::{
     LoadOptions, ModelError, Precision,
     layers::{
-        BasicTransformerBlock, BlockInputs, CrossView, KeyValue, LayerInputs, Transformer2DModel,
-        TimestepEmbedding, conv3x3, norm_silu, timestep_features,
+        BasicTransformerBlock, BlockInputs, CrossView, KeyValue, LayerInputs, TimestepEmbedding,
+        Transformer2DModel, conv3x3, norm_silu, timestep_features,
     },
     weights::{self, KeyMap},
 };

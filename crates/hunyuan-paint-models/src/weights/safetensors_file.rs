@@ -45,8 +45,7 @@ pub(super) fn tensors(path: &Path) -> Result<Vec<(String, StoredTensor)>, ModelE
         return Err(unreadable(reason.into()));
     }
     let data_start = LENGTH.checked_add(header_length).filter(|start| *start <= file_length);
-    let data_start =
-        data_start.ok_or_else(|| unreadable("the file ends inside its header".into()))?;
+    let data_start = data_start.ok_or_else(|| unreadable("the file ends inside its header".into()))?;
     let mut header = Vec::new();
     (&file).take(header_length).read_to_end(&mut header).map_err(io)?;
     // This also checks that tensors are contiguous, and that their sizes match their shapes.

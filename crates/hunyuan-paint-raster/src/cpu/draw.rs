@@ -1,4 +1,4 @@
-//! RasterPass 2: the nearest face of every pixel.
+//! `RasterPass` 2: the nearest face of every pixel.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! RasterPass 4: vertex attributes at the pixels.
+//! `RasterPass` 4: vertex attributes at the pixels.
 
 use rayon::prelude::*;
 

@@ -1,4 +1,4 @@
-//! RasterPass 1: vertices from clip space to the image.
+//! `RasterPass` 1: vertices from clip space to the image.
 
 use glam::Vec4;
 use rayon::prelude::*;

@@ -1,4 +1,4 @@
-//! RasterPass 3: where on its face each pixel lies.
+//! `RasterPass` 3: where on its face each pixel lies.
 
 use super::{
     draw::Band,

@@ -42,6 +42,6 @@ mod view;
 pub use device::GpuDevice;
 pub use mesh::{GpuAttributes, GpuMesh};
 pub use rasterizer::{GpuDraw, GpuRasterizer, Shares};
-pub use shaders::{FLOAT_WGSL, SHARED_WGSL, RasterPass};
+pub use shaders::{FLOAT_WGSL, RasterPass, SHARED_WGSL};
 pub use view::{GpuBand, GpuView};
 pub use wgpu;

@@ -96,8 +96,9 @@ impl GpuRasterizer {
         if !device.supports(depth_key) {
             return Err(RasterError::UnsupportedDepthKey { depth_key });
         }
-        let compile =
-            |stage: RasterPass| (stage, device.compile(stage.name(), stage.source(options.coverage, depth_key)));
+        let compile = |stage: RasterPass| {
+            (stage, device.compile(stage.name(), stage.source(options.coverage, depth_key)))
+        };
         let compile_all = || Ok(RasterPass::ALL.into_iter().map(compile).collect());
         let pipelines = device.checked("compiling shaders", compile_all).await?;
         Ok(Self {
@@ -209,7 +210,13 @@ impl GpuRasterizer {
             let positions = chunk.upload_positions(&device, view.clip_positions);
             let params = Params { chunk: Some((index, chunk)), ..self.params(view, 0..height) };
             let bindings = [(1, &positions), (2, &chunk.vertices)];
-            self.dispatch(RasterPass::Project, &params, &bindings, groups_for(chunk.vertex_count), dispatches)?;
+            self.dispatch(
+                RasterPass::Project,
+                &params,
+                &bindings,
+                groups_for(chunk.vertex_count),
+                dispatches,
+            )?;
         }
         let mut bands = Vec::new();
         for first_row in (0..height).step_by(band_rows as usize) {

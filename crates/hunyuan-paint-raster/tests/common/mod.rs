@@ -5,7 +5,7 @@
 
 use glam::Vec4;
 
-/// Numbers from 0 to 1 that look random (SplitMix64).
+/// Numbers from 0 to 1 that look random (`SplitMix64`).
 pub struct Random(pub u64);
 
 impl Random {

@@ -58,7 +58,7 @@ impl FakePainter {
     fn obey(&self, order: &[u8], on_progress: &mut ProgressSink<'_>) -> Result<Vec<u8>, ServerError> {
         let nothing = || Vec::new();
         let mut at =
-            |stage, fraction| match on_progress(&PaintProgress { stage: *stage, fraction, preview: &nothing }) {
+            |stage, fraction| match on_progress(&PaintProgress { stage, fraction, preview: &nothing }) {
                 ControlFlow::Continue(()) => Ok(()),
                 ControlFlow::Break(()) => {
                     self.stopped_early.fetch_add(1, Ordering::SeqCst);
@@ -81,10 +81,10 @@ impl FakePainter {
             b"endless" => (0..2000).try_for_each(|_| pause_at(&mut at, PaintStage::Views, 0.5))?,
             _ => {}
         }
-        for stage in PaintStage::ALL {
+        for &stage in PaintStage::ALL {
             let preview = || vec![RgbImage::new(8, 8); 2];
             for fraction in [0.0, 0.5, 1.0] {
-                if on_progress(&PaintProgress { stage: *stage, fraction, preview: &preview }).is_break() {
+                if on_progress(&PaintProgress { stage, fraction, preview: &preview }).is_break() {
                     return Err(ServerError::Cancelled);
                 }
             }

@@ -4,12 +4,12 @@ use burn::tensor::Tensor;
 use hunyuan_paint_models::{AutoencoderKl, Branch, ViewConditions, pipelines::ModuleGuard};
 
 use super::{
+    fixture::{DeviceFixture, values},
     operations::operations,
-    workbench::{Workbench, values},
 };
 use crate::case::CaseError;
 
-/// Pixels of the autoencoder's test image; its latents are the size at which the UNets are tried.
+/// Pixels of the autoencoder's test image; its latents are the size at which the `UNets` are tried.
 const IMAGE_SIDE: usize = 64;
 
 /// In the middle of a run.
@@ -19,12 +19,13 @@ const TIMESTEP: f64 = 601.0;
 const VIEW_INDICES: [u32; 6] = [21, 12, 15, 18, 43, 37];
 
 /// A piece of work that can be done on any device.
+#[derive(Debug)]
 pub struct Component {
     /// What it is.
     pub name: &'static str,
     /// The largest absolute difference between two devices in single precision.
     pub limit: f64,
-    run: fn(&Workbench) -> Result<Vec<f32>, CaseError>,
+    run: fn(&DeviceFixture) -> Result<Vec<f32>, CaseError>,
     exact: Option<fn() -> Vec<f64>>,
 }
 
@@ -32,7 +33,7 @@ impl Component {
     pub(super) fn operation(
         name: &'static str,
         limit: f64,
-        run: fn(&Workbench) -> Result<Vec<f32>, CaseError>,
+        run: fn(&DeviceFixture) -> Result<Vec<f32>, CaseError>,
         exact: fn() -> Vec<f64>,
     ) -> Self {
         Self { name, limit, run, exact: Some(exact) }
@@ -42,7 +43,7 @@ impl Component {
     ///
     /// # Errors
     /// If the work cannot be done there.
-    pub fn run(&self, on: &Workbench) -> Result<Vec<f32>, CaseError> {
+    pub fn run(&self, on: &DeviceFixture) -> Result<Vec<f32>, CaseError> {
         (self.run)(on)
     }
 
@@ -66,28 +67,28 @@ pub fn components() -> Vec<Component> {
     all
 }
 
-fn vae(on: &Workbench) -> Result<ModuleGuard<AutoencoderKl>, CaseError> {
+fn vae(on: &DeviceFixture) -> Result<ModuleGuard<AutoencoderKl>, CaseError> {
     on.multiview.vae().map_err(CaseError::under_test)
 }
 
-fn latents(on: &Workbench, seed: u64, count: usize) -> Result<Tensor<4>, CaseError> {
+fn latents(on: &DeviceFixture, seed: u64, count: usize) -> Result<Tensor<4>, CaseError> {
     let vae = vae(on)?;
     let side = IMAGE_SIDE / vae.spatial_factor();
     Ok(on.randn(seed, [count, vae.latent_channels(), side, side]))
 }
 
 /// The mean and the logarithm of the variance, of an image of noise.
-fn vae_encode(on: &Workbench) -> Result<Vec<f32>, CaseError> {
+fn vae_encode(on: &DeviceFixture) -> Result<Vec<f32>, CaseError> {
     let image = on.randn(1, [1, 3, IMAGE_SIDE, IMAGE_SIDE]).clamp(-1.0, 1.0);
     let posterior = vae(on)?.encode(image).map_err(CaseError::under_test)?;
     values(Tensor::cat(vec![posterior.mean, posterior.logvar], 1))
 }
 
-fn vae_decode(on: &Workbench) -> Result<Vec<f32>, CaseError> {
+fn vae_decode(on: &DeviceFixture) -> Result<Vec<f32>, CaseError> {
     values(vae(on)?.decode(latents(on, 1, 1)?).map_err(CaseError::under_test)?)
 }
 
-fn empty_prompt(on: &Workbench) -> Result<Tensor<3>, CaseError> {
+fn empty_prompt(on: &DeviceFixture) -> Result<Tensor<3>, CaseError> {
     let ids = on.delight.tokenize("").map_err(CaseError::under_test)?;
     on.delight
         .text_encoder()
@@ -95,11 +96,11 @@ fn empty_prompt(on: &Workbench) -> Result<Tensor<3>, CaseError> {
         .map_err(CaseError::under_test)
 }
 
-fn text_encoder(on: &Workbench) -> Result<Vec<f32>, CaseError> {
+fn text_encoder(on: &DeviceFixture) -> Result<Vec<f32>, CaseError> {
     values(empty_prompt(on)?)
 }
 
-fn unet(on: &Workbench) -> Result<Vec<f32>, CaseError> {
+fn unet(on: &DeviceFixture) -> Result<Vec<f32>, CaseError> {
     let sample = Tensor::cat(vec![latents(on, 1, 1)?, latents(on, 2, 1)?], 1);
     let text = empty_prompt(on)?;
     let output = on.delight.unet().and_then(|unet| unet.forward(sample, TIMESTEP, text));
@@ -107,7 +108,7 @@ fn unet(on: &Workbench) -> Result<Vec<f32>, CaseError> {
 }
 
 /// Six views and one reference, both branches of guidance.
-fn unet2p5d(on: &Workbench) -> Result<Vec<f32>, CaseError> {
+fn unet2p5d(on: &DeviceFixture) -> Result<Vec<f32>, CaseError> {
     let unet = on.multiview.unet().map_err(CaseError::under_test)?;
     let reference_unet = on.multiview.reference_unet().map_err(CaseError::under_test)?;
     let views = VIEW_INDICES.len();

@@ -4,16 +4,16 @@
 
 mod components;
 mod exact;
+mod fixture;
 mod operations;
 mod randomness;
 mod runs;
 mod scene;
-mod workbench;
 
 pub use self::{
     components::{Component, components},
+    fixture::DeviceFixture,
     randomness::{Generators, Randomness},
     runs::{PipelineKind, Run, StepTrace},
     scene::Scene,
-    workbench::Workbench,
 };

@@ -14,7 +14,7 @@ use hunyuan_paint_scheduler::random::{NormalGenerator, Philox};
 use super::{
     components::Component,
     exact,
-    workbench::{Workbench, values},
+    fixture::{DeviceFixture, values},
 };
 use crate::case::CaseError;
 
@@ -54,25 +54,25 @@ pub(super) fn operations() -> Vec<Component> {
     ]
 }
 
-/// The numbers that [`Workbench::randn`] puts on a device.
+/// The numbers that [`DeviceFixture::randn`] puts on a device.
 fn randn(seed: u64, count: usize) -> Vec<f64> {
     Philox::new(seed).randn(count).into_iter().map(f64::from).collect()
 }
 
-fn input<const D: usize>(on: &Workbench, seed: u64, shape: [usize; D]) -> Tensor<D> {
+fn input<const D: usize>(on: &DeviceFixture, seed: u64, shape: [usize; D]) -> Tensor<D> {
     on.randn(seed, shape).cast(on.precision.dtype())
 }
 
-fn matmul(on: &Workbench) -> Result<Vec<f32>, CaseError> {
+fn matmul(on: &DeviceFixture) -> Result<Vec<f32>, CaseError> {
     let [a, b] = [1, 2].map(|seed| input(on, seed, [MATMUL_SIDE, MATMUL_SIDE]));
     values(a.matmul(b))
 }
 
-fn softmax_rows(on: &Workbench) -> Result<Vec<f32>, CaseError> {
+fn softmax_rows(on: &DeviceFixture) -> Result<Vec<f32>, CaseError> {
     values(softmax(input(on, 1, SOFTMAX), 1))
 }
 
-fn group_norm(on: &Workbench) -> Result<Vec<f32>, CaseError> {
+fn group_norm(on: &DeviceFixture) -> Result<Vec<f32>, CaseError> {
     let norm = GroupNormConfig::new(GROUPS, GROUP_NORM[1])
         .with_epsilon(GROUP_NORM_EPSILON)
         .with_affine(false)
@@ -80,14 +80,14 @@ fn group_norm(on: &Workbench) -> Result<Vec<f32>, CaseError> {
     values(norm.forward(input(on, 1, GROUP_NORM)))
 }
 
-fn convolution(on: &Workbench) -> Result<Vec<f32>, CaseError> {
+fn convolution(on: &DeviceFixture) -> Result<Vec<f32>, CaseError> {
     let x = input(on, 1, [1, CONV_CHANNELS, CONV_SIDE, CONV_SIDE]);
     let weight = input(on, 2, [CONV_CHANNELS, CONV_CHANNELS, 3, 3]);
     let options = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
     values(conv2d(x, weight, None, options))
 }
 
-fn self_attention(on: &Workbench) -> Result<Vec<f32>, CaseError> {
+fn self_attention(on: &DeviceFixture) -> Result<Vec<f32>, CaseError> {
     let [q, k, v] = [1, 2, 3].map(|seed| input(on, seed, [1, HEADS, TOKENS, HEAD_WIDTH]));
     values(attention(q, k, v, None, None, AttentionModuleOptions::default()))
 }

@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use hunyuan_paint_scheduler::random::{NormalGenerator, Philox, TorchCpu, TorchCuda};
 
-use super::workbench::Workbench;
+use super::fixture::DeviceFixture;
 use crate::case::CaseError;
 
 /// Where a run's random numbers come from.
@@ -34,7 +34,7 @@ impl Randomness {
     }
 
     /// The generators of a run on a device.
-    pub fn init(self, on: &Workbench, seed: u64) -> Generators {
+    pub fn init(self, on: &DeviceFixture, seed: u64) -> Generators {
         let device_own = || -> Box<dyn NormalGenerator> {
             if on.compute_device.is_gpu() {
                 Box::new(TorchCuda::new(seed))
@@ -80,6 +80,12 @@ pub struct Generators {
     pub posterior: Box<dyn NormalGenerator>,
     /// Of the first latents and of the steps' noise.
     pub latents: Box<dyn NormalGenerator>,
+}
+
+impl fmt::Debug for Generators {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Generators").finish_non_exhaustive()
+    }
 }
 
 /// The first tensor from one generator, all others from another.

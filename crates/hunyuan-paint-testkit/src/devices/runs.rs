@@ -9,13 +9,13 @@ use hunyuan_paint_models::{
 use hunyuan_paint_scheduler::SchedulerKind;
 use image::RgbImage;
 
-use super::{Generators, Scene, Workbench, workbench::values};
+use super::{DeviceFixture, Generators, Scene, fixture::values};
 use crate::case::CaseError;
 
 /// One of the two models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PipelineKind {
-    /// InstructPix2Pix: one image.
+    /// `InstructPix2Pix`: one image.
     Delight,
     /// Multiview diffusion: six images.
     Multiview,
@@ -82,7 +82,7 @@ impl Run {
     /// If the scene or the options do not fit the model.
     pub fn images(
         self,
-        on: &Workbench,
+        on: &DeviceFixture,
         scene: &Scene,
         generators: Generators,
     ) -> Result<Vec<RgbImage>, CaseError> {
@@ -95,7 +95,7 @@ impl Run {
     /// If the scene or the options do not fit the model, or latents cannot be read back.
     pub fn trace(
         self,
-        on: &Workbench,
+        on: &DeviceFixture,
         scene: &Scene,
         generators: Generators,
     ) -> Result<(Vec<StepTrace>, Vec<RgbImage>), CaseError> {
@@ -124,7 +124,7 @@ impl Run {
 
     fn run(
         self,
-        on: &Workbench,
+        on: &DeviceFixture,
         scene: &Scene,
         Generators { mut posterior, mut latents }: Generators,
         on_step: &mut dyn FnMut(&StepProgress<'_>) -> ControlFlow<()>,

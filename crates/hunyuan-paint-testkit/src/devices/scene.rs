@@ -15,6 +15,7 @@ use crate::case::CaseError;
 const TEXTURE_SIZE: u32 = 512;
 
 /// What a run paints: made on the CPU, so that it is the same for all devices.
+#[derive(Debug)]
 pub struct Scene {
     /// The object on white, lit.
     pub reference: RgbImage,

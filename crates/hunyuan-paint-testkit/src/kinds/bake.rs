@@ -1,9 +1,10 @@
 //! `condition_maps` and `bake`: from a mesh to what the model sees, and from views to a texture.
 
 use hunyuan_paint_bake::{
-    BakeOptions, WeightedMerge, back_project, fill_gaps, fill_vertices, render_condition_maps, render_depth_map,
+    BakeOptions, WeightedMerge, back_project, fill_gaps, fill_vertices, render_condition_maps,
+    render_depth_map,
 };
-use hunyuan_paint_mesh::{Camera, Mesh, CanonicalMesh};
+use hunyuan_paint_mesh::{Camera, CanonicalMesh, Mesh};
 use image::RgbImage;
 use serde::Deserialize;
 

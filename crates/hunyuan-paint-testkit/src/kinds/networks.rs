@@ -20,7 +20,7 @@ pub fn check_unet2d_condition(case: &Case, report: &mut Report, device: &Device)
     }
     let Parameters { timesteps } = case.parameters()?;
     let config = UNet2DConditionConfig::read(&case.dir.join("config.json")).map_err(CaseError::under_test)?;
-    let unet = config.load(&case.dir.join("weights.safetensors"), device).map_err(CaseError::under_test)?;
+    let unet = config.load(&case.file("weights.safetensors")?, device).map_err(CaseError::under_test)?;
     let sample: Tensor<4> = tensor(case, "in.sample", device)?;
     let text: Tensor<3> = tensor(case, "in.encoder_hidden_states", device)?;
     for timestep in timesteps {
@@ -49,7 +49,7 @@ pub fn check_unet2p5d(case: &Case, report: &mut Report, device: &Device) -> Resu
         num_reference_embeddings: parameters.num_reference_embeddings,
         num_view_embeddings: parameters.num_view_embeddings,
     };
-    let weights = case.dir.join("weights.safetensors");
+    let weights = case.file("weights.safetensors")?;
     let multiview = config.load_multiview(&weights, device).map_err(CaseError::under_test)?;
     let reference = config.load_reference(&weights, device).map_err(CaseError::under_test)?;
 
@@ -62,8 +62,7 @@ pub fn check_unet2p5d(case: &Case, report: &mut Report, device: &Device) -> Resu
         view_indices: indices.iter().map(|&i| u32::try_from(i).unwrap_or(u32::MAX)).collect(),
     };
     let latents = views("in.latents")?;
-    let references =
-        reference.encode_references(views("in.ref_latents")?).map_err(CaseError::under_test)?;
+    let references = reference.encode_references(views("in.ref_latents")?).map_err(CaseError::under_test)?;
     for Run { output, timestep } in parameters.runs {
         // The batch of a run is told by its recording: twice as many as views is guidance.
         let guided = case.f32(&output)?.0[0] == 2 * latents.dims()[0];
@@ -80,7 +79,7 @@ pub fn check_unet2p5d(case: &Case, report: &mut Report, device: &Device) -> Resu
 /// An `AutoencoderKL`: the moments of an image, and the image of latents.
 pub fn check_autoencoder_kl(case: &Case, report: &mut Report, device: &Device) -> Result<(), CaseError> {
     let config = AutoencoderKlConfig::read(&case.dir.join("config.json")).map_err(CaseError::under_test)?;
-    let vae = config.load(&case.dir.join("weights.safetensors"), device).map_err(CaseError::under_test)?;
+    let vae = config.load(&case.file("weights.safetensors")?, device).map_err(CaseError::under_test)?;
     let moments = vae.encode(tensor(case, "in.image", device)?).map_err(CaseError::under_test)?;
     report.compare(case, "out.mean", &array(moments.mean)?)?;
     report.compare(case, "out.logvar", &array(moments.logvar)?)?;
@@ -91,7 +90,7 @@ pub fn check_autoencoder_kl(case: &Case, report: &mut Report, device: &Device) -
 /// A `CLIPTextModel` on given token ids.
 pub fn check_clip_text(case: &Case, report: &mut Report, device: &Device) -> Result<(), CaseError> {
     let config = ClipTextConfig::read(&case.dir.join("config.json")).map_err(CaseError::under_test)?;
-    let model = config.load(&case.dir.join("weights.safetensors"), device).map_err(CaseError::under_test)?;
+    let model = config.load(&case.file("weights.safetensors")?, device).map_err(CaseError::under_test)?;
     let (shape, ids) = case.i64("in.input_ids")?;
     let length = shape.last().copied().unwrap_or(1).max(1);
     let ids: Vec<Vec<u32>> = ids

@@ -29,7 +29,7 @@ pub fn check_instruct_pix2pix(case: &Case, report: &mut Report, device: &Device)
         generator_seed: u64,
     }
     let parameters: Parameters = case.parameters()?;
-    let pipeline = InstructPix2PixPipeline::from_pretrained(&model_folder(case, &parameters.model), device)
+    let pipeline = InstructPix2PixPipeline::from_pretrained(model_folder(case, &parameters.model), device)
         .map_err(CaseError::under_test)?;
 
     let ids = pipeline.tokenize(&parameters.prompt).map_err(CaseError::under_test)?;
@@ -68,7 +68,7 @@ pub fn check_paint_multiview(case: &Case, report: &mut Report, device: &Device) 
         generator_seed: u64,
     }
     let parameters: Parameters = case.parameters()?;
-    let pipeline = MultiviewPipeline::from_pretrained(&model_folder(case, &parameters.model), device)
+    let pipeline = MultiviewPipeline::from_pretrained(model_folder(case, &parameters.model), device)
         .map_err(CaseError::under_test)?;
     let scheduler = scheduler(&parameters.scheduler)?;
     let options = match scheduler {

@@ -1,9 +1,7 @@
 //! `rasterize`: face index and barycentrics per pixel.
 
 use glam::Vec4;
-use hunyuan_paint_raster::{
-    DepthPrior, NO_FACE, RasterOptions, Size, View, rasterize,
-};
+use hunyuan_paint_raster::{DepthPrior, NO_FACE, RasterOptions, Size, View, rasterize};
 #[cfg(feature = "wgpu")]
 use hunyuan_paint_raster::{
     RasterError, VisibilityBuffer,

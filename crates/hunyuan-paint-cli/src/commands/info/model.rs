@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use hunyuan_paint::{Variant, hub::ModelFolder, models::folders::DELIGHT_FOLDER};
+use hunyuan_paint::{DELIGHT_FOLDER, Variant, hub::ModelFolder};
 use serde::Serialize;
 use serde_json::Value;
 
