@@ -8,7 +8,10 @@ use hunyuan_paint::{
     bake::{BakeOptions, Cpu},
     image::{DelightInput, ReferenceImage},
     mesh::{Camera, CameraView, DEFAULT_VIEWS, UnwrapOptions, UvMode},
-    models::pipelines::{InstructPix2PixPipeline, StepProgress},
+    models::{
+        folders::DELIGHT_FOLDER,
+        pipelines::{InstructPix2PixPipeline, StepProgress},
+    },
     stages::{
         BakeStageOptions, Conditions, GeneratedView, Surface, bake_views, prepare_surface, render_conditions,
     },
@@ -28,9 +31,6 @@ const LIGHT: [f32; 2] = [-50.0, 40.0];
 const TEXTURE_SIZE: u32 = 1024;
 const RENDER_SIZE: u32 = 1024;
 const PICTURE_SIZE: u32 = 512;
-
-/// The folder of the delight model.
-const DELIGHT_FOLDER: &str = "hunyuan3d-delight-v2-0";
 
 /// A checkpoint and how it paints.
 pub(crate) struct PaintingEvaluation {

@@ -168,7 +168,7 @@ mod tests {
         let in_file = MeshError::File { path: "a.glb".into(), source: Box::new(missing) };
         assert_eq!(CliError::from(PaintError::from(in_file)).exit_code(), exit_code::INPUT);
         assert_eq!(CliError::from(PaintError::from(BakeError::Cancelled)).exit_code(), exit_code::CANCELLED);
-        let lost = ModelError::Device { reason: "lost".into() };
+        let lost = ModelError::Device { source: "lost".into() };
         assert_eq!(CliError::from(PaintError::from(lost)).exit_code(), exit_code::DEVICE);
     }
 }

@@ -1,4 +1,4 @@
-//! The autoencoder between images and latents (Rombach et al. 2022, arXiv 2112.10752).
+//! The autoencoder that converts between images and latents (Rombach et al. 2022, arXiv 2112.10752).
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use burn::{
         GroupNorm, GroupNormConfig, PaddingConfig2d,
         conv::{Conv2d, Conv2dConfig},
     },
-    tensor::{DType, Device, Tensor},
+    tensor::{Device, Tensor},
 };
 use hunyuan_paint_kernels::{Operation, Padding};
 use serde::Deserialize;
@@ -23,14 +23,14 @@ use crate::{
     weights::{self, KeyMap},
 };
 
-/// Epsilon of every group norm.
+/// Epsilon of the group norms.
 const EPS: f64 = 1e-6;
 
-/// diffusers' configuration of an `AutoencoderKL`; absent fields take diffusers' defaults.
+/// diffusers' configuration of an `AutoencoderKL`. Absent fields take diffusers' defaults.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default)]
 pub struct AutoencoderKlConfig {
-    /// Channels of an image.
+    /// Channels of an encoded image.
     pub in_channels: usize,
     /// Channels of a decoded image.
     pub out_channels: usize,
@@ -40,13 +40,13 @@ pub struct AutoencoderKlConfig {
     pub up_block_types: Vec<String>,
     /// Channels of every level, outermost first.
     pub block_out_channels: Vec<usize>,
-    /// Residual blocks of an encoder level; a decoder level has one more.
+    /// Residual blocks of each encoder level. Decoder levels have one more.
     pub layers_per_block: usize,
     /// Channels of the latents.
     pub latent_channels: usize,
-    /// Groups of every group norm.
+    /// Groups of the group norms.
     pub norm_num_groups: usize,
-    /// Latents are multiplied by this before diffusion.
+    /// Latents are multiplied by this factor before diffusion.
     pub scaling_factor: f64,
     /// Whether the middle blocks have an attention layer.
     pub mid_block_add_attention: bool,
@@ -76,7 +76,7 @@ impl Default for AutoencoderKlConfig {
 }
 
 impl AutoencoderKlConfig {
-    /// The autoencoder of Stable Diffusion 2.1.
+    /// Returns the configuration of Stable Diffusion 2.1's autoencoder.
     pub fn sd21() -> Self {
         Self {
             down_block_types: vec!["DownEncoderBlock2D".to_owned(); 4],
@@ -87,7 +87,7 @@ impl AutoencoderKlConfig {
         }
     }
 
-    /// How many pixels wide and high one latent is.
+    /// Returns how many pixels wide and high one latent is.
     pub fn spatial_factor(&self) -> usize {
         1 << (self.block_out_channels.len().max(1) - 1)
     }
@@ -95,15 +95,15 @@ impl AutoencoderKlConfig {
     /// Reads and checks a `config.json`.
     ///
     /// # Errors
-    /// If the file is missing or malformed, or asks for a variant of the network that is not here.
+    /// If the file is missing or malformed, or asks for an unsupported variant of the network.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
         Self::from_json(read_json(path)?, path)
     }
 
-    /// Takes a parsed `config.json`; `path` names it in errors.
+    /// Reads and checks a parsed `config.json`. Errors name it by `path`.
     ///
     /// # Errors
-    /// As [`read`](Self::read).
+    /// If the configuration is malformed, or asks for an unsupported variant of the network.
     pub fn from_json(json: Value, path: &Path) -> Result<Self, ModelError> {
         require(path, &json, "act_fn", &json!("silu"))?;
         for field in ["shift_factor", "latents_mean", "latents_std"] {
@@ -145,10 +145,10 @@ impl AutoencoderKlConfig {
         Ok(())
     }
 
-    /// The network with random weights.
+    /// Creates the network with burn's random initial weights.
     ///
     /// # Errors
-    /// If the sizes do not fit together.
+    /// If the sizes are inconsistent.
     pub fn init(&self, device: &Device) -> Result<AutoencoderKl, ModelError> {
         self.check(Path::new("AutoencoderKlConfig"))?;
         let latents = self.latent_channels;
@@ -166,7 +166,7 @@ impl AutoencoderKlConfig {
     /// Loads the weights of a network with this configuration from a file.
     ///
     /// # Errors
-    /// If the file cannot be read, or its keys or shapes are not the network's.
+    /// If the file cannot be read, or its keys or shapes do not match the network.
     pub fn load(&self, file: &Path, options: impl Into<LoadOptions>) -> Result<AutoencoderKl, ModelError> {
         let options = options.into();
         weights::load(self.init(&options.device)?, file, KeyMap::Diffusers, &options)
@@ -199,17 +199,17 @@ pub struct AutoencoderKl {
     spatial_factor: usize,
 }
 
-/// A Gaussian over latents: what the encoder makes of an image.
+/// The encoder's result for an image: a normal distribution of latents.
 #[derive(Clone, Debug)]
 pub struct DiagonalGaussian {
-    /// Mean, and mode, `[B, latent_channels, h, w]`.
+    /// The mean, which is also the mode, `[B, latent_channels, h, w]`.
     pub mean: Tensor<4>,
-    /// Logarithm of the variance, clamped to −30…20, likewise.
+    /// The logarithm of the variance, clamped to −30…20, `[B, latent_channels, h, w]`.
     pub logvar: Tensor<4>,
 }
 
 impl DiagonalGaussian {
-    /// `mean + std · noise`, for standard normal noise of the mean's shape.
+    /// Returns `mean + std · noise`, for standard normal noise of the mean's shape.
     ///
     /// # Errors
     /// If the noise has another shape.
@@ -223,39 +223,35 @@ impl DiagonalGaussian {
 }
 
 impl AutoencoderKl {
-    /// What it computes in.
-    pub(crate) fn precision(&self) -> DType {
-        self.decoder.conv_in.weight.dtype()
-    }
-
-    /// The network in another precision; see [`Precision`].
+    /// Converts the weights to another precision.
     ///
     /// # Errors
-    /// If its device does not compute in that precision.
+    /// If the network's device does not support the precision.
     pub fn with_precision(self, precision: Precision) -> Result<Self, ModelError> {
         precision.convert(self)
     }
 
-    /// Latents are multiplied by this before diffusion, and divided by it after.
+    /// Returns the factor by which latents are multiplied before diffusion, and divided after it.
     pub fn scaling_factor(&self) -> f64 {
         self.scaling_factor
     }
 
-    /// Channels of the latents.
+    /// Returns the channels of the latents.
     pub fn latent_channels(&self) -> usize {
         self.decoder.conv_in.weight.dims()[1]
     }
 
-    /// How many pixels wide and high one latent is.
+    /// Returns how many pixels wide and high one latent is.
     pub fn spatial_factor(&self) -> usize {
         self.spatial_factor
     }
 
-    /// Encodes images `[B, in_channels, H, W]` with values −1…1, one after the other, so that memory
-    /// does not grow with the batch. What is left of a side that is no multiple of the spatial factor is lost.
+    /// Encodes images `[B, in_channels, H, W]` with values −1…1. Images are processed one at a time, so
+    /// memory does not grow with the batch. Pixels beyond the last multiple of the spatial factor are
+    /// lost.
     ///
     /// # Errors
-    /// If the shape does not fit, or a side is shorter than [`spatial_factor`](Self::spatial_factor).
+    /// If the shape is wrong, or a side is shorter than [`spatial_factor`](Self::spatial_factor).
     pub fn encode(&self, images: Tensor<4>) -> Result<DiagonalGaussian, ModelError> {
         let [batch, channels, height, width] = images.dims();
         let factor = self.spatial_factor;
@@ -267,15 +263,15 @@ impl AutoencoderKl {
             );
             return Err(ModelError::input("images", expected, format!("{:?}", images.dims())));
         }
-        let (outside, inside) = (images.dtype(), self.encoder.conv_in.weight.dtype());
-        let moments = images.cast(inside).split(1, 0).into_iter().map(|image| {
+        let (io_dtype, compute_dtype) = (images.dtype(), self.encoder.conv_in.weight.dtype());
+        let moments = images.cast(compute_dtype).split(1, 0).into_iter().map(|image| {
             let moments = self.encoder.forward(image);
             match &self.quant_conv {
                 Some(quant_conv) => conv1x1(quant_conv, moments),
                 None => moments,
             }
         });
-        let moments = Tensor::cat(moments.collect(), 0).cast(outside);
+        let moments = Tensor::cat(moments.collect(), 0).cast(io_dtype);
         let latents = moments.dims()[1] / 2;
         Ok(DiagonalGaussian {
             mean: moments.clone().narrow(1, 0, latents),
@@ -283,11 +279,11 @@ impl AutoencoderKl {
         })
     }
 
-    /// Decodes latents `[B, latent_channels, h, w]` (already divided by the scaling factor), one after
-    /// the other, to images with values of about −1…1.
+    /// Decodes latents `[B, latent_channels, h, w]`, divided by the scaling factor, to images with values
+    /// of about −1…1. Latents are processed one at a time.
     ///
     /// # Errors
-    /// If the shape does not fit.
+    /// If the shape is wrong.
     pub fn decode(&self, latents: Tensor<4>) -> Result<Tensor<4>, ModelError> {
         let [batch, channels, height, width] = latents.dims();
         let expected = self.latent_channels();
@@ -295,15 +291,15 @@ impl AutoencoderKl {
             let expected = format!("[B, {expected}, h, w]");
             return Err(ModelError::input("latents", expected, format!("{:?}", latents.dims())));
         }
-        let (outside, inside) = (latents.dtype(), self.decoder.conv_in.weight.dtype());
-        let images = latents.cast(inside).split(1, 0).into_iter().map(|latent| {
+        let (io_dtype, compute_dtype) = (latents.dtype(), self.decoder.conv_in.weight.dtype());
+        let images = latents.cast(compute_dtype).split(1, 0).into_iter().map(|latent| {
             let latent = match &self.post_quant_conv {
                 Some(post_quant_conv) => conv1x1(post_quant_conv, latent),
                 None => latent,
             };
             self.decoder.forward(latent)
         });
-        Ok(Tensor::cat(images.collect(), 0).cast(outside))
+        Ok(Tensor::cat(images.collect(), 0).cast(io_dtype))
     }
 }
 
@@ -311,7 +307,7 @@ fn init_conv3x3(from: usize, to: usize, device: &Device) -> Conv2d {
     Conv2dConfig::new([from, to], [3, 3]).with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1)).init(device)
 }
 
-/// Image to the moments of its latents.
+/// Maps an image to mean and log-variance of its latents.
 #[derive(Module, Debug)]
 struct Encoder {
     conv_in: Conv2d,
@@ -353,7 +349,7 @@ impl Encoder {
     }
 }
 
-/// Latents to image.
+/// Maps latents to an image.
 #[derive(Module, Debug)]
 struct Decoder {
     conv_in: Conv2d,

@@ -1,4 +1,4 @@
-//! The text encoder of CLIP (Radford et al. 2021, arXiv 2103.00020), as transformers' `CLIPTextModel`.
+//! CLIP's text encoder (Radford et al. 2021, arXiv 2103.00020), as in transformers' `CLIPTextModel`.
 
 use std::path::Path;
 
@@ -21,6 +21,7 @@ use crate::{
 /// The activation of the feed-forward layers.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum HiddenAct {
     /// The exact GELU.
     Gelu,
@@ -28,7 +29,7 @@ pub enum HiddenAct {
     QuickGelu,
 }
 
-/// transformers' configuration of a `CLIPTextModel`; absent fields take transformers' defaults.
+/// transformers' configuration of a `CLIPTextModel`. Absent fields take transformers' defaults.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default)]
 pub struct ClipTextConfig {
@@ -42,7 +43,7 @@ pub struct ClipTextConfig {
     pub num_hidden_layers: usize,
     /// Attention heads.
     pub num_attention_heads: usize,
-    /// Longest sequence.
+    /// Length of the longest sequence.
     pub max_position_embeddings: usize,
     /// Activation of the feed-forward layers.
     pub hidden_act: HiddenAct,
@@ -66,7 +67,8 @@ impl Default for ClipTextConfig {
 }
 
 impl ClipTextConfig {
-    /// The text encoder of Stable Diffusion 2.1: `OpenCLIP`'s ViT-H without its last layer.
+    /// Returns the configuration of Stable Diffusion 2.1's text encoder: `OpenCLIP`'s ViT-H without its
+    /// last layer.
     pub fn sd21() -> Self {
         Self {
             hidden_size: 1024,
@@ -81,15 +83,15 @@ impl ClipTextConfig {
     /// Reads and checks a `config.json`.
     ///
     /// # Errors
-    /// If the file is missing or malformed, or its sizes do not fit together.
+    /// If the file is missing or malformed, or its sizes are inconsistent.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
         Self::from_json(read_json(path)?, path)
     }
 
-    /// Takes a parsed `config.json`; `path` names it in errors.
+    /// Reads and checks a parsed `config.json`. Errors name it by `path`.
     ///
     /// # Errors
-    /// As [`read`](Self::read).
+    /// If the configuration is malformed, or its sizes are inconsistent.
     pub fn from_json(json: Value, path: &Path) -> Result<Self, ModelError> {
         require(path, &json, "model_type", &json!("clip_text_model"))?;
         let config: Self = serde_json::from_value(json)
@@ -118,10 +120,10 @@ impl ClipTextConfig {
         Ok(())
     }
 
-    /// The network with random weights.
+    /// Creates the network with burn's random initial weights.
     ///
     /// # Errors
-    /// If the sizes do not fit together.
+    /// If the sizes are inconsistent.
     pub fn init(&self, device: &Device) -> Result<ClipTextModel, ModelError> {
         self.check(Path::new("ClipTextConfig"))?;
         let embedding = |rows| EmbeddingConfig::new(rows, self.hidden_size).init(device);
@@ -144,7 +146,7 @@ impl ClipTextConfig {
     /// Loads the weights of a network with this configuration from a file.
     ///
     /// # Errors
-    /// If the file cannot be read, or its keys or shapes are not the network's.
+    /// If the file cannot be read, or its keys or shapes do not match the network.
     pub fn load(&self, file: &Path, options: impl Into<LoadOptions>) -> Result<ClipTextModel, ModelError> {
         let options = options.into();
         weights::load(self.init(&options.device)?, file, KeyMap::Diffusers, &options)
@@ -162,19 +164,19 @@ pub struct ClipTextModel {
 }
 
 impl ClipTextModel {
-    /// The network in another precision; see [`Precision`].
+    /// Converts the weights to another precision.
     ///
     /// # Errors
-    /// If its device does not compute in that precision.
+    /// If the network's device does not support the precision.
     pub fn with_precision(self, precision: Precision) -> Result<Self, ModelError> {
         precision.convert(self)
     }
 
-    /// Encodes sequences of token ids, all of the same length, to the last hidden state `[B, T, C]`.
+    /// Encodes sequences of token ids of one length to the last hidden state `[B, T, C]`.
     ///
     /// # Errors
-    /// If there is no token, the sequences differ in length, one is longer than the position table,
-    /// or an id is beyond the vocabulary.
+    /// If there is no token, the sequences differ in length or are too long, or an id is not in the
+    /// vocabulary.
     pub fn forward(&self, input_ids: &[Vec<u32>], device: &Device) -> Result<Tensor<3>, ModelError> {
         let embeddings = &self.text_model.embeddings;
         let [vocabulary, _] = embeddings.token_embedding.weight.dims();
@@ -264,7 +266,7 @@ impl ClipEncoderLayer {
     }
 }
 
-/// Attention in which a token sees only those before it.
+/// Causal attention: a token attends to itself and to earlier tokens.
 #[derive(Module, Debug)]
 struct ClipAttention {
     q_proj: Linear,

@@ -1,4 +1,4 @@
-//! Reading `config.json` files: what is wanted, and a clear refusal of what is not supported.
+//! Reads `config.json` files, and refuses unsupported values by name.
 
 use std::path::Path;
 
@@ -7,18 +7,18 @@ use serde_json::Value;
 
 use crate::ModelError;
 
-/// One value for all blocks, or one for each.
+/// One value for all blocks, or one value for each block.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(untagged)]
 pub enum PerBlock {
-    /// The same everywhere.
+    /// The value of all blocks.
     All(usize),
-    /// From the outermost block to the innermost.
+    /// The values of the blocks, outermost first.
     Each(Vec<usize>),
 }
 
 impl PerBlock {
-    /// The values of `blocks` blocks, or `None` if there is another number of them.
+    /// Returns the values of `blocks` blocks. `None` if it lists another number of values.
     pub(crate) fn expand(&self, blocks: usize) -> Option<Vec<usize>> {
         match self {
             Self::All(value) => Some(vec![*value; blocks]),
@@ -32,7 +32,7 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ModelErro
     serde_json::from_slice(&bytes).map_err(|source| ModelError::Json { path: path.to_owned(), source })
 }
 
-/// Refuses a configuration whose `field` is present, not null and not `supported`.
+/// Checks that a field of a configuration is absent, null or `supported`.
 pub(crate) fn require(path: &Path, json: &Value, field: &str, supported: &Value) -> Result<(), ModelError> {
     match json.get(field) {
         None | Some(Value::Null) => Ok(()),
@@ -55,12 +55,12 @@ pub(crate) fn unsupported(
     }
 }
 
-/// The most layers in a row, and blocks in a layer: networks are set up before it shows whether there are weights
-/// for them.
+/// The largest number of layers in a row, and of blocks in a layer. Networks are built before their
+/// weights are found, so a configuration must not ask for millions of layers.
 pub(crate) const LAYERS_MAX: usize = 32;
 
-/// Checks what every network with levels of channels needs: 1 to 8 levels, none empty, all divisible
-/// into `groups`, one block type for each.
+/// Checks the levels of a network: 1 to 8 levels, one block type for each, and channels that are
+/// divisible into `groups`.
 pub(crate) fn check_levels(
     path: &Path,
     block_out_channels: &[usize],

@@ -1,58 +1,62 @@
-use std::path::PathBuf;
+use std::{error::Error, path::PathBuf};
 
 use hunyuan_paint_scheduler::SchedulerError;
 
 use crate::memory_budget::HumanBytes;
 
-/// What can go wrong between a model folder and an image.
+/// An error of a library that does not publish its error types.
+type BoxedError = Box<dyn Error + Send + Sync>;
+
+/// Everything that can go wrong between a model folder and an image.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// A file of the model folder is missing or unreadable.
-    #[error("{path}: cannot be read")]
+    /// A file or folder is missing, unreadable or not writable.
+    #[error("{path}: cannot be accessed")]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
-    /// None of the names under which a network's weights are published is in the folder.
+    /// A network's folder has no weights under any of the published names.
     #[error("{folder}: no weights found; expected one of {expected}")]
     NoWeights {
         /// The folder.
         folder: PathBuf,
-        /// The names looked for.
+        /// The expected file names, in order of preference, separated by commas.
         expected: String,
     },
-    /// A `config.json` is not JSON, or lacks a field, or has one of another type.
-    #[error("{path}: expected a JSON configuration of this network, found something else")]
+    /// A JSON file is malformed, or lacks a field, or has a field of the wrong type.
+    #[error("{path}: not the expected JSON")]
     Json {
         /// The file.
         path: PathBuf,
-        /// What the parser said.
+        /// The parser's error.
         #[source]
         source: serde_json::Error,
     },
-    /// A configuration asks for something that these networks do not have.
+    /// A configuration asks for something that these networks do not support.
     #[error("{path}: field '{field}': expected {expected}, found {found}")]
     Config {
-        /// The file, or the type's name where the configuration came from memory.
+        /// The file, or the type's name if the configuration does not come from a file.
         path: PathBuf,
         /// The field.
         field: String,
-        /// What is supported.
+        /// The supported values.
         expected: String,
-        /// What the configuration says.
+        /// The value in the configuration.
         found: String,
     },
-    /// A weights file is not in its format, or is cut short.
-    #[error("{file}: not a readable weights file: {reason}")]
+    /// A weights file is not in its format, or is truncated.
+    #[error("{file}: not a readable weights file")]
     UnreadableWeights {
         /// The file.
         file: PathBuf,
-        /// What the reader said.
-        reason: String,
+        /// The reader's error.
+        #[source]
+        source: BoxedError,
     },
     /// A tensor of a weights file cannot be read.
     #[error("{file}: key '{key}': {reason}")]
@@ -61,17 +65,17 @@ pub enum ModelError {
         file: PathBuf,
         /// The tensor's key.
         key: String,
-        /// What the reader said.
+        /// The reader's message.
         reason: String,
     },
-    /// The network needs a tensor that the file does not have.
+    /// The file lacks a tensor that the network needs.
     #[error("{file}: key '{key}' is missing ({count} missing in all)")]
     MissingKey {
         /// The file.
         file: PathBuf,
         /// The first missing key.
         key: String,
-        /// How many are missing.
+        /// The number of missing keys.
         count: usize,
     },
     /// The file has a tensor that the network does not use.
@@ -81,10 +85,10 @@ pub enum ModelError {
         file: PathBuf,
         /// The first unused key.
         key: String,
-        /// How many are unused.
+        /// The number of unused keys.
         count: usize,
     },
-    /// A tensor has another shape than the configuration implies.
+    /// A tensor's shape differs from the one that the configuration implies.
     #[error("{file}: key '{key}': expected shape {expected:?}, found {found:?}")]
     WrongShape {
         /// The file.
@@ -93,67 +97,90 @@ pub enum ModelError {
         key: String,
         /// The shape that the configuration implies.
         expected: Vec<usize>,
-        /// The file's shape.
+        /// The shape in the file.
         found: Vec<usize>,
     },
-    /// The tokenizer's vocabulary or merges cannot be used.
-    #[error("{path}: {reason}")]
+    /// The files of a tokenizer cannot be used.
+    #[error("{path}: not a usable tokenizer")]
     Tokenizer {
         /// The file or folder.
         path: PathBuf,
-        /// What is wrong.
-        reason: String,
+        /// What is wrong with it.
+        #[source]
+        source: BoxedError,
     },
-    /// An argument of a forward pass or pipeline does not fit.
+    /// An argument of a forward pass or a pipeline does not fit.
     #[error("{input}: expected {expected}, found {found}")]
     Input {
         /// The argument.
         input: &'static str,
-        /// What is needed.
+        /// The accepted values.
         expected: String,
-        /// What was given.
+        /// The given value.
         found: String,
     },
-    /// The device gave no result: it was lost, or ran out of memory.
+    /// The layers of a network and the inputs computed for them do not match one to one. This is a bug
+    /// in this crate.
+    #[error("{input}: expected one for each {layer}, found {found}")]
+    Wiring {
+        /// The inputs.
+        input: &'static str,
+        /// The kind of layer that takes them.
+        layer: &'static str,
+        /// How the numbers differ.
+        found: String,
+    },
+    /// A load callback asked for a network that is not in memory.
+    #[error("{network}: cannot be loaded by a load callback; ask for it after the load")]
+    NestedLoad {
+        /// The network.
+        network: &'static str,
+    },
+    /// The device returned no result: it was lost, or ran out of memory.
     #[error(
-        "the device returned no result (lost or out of memory): {reason}; restart the process, or use smaller views"
+        "the device returned no result (lost or out of memory); restart the process, or use smaller views"
     )]
     Device {
-        /// What its driver said.
-        reason: String,
+        /// The driver's error.
+        #[source]
+        source: BoxedError,
     },
     /// The device has not enough memory.
     #[error(
-        "{stage}: needs {} ({} of weights, {} to compute with) beside {} of other networks, and the device has {}; \
+        "{stage}: needs {} ({} of weights, {} to compute) beside {} of other networks, and the device has {}; \
         half precision, the memory plan `reload` or smaller views need less",
-        HumanBytes(.weights.saturating_add(*.working)), HumanBytes(*.weights), HumanBytes(*.working), HumanBytes(*.taken), HumanBytes(*.total)
+        HumanBytes(.weights.saturating_add(*.working)), HumanBytes(*.weights), HumanBytes(*.working),
+        HumanBytes(*.taken), HumanBytes(*.total)
     )]
     OutOfMemory {
-        /// The network or the pipeline's stage.
+        /// The network, or the pipeline's stage.
         stage: &'static str,
-        /// Bytes of the weights that it loads.
+        /// Bytes of the weights to load.
         weights: u64,
-        /// Bytes to compute with, at least.
+        /// Bytes of intermediate results, at least.
         working: u64,
-        /// Bytes of the networks that are loaded already.
+        /// Bytes of the networks that are loaded.
         taken: u64,
-        /// Bytes of the device.
+        /// Bytes of memory for networks.
         total: u64,
     },
-    /// The device takes no tensor that is so large, whatever memory it has.
-    #[error("{stage}: needs {} in one piece, and the device takes at most {}; smaller views need less", HumanBytes(*.size), HumanBytes(*.limit))]
+    /// A tensor is larger than the device allows, however much memory it has.
+    #[error(
+        "{stage}: needs a tensor of {}, and the device allows at most {}; smaller views need less",
+        HumanBytes(*.size), HumanBytes(*.limit)
+    )]
     AllocationTooLarge {
         /// The pipeline's stage.
         stage: &'static str,
         /// Bytes of the tensor.
         size: u64,
-        /// Bytes that the device takes.
+        /// Bytes that the device allows.
         limit: u64,
     },
     /// The scheduler refused its configuration or a step.
-    #[error("the scheduler refused its configuration or a step")]
+    #[error(transparent)]
     Scheduler(#[from] SchedulerError),
-    /// The progress callback asked to stop.
+    /// A progress callback cancelled the run.
     #[error("cancelled")]
     Cancelled,
 }
@@ -161,5 +188,9 @@ pub enum ModelError {
 impl ModelError {
     pub(crate) fn input(input: &'static str, expected: impl ToString, found: impl ToString) -> Self {
         Self::Input { input, expected: expected.to_string(), found: found.to_string() }
+    }
+
+    pub(crate) fn device(source: impl Into<BoxedError>) -> Self {
+        Self::Device { source: source.into() }
     }
 }

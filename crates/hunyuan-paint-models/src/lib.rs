@@ -5,21 +5,21 @@ mod autoencoder_kl;
 mod clip_text;
 mod config;
 mod error;
-mod folder;
+pub mod folders;
 mod layers;
 mod load_options;
 mod memory_budget;
 mod parameters;
 pub mod pipelines;
 mod precision;
-#[cfg(feature = "random-weights")]
+#[cfg(any(test, feature = "random-weights"))]
 mod random_weights;
 mod tokenizer;
 mod unet2d_condition;
 mod unet2p5d;
 mod weights;
 
-#[cfg(feature = "random-weights")]
+#[cfg(any(test, feature = "random-weights"))]
 pub use self::random_weights::{WeightsFormat, write_random_weights};
 pub use self::{
     autoencoder_kl::{AutoencoderKl, AutoencoderKlConfig, DiagonalGaussian},
@@ -35,6 +35,6 @@ pub use self::{
     },
     unet2p5d::{
         Branch, MultiviewDenoiser, MultiviewUNet, ReferenceFeatures, ReferenceUNet, UNet2p5DConditionConfig,
-        UNet2p5DConditionModel, ViewConditions,
+        ViewConditions,
     },
 };

@@ -1,29 +1,30 @@
-use std::{fmt, ops::ControlFlow, path::Path, sync::Arc};
+use std::{cell::Cell, fmt, ops::ControlFlow, path::Path, sync::Arc};
 
 use burn::tensor::Device;
+use strum::VariantArray;
 
 use crate::{MemoryBudget, ModelError, Precision};
 
-/// Where networks are loaded to, and how.
+/// Where and how networks are loaded.
 ///
-/// [`new`](Self::new) takes a device; the `with_` methods change the rest.
+/// Defaults: single precision, [`MemoryPlan::Keep`], no memory limit, no callback.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LoadOptions {
     /// The device that the networks run on.
     pub device: Device,
-    /// The precision of their weights and of their arithmetic.
+    /// The floating-point type of weights and computation.
     pub precision: Precision,
-    /// How long they stay in memory.
+    /// How long networks stay in memory.
     pub memory: MemoryPlan,
-    /// The memory of the device. Networks that cannot fit are refused before they are loaded.
+    /// The memory of the device. Networks and runs that cannot fit are refused before they start.
     pub budget: MemoryBudget,
-    /// Reports how far each weights file has been loaded.
+    /// Called while weights are loaded.
     pub on_load: Option<LoadCallback>,
 }
 
 impl LoadOptions {
-    /// Single precision, all networks stay, memory of unknown size.
+    /// Returns the defaults for a device.
     pub fn new(device: Device) -> Self {
         Self {
             device,
@@ -34,28 +35,34 @@ impl LoadOptions {
         }
     }
 
-    /// Changes the precision.
+    /// Sets the floating-point type of weights and computation.
     #[must_use]
     pub fn with_precision(self, precision: Precision) -> Self {
         Self { precision, ..self }
     }
 
-    /// Changes how long networks stay in memory.
+    /// Sets how long networks stay in memory.
     #[must_use]
     pub fn with_memory_plan(self, memory: MemoryPlan) -> Self {
         Self { memory, ..self }
     }
 
-    /// Changes the memory budget.
+    /// Sets the memory budget. Clones of one budget share one account.
     #[must_use]
     pub fn with_budget(self, budget: MemoryBudget) -> Self {
         Self { budget, ..self }
     }
 
-    /// Reports how far each weights file has been loaded.
+    /// Sets the callback that learns how far weights have been loaded.
     #[must_use]
     pub fn with_on_load(self, on_load: LoadCallback) -> Self {
         Self { on_load: Some(on_load), ..self }
+    }
+}
+
+impl From<&Device> for LoadOptions {
+    fn from(device: &Device) -> Self {
+        Self::new(device.clone())
     }
 }
 
@@ -64,28 +71,50 @@ impl LoadOptions {
 pub struct LoadProgress<'a> {
     /// The file.
     pub file: &'a Path,
-    /// Bytes of this network's tensors that have been loaded.
+    /// Bytes of this network's tensors loaded so far.
     pub bytes: u64,
-    /// Bytes of all of them.
+    /// Bytes of all tensors of this network.
     pub total: u64,
 }
 
-/// A function that learns how far loading has come, and can stop it.
+/// A function that is called while weights are loaded, and can cancel the load.
 ///
-/// It may be called from any thread. It must not ask the pipeline that is being loaded for the same network.
+/// It runs on the thread that loads. It may ask a pipeline for its memory needs and for networks that
+/// are in memory. A network that would have to be loaded for it is refused with
+/// [`ModelError::NestedLoad`].
 #[derive(Clone)]
 pub struct LoadCallback(Arc<Report>);
 
 type Report = dyn Fn(&LoadProgress<'_>) -> ControlFlow<()> + Send + Sync;
 
+thread_local! {
+    /// Whether this thread is inside a load callback.
+    static IS_REPORTING: Cell<bool> = const { Cell::new(false) };
+}
+
 impl LoadCallback {
-    /// Calls `report` for every tensor; breaking ends the loading with [`ModelError::Cancelled`].
+    /// Creates a callback from a function. The function is called for every tensor; `Break` ends the
+    /// load with [`ModelError::Cancelled`].
     pub fn new(report: impl Fn(&LoadProgress<'_>) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
         Self(Arc::new(report))
     }
 
     pub(crate) fn call(&self, progress: &LoadProgress<'_>) -> ControlFlow<()> {
+        struct Restore(bool);
+
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                IS_REPORTING.set(self.0);
+            }
+        }
+
+        let _restore = Restore(IS_REPORTING.replace(true));
         (self.0)(progress)
+    }
+
+    /// Returns whether the calling thread is inside a load callback.
+    pub(crate) fn is_running() -> bool {
+        IS_REPORTING.get()
     }
 }
 
@@ -95,14 +124,9 @@ impl fmt::Debug for LoadCallback {
     }
 }
 
-impl From<&Device> for LoadOptions {
-    /// The options of [`LoadOptions::new`].
-    fn from(device: &Device) -> Self {
-        Self::new(device.clone())
-    }
-}
-
 /// How long the networks of a pipeline stay in memory.
+///
+/// `Display` and `FromStr` use the names `keep` and `reload`.
 #[derive(
     Clone,
     Copy,
@@ -116,31 +140,30 @@ impl From<&Device> for LoadOptions {
     strum::IntoStaticStr,
     strum::VariantArray,
 )]
-#[strum(
-    serialize_all = "lowercase",
-    parse_err_fn = unknown_memory_plan,
-    parse_err_ty = ModelError
-)]
+#[strum(parse_err_ty = ModelError, parse_err_fn = unknown_memory_plan)]
 #[non_exhaustive]
 pub enum MemoryPlan {
-    /// All networks are loaded at once and stay: for many runs.
+    /// All networks are loaded when the pipeline is opened, and stay.
     #[default]
+    #[strum(to_string = "keep")]
     Keep,
-    /// Each network is loaded for its stage and freed after it: for little memory. Every run reads the files again.
-    #[strum(serialize = "reload")]
+    /// A network is read from disk at the start of its stage and freed at the end, in every run. This
+    /// needs the least memory.
+    #[strum(to_string = "reload")]
     ReloadPerStage,
 }
 
 impl MemoryPlan {
-    /// All plans.
-    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+    /// Every plan.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// Returns its name on the command line.
+    /// Returns the name: `keep` or `reload`.
     pub fn name(self) -> &'static str {
         self.into()
     }
 }
 
-fn unknown_memory_plan(name: &str) -> ModelError {
-    ModelError::input("memory plan", "keep or reload", name)
+fn unknown_memory_plan(found: &str) -> ModelError {
+    let names: Vec<&str> = MemoryPlan::ALL.iter().map(|plan| plan.name()).collect();
+    ModelError::input("memory plan", names.join(" or "), found)
 }

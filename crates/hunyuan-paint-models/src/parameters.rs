@@ -1,4 +1,5 @@
-//! What a network's weights are called and how large they are, without filling them: burn fills a weight when it is asked for.
+//! Names and shapes of a network's weights. burn initializes a weight when it is read for the first
+//! time; nothing here causes that.
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
@@ -7,41 +8,41 @@ use burn::{
 
 /// One weight of a network.
 pub(crate) struct Parameter {
-    /// Fields from the network to the weight.
+    /// The fields that lead from the network to the weight.
     pub(crate) path: Vec<String>,
-    /// As burn has it.
+    /// The shape in the network.
     pub(crate) shape: Vec<usize>,
-    /// Whether a file has it the other way round.
+    /// Whether files store the transpose.
     pub(crate) is_transposed: bool,
 }
 
-/// All weights, in the order in which burn fills them.
+/// Returns all weights in the order in which burn applies them.
 pub(crate) fn parameters(network: &impl Module) -> Vec<Parameter> {
     let mut list = List::default();
     network.visit(&mut list);
     list.found
 }
 
-/// How many numbers a network's weights are.
+/// Returns the number of a network's parameters.
 pub(crate) fn parameter_count(network: &impl Module) -> u64 {
     parameters(network).iter().map(|parameter| parameter.shape.iter().product::<usize>() as u64).sum()
 }
 
-/// Adds a field to the path; variants of enums are in no file's keys.
+/// Appends a field to the path. Keys of files do not name enum variants.
 pub(crate) fn enter(path: &mut Vec<String>, name: &str, container: &str) {
     if !container.starts_with(ENUM) {
         path.push(name.to_owned());
     }
 }
 
-/// Takes it off again.
+/// Removes the field that [`enter`] appended.
 pub(crate) fn leave(path: &mut Vec<String>, container: &str) {
     if !container.starts_with(ENUM) {
         path.pop();
     }
 }
 
-/// How burn marks an enum when it walks through modules.
+/// burn's prefix for enums when it visits modules.
 const ENUM: &str = "Enum:";
 
 #[derive(Default)]

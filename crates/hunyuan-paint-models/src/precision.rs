@@ -3,11 +3,14 @@ use burn::{
     tensor::{DType, Tensor},
 };
 use hunyuan_paint_kernels::arrange_weight;
+use strum::VariantArray;
 
 use crate::ModelError;
 
-/// The precision of a network's weights and arithmetic. Inputs and outputs keep the caller's, so that
-/// schedulers always work in single precision.
+/// The floating-point type of a network's weights and computation.
+///
+/// Inputs and outputs of a network keep the caller's type, so schedulers always work in single
+/// precision. `Display` and `FromStr` use the names `f32` and `f16`.
 #[derive(
     Clone,
     Copy,
@@ -21,30 +24,29 @@ use crate::ModelError;
     strum::IntoStaticStr,
     strum::VariantArray,
 )]
-#[strum(
-    serialize_all = "lowercase",
-    parse_err_fn = unknown_precision,
-    parse_err_ty = ModelError
-)]
+#[strum(parse_err_ty = ModelError, parse_err_fn = unknown_precision)]
 #[non_exhaustive]
 pub enum Precision {
     /// Single precision.
     #[default]
+    #[strum(to_string = "f32")]
     F32,
-    /// Half precision: half the memory, and about three digits. Norms still sum in single precision.
+    /// Half precision: half the memory, and about three significant digits. Norms still sum in single
+    /// precision.
+    #[strum(to_string = "f16")]
     F16,
 }
 
 impl Precision {
-    /// All precisions.
-    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+    /// Every precision.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// Returns its name on the command line.
+    /// Returns the name: `f32` or `f16`.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Returns burn's name for it.
+    /// Returns burn's data type.
     pub fn dtype(self) -> DType {
         match self {
             Self::F32 => DType::F32,
@@ -55,21 +57,26 @@ impl Precision {
     /// Converts a network's weights.
     ///
     /// # Errors
-    /// If the network's device does not compute in this precision.
+    /// If the network's device does not support this precision.
     pub(crate) fn convert<M: Module>(self, network: M) -> Result<M, ModelError> {
         self.check(&network)?;
         Ok(network.map(&mut CastWeights(self.dtype())))
     }
 
-    /// Whether the network's device computes in this precision.
+    /// Returns an error if the network's device does not support this precision.
     pub(crate) fn check<M: Module>(self, network: &M) -> Result<(), ModelError> {
         match network.devices().iter().find(|device| !device.supports_dtype(self.dtype())) {
             Some(device) => {
-                Err(ModelError::input("precision", format!("one that {device:?} computes in"), self))
+                Err(ModelError::input("precision", format!("one that {device:?} supports"), self))
             }
             None => Ok(()),
         }
     }
+}
+
+fn unknown_precision(found: &str) -> ModelError {
+    let names: Vec<&str> = Precision::ALL.iter().map(|precision| precision.name()).collect();
+    ModelError::input("precision", names.join(" or "), found)
 }
 
 struct CastWeights(DType);
@@ -78,8 +85,4 @@ impl ModuleMapper for CastWeights {
     fn map_float<const D: usize>(&mut self, weight: Param<Tensor<D>>) -> Param<Tensor<D>> {
         weight.map(|weight| arrange_weight(weight.cast(self.0)))
     }
-}
-
-fn unknown_precision(name: &str) -> ModelError {
-    ModelError::input("precision", "f32 or f16", name)
 }

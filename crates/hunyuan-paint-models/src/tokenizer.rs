@@ -1,6 +1,6 @@
-//! CLIP's byte-pair tokenizer, from the published `tokenizer` folder.
+//! CLIP's byte-pair tokenizer.
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, error::Error, path::Path};
 
 use serde_json::Value;
 use tokenizers::{
@@ -19,13 +19,13 @@ use crate::{ModelError, config::read_json};
 const START_OF_TEXT: &str = "<|startoftext|>";
 const END_OF_TEXT: &str = "<|endoftext|>";
 
-/// What CLIP calls a word: contractions, runs of letters, single digits, runs of anything else.
+/// CLIP's words: contractions, runs of letters, single digits, runs of other characters.
 const WORD: &str = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
 /// transformers' `CLIPTokenizer`.
 #[derive(Debug)]
 pub struct ClipTokenizer {
-    /// Without one there is only the empty text.
+    /// `None` if only the empty text is supported.
     tokenizer: Option<Tokenizer>,
     start_of_text: u32,
     end_of_text: u32,
@@ -34,8 +34,8 @@ pub struct ClipTokenizer {
 }
 
 impl ClipTokenizer {
-    /// Reads `vocab.json`, `merges.txt` and, where present, `tokenizer_config.json` and
-    /// `special_tokens_map.json` of a folder.
+    /// Reads the published `tokenizer` folder: `vocab.json`, `merges.txt` and, if present,
+    /// `tokenizer_config.json` and `special_tokens_map.json`.
     ///
     /// # Errors
     /// If a file is missing or malformed, or a special token is not in the vocabulary.
@@ -45,10 +45,8 @@ impl ClipTokenizer {
         let vocab: Vocab = read_json::<HashMap<String, u32>>(&vocab_path)?.into_iter().collect();
         let merges = read_merges(&merges_path)?;
         let id = |token: &str| {
-            vocab.get(token).copied().ok_or_else(|| ModelError::Tokenizer {
-                path: vocab_path.clone(),
-                reason: format!("token '{token}' is not in the vocabulary"),
-            })
+            let missing = || error(&vocab_path, format!("token '{token}' is not in the vocabulary"));
+            vocab.get(token).copied().ok_or_else(missing)
         };
         let (start_of_text, end_of_text) = (id(START_OF_TEXT)?, id(END_OF_TEXT)?);
 
@@ -58,10 +56,7 @@ impl ClipTokenizer {
             None => end_of_text,
         };
 
-        let wrong = |reason: tokenizers::Error| ModelError::Tokenizer {
-            path: folder.to_owned(),
-            reason: reason.to_string(),
-        };
+        let wrong = |source: tokenizers::Error| error(folder, source);
         let bpe = BPE::builder()
             .vocab_and_merges(vocab, merges)
             .unk_token(END_OF_TEXT.to_owned())
@@ -81,7 +76,7 @@ impl ClipTokenizer {
             PreTokenizerWrapper::Split(words),
             PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, true, false)),
         ])));
-        // In a text these stand for themselves, even a padding token as plain as SD 2.1's "!".
+        // These are always whole tokens in a text, even a padding token like SD 2.1's "!".
         let special = [Some(START_OF_TEXT), Some(END_OF_TEXT), settings.pad_token.as_deref()];
         let special: Vec<AddedToken> =
             special.into_iter().flatten().map(|token| AddedToken::from(token, true)).collect();
@@ -90,14 +85,14 @@ impl ClipTokenizer {
         Ok(Self { tokenizer: Some(tokenizer), start_of_text, end_of_text, pad, model_max_length })
     }
 
-    /// Creates a tokenizer that knows no word, only how Stable Diffusion 2.1 writes the empty text.
-    #[cfg(feature = "random-weights")]
+    /// Creates a tokenizer for the empty text only, with the ids of Stable Diffusion 2.1.
+    #[cfg(any(test, feature = "random-weights"))]
     pub(crate) fn of_empty_text() -> Self {
         Self { tokenizer: None, start_of_text: 49_406, end_of_text: 49_407, pad: 0, model_max_length: 77 }
     }
 
-    /// The ids of a text: start, at most `model_max_length − 2` tokens, end, padding; always
-    /// `model_max_length` of them.
+    /// Returns the `model_max_length` ids of a text: start, at most `model_max_length − 2` tokens, end,
+    /// padding.
     ///
     /// # Errors
     /// If the text cannot be split into tokens of the vocabulary.
@@ -107,10 +102,10 @@ impl ClipTokenizer {
             Some(tokenizer) => {
                 let encoding = tokenizer.encode(text, false);
                 let split = "text that the tokenizer can split";
-                encoding.map_err(|error| wrong(split, error.to_string()))?.get_ids().to_vec()
+                encoding.map_err(|found| wrong(split, found.to_string()))?.get_ids().to_vec()
             }
             None if text.trim().is_empty() => Vec::new(),
-            None => return Err(wrong("no text, since these weights have no tokenizer", text.to_owned())),
+            None => return Err(wrong("an empty text, because there is no tokenizer", text.to_owned())),
         };
         let mut ids = vec![self.start_of_text];
         ids.extend(words.iter().take(self.model_max_length - 2));
@@ -120,7 +115,7 @@ impl ClipTokenizer {
     }
 }
 
-/// What the two optional files say.
+/// The settings in the two optional files.
 #[derive(Default)]
 struct Settings {
     pad_token: Option<String>,
@@ -136,9 +131,10 @@ impl Settings {
                 continue;
             }
             let json: Value = read_json(&path)?;
-            // As in transformers: the map has the last word, unless the configuration lists its added tokens.
+            // As in transformers, the map overrides the configuration, unless the latter lists its added
+            // tokens.
             let is_final = name == "tokenizer_config.json" && json["added_tokens_decoder"].is_object();
-            // Either the token itself, or an object with its text.
+            // Either the token, or an object with its text.
             let pad = json["pad_token"].as_str().or_else(|| json["pad_token"]["content"].as_str());
             if let Some(pad) = pad {
                 settings.pad_token = Some(pad.to_owned());
@@ -146,7 +142,7 @@ impl Settings {
             if let Some(length) = json["model_max_length"].as_u64() {
                 if !(2..=1 << 16).contains(&length) {
                     let reason = format!("model_max_length: expected 2 to 65536, found {length}");
-                    return Err(ModelError::Tokenizer { path, reason });
+                    return Err(error(&path, reason));
                 }
                 settings.model_max_length = Some(length as usize);
             }
@@ -165,10 +161,11 @@ fn read_merges(path: &Path) -> Result<Vec<(String, String)>, ModelError> {
     lines
         .map(|line| match line.split_once(' ') {
             Some((left, right)) => Ok((left.to_owned(), right.to_owned())),
-            None => Err(ModelError::Tokenizer {
-                path: path.to_owned(),
-                reason: format!("expected two tokens a line, found '{line}'"),
-            }),
+            None => Err(error(path, format!("expected two tokens in each line, found '{line}'"))),
         })
         .collect()
+}
+
+fn error(path: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> ModelError {
+    ModelError::Tokenizer { path: path.to_owned(), source: source.into() }
 }

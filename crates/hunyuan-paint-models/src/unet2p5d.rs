@@ -1,36 +1,40 @@
-//! The 2.5-D UNet of Hunyuan3D-Paint (arXiv 2501.12202, section 4.3): a Stable Diffusion UNet that
-//! denoises all views of an object at once, and a second one that reads the reference images.
+//! The 2.5-D UNet of Hunyuan3D-Paint (arXiv 2501.12202, section 4.3). One Stable Diffusion UNet denoises
+//! all views of an object at once; a second one reads the reference images.
 
 use std::path::Path;
 
 use burn::{
     module::{Module, Param},
+    nn::Initializer,
     tensor::{Device, Tensor, TensorData},
 };
 
 use crate::{
     LoadOptions, ModelError,
-    layers::{CrossView, KeyValue},
-    unet2d_condition::{Conditioning, Extensions, UNet2DConditionConfig, UNet2DConditionModel},
+    layers::{CrossView, KeyValue, LayerInputs},
+    unet2d_condition::{
+        Conditioning, Extensions, TRANSFORMER_BLOCK, UNet2DConditionConfig, UNet2DConditionModel,
+    },
     weights::{self, KeyMap},
 };
 
 /// Tokens of the learned text.
 const TEXT_TOKENS: usize = 77;
 
-/// The configuration of both networks of a [`UNet2p5DConditionModel`].
+/// diffusers' configuration of upstream's `UNet2p5DConditionModel`, which consists of two networks:
+/// [`MultiviewUNet`] and [`ReferenceUNet`].
 #[derive(Clone, Debug)]
 pub struct UNet2p5DConditionConfig {
-    /// The published `config.json`: that of the reference UNet, which the main one extends.
+    /// The published `config.json`. It describes the reference UNet, which the main UNet extends.
     pub unet: UNet2DConditionConfig,
-    /// Rows of the camera embedding for reference images, which come first in its table.
+    /// Rows of the camera embedding for reference images. They are the first rows of the table.
     pub num_reference_embeddings: usize,
     /// Rows of the camera embedding for views.
     pub num_view_embeddings: usize,
 }
 
 impl UNet2p5DConditionConfig {
-    /// The published model's camera embedding: 5 references and 44 views.
+    /// Extends a UNet by the published camera embedding: 5 references and 44 views.
     pub fn new(unet: UNet2DConditionConfig) -> Self {
         Self { unet, num_reference_embeddings: 5, num_view_embeddings: 44 }
     }
@@ -38,20 +42,9 @@ impl UNet2p5DConditionConfig {
     /// Reads and checks a `config.json`.
     ///
     /// # Errors
-    /// As [`UNet2DConditionConfig::read`].
+    /// See [`UNet2DConditionConfig::read`].
     pub fn read(path: &Path) -> Result<Self, ModelError> {
         Ok(Self::new(UNet2DConditionConfig::read(path)?))
-    }
-
-    /// Both networks with random weights, from the device.
-    ///
-    /// # Errors
-    /// If the sizes do not fit together.
-    pub fn init(&self, device: &Device) -> Result<UNet2p5DConditionModel, ModelError> {
-        Ok(UNet2p5DConditionModel {
-            multiview: self.init_multiview(device)?,
-            reference: self.init_reference(device)?,
-        })
     }
 
     pub(crate) fn init_multiview(&self, device: &Device) -> Result<MultiviewUNet, ModelError> {
@@ -60,7 +53,7 @@ impl UNet2p5DConditionConfig {
             num_class_embeds: Some(self.num_reference_embeddings + self.num_view_embeddings),
             cross_view: true,
         };
-        // Latents, normals and positions, concatenated.
+        // The channels of latents, normals and positions are concatenated.
         let unet = UNet2DConditionConfig { in_channels: 3 * self.unet.in_channels, ..self.unet.clone() };
         Ok(MultiviewUNet {
             unet: unet.init_with(extensions, device),
@@ -79,29 +72,14 @@ impl UNet2p5DConditionConfig {
     }
 
     fn init_text(&self, device: &Device) -> Param<Tensor<3>> {
-        Param::from_tensor(Tensor::zeros([1, TEXT_TOKENS, self.unet.cross_attention_dim], device))
+        // Unlike `Param::from_tensor`, this allocates nothing until the weights are read.
+        Initializer::Zeros.init([1, TEXT_TOKENS, self.unet.cross_attention_dim], device)
     }
 
-    /// Loads both networks from the file that holds them.
+    /// Loads the main network from the file that holds both.
     ///
     /// # Errors
-    /// If the file cannot be read, or its keys or shapes are not the networks'.
-    pub fn load(
-        &self,
-        file: &Path,
-        options: impl Into<LoadOptions>,
-    ) -> Result<UNet2p5DConditionModel, ModelError> {
-        let options = options.into();
-        Ok(UNet2p5DConditionModel {
-            multiview: self.load_multiview(file, options.clone())?,
-            reference: self.load_reference(file, options)?,
-        })
-    }
-
-    /// Loads the main network alone from the file that holds both.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load).
+    /// If the file cannot be read, or its keys or shapes do not match the network.
     pub fn load_multiview(
         &self,
         file: &Path,
@@ -111,10 +89,10 @@ impl UNet2p5DConditionConfig {
         weights::load(self.init_multiview(&options.device)?, file, KeyMap::MultiviewUNet, &options)
     }
 
-    /// Loads the network that reads the references alone from the file that holds both.
+    /// Loads the reference network from the file that holds both.
     ///
     /// # Errors
-    /// As [`load`](Self::load).
+    /// If the file cannot be read, or its keys or shapes do not match the network.
     pub fn load_reference(
         &self,
         file: &Path,
@@ -125,7 +103,7 @@ impl UNet2p5DConditionConfig {
     }
 }
 
-/// The main UNet and the text that it has learned: denoises all views of an object at once.
+/// The main UNet and its learned text. It denoises all views of an object at once.
 #[derive(Module, Debug)]
 pub struct MultiviewUNet {
     unet: UNet2DConditionModel,
@@ -134,63 +112,54 @@ pub struct MultiviewUNet {
     num_view_embeddings: usize,
 }
 
-/// The reference UNet (`unet_dual`) and the text that it has learned: reads the reference images.
+/// The reference UNet (`unet_dual`) and its learned text. It reads the reference images.
 #[derive(Module, Debug)]
 pub struct ReferenceUNet {
     unet_dual: UNet2DConditionModel,
     learned_text_clip_ref: Param<Tensor<3>>,
 }
 
-/// Both networks of Hunyuan3D-Paint's 2.5-D UNet.
-#[derive(Clone, Debug)]
-pub struct UNet2p5DConditionModel {
-    /// The one that paints.
-    pub multiview: MultiviewUNet,
-    /// The one that reads the references.
-    pub reference: ReferenceUNet,
-}
-
-/// What the reference UNet saw in every transformer block: computed once, read at every step.
+/// The inputs of every transformer block of the reference UNet: computed once, used in every step.
 #[derive(Clone, Debug)]
 pub struct ReferenceFeatures {
-    /// `[1, references · S, C]` for every block, in the order of evaluation.
+    /// For every block in the order of evaluation, `[1, references · S, C]`.
     tokens: Vec<Tensor<3>>,
 }
 
-/// The geometry of the views to be painted; the same at every step.
+/// The geometry of the views to paint.
 #[derive(Clone, Debug)]
 pub struct ViewConditions {
     /// Latents of the normal maps `[N, 4, h, w]`, scaled by the autoencoder's factor.
     pub normal_latents: Tensor<4>,
-    /// Latents of the position maps `[N, 4, h, w]`, likewise.
+    /// Latents of the position maps `[N, 4, h, w]`, scaled by the autoencoder's factor.
     pub position_latents: Tensor<4>,
-    /// The trained view, 0 to 43, that each camera comes closest to.
+    /// The index of the trained view that is nearest to each camera, 0 to 43.
     pub view_indices: Vec<u32>,
 }
 
-/// One branch of classifier-free guidance.
+/// A branch of classifier-free guidance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Branch {
-    /// No text, no reference.
+    /// Without text and reference images.
     Unconditional,
-    /// The learned text and the reference images.
+    /// With the learned text and the reference images.
     Conditional,
 }
 
 impl ReferenceUNet {
-    /// Runs the reference UNet on the latents of the reference images, `[R, 4, h, w]`, at timestep 0.
+    /// Runs the network on the latents of the reference images, `[R, 4, h, w]`, at timestep 0.
     ///
     /// # Errors
-    /// If the shape does not fit.
+    /// If the shape is wrong.
     pub fn encode_references(&self, ref_latents: Tensor<4>) -> Result<ReferenceFeatures, ModelError> {
         let [references, channels, height, width] = ref_latents.dims();
         if references == 0 || channels != self.unet_dual.in_channels() || height * width == 0 {
             let expected = format!("[R, {}, h, w]", self.unet_dual.in_channels());
             return Err(ModelError::input("ref_latents", expected, format!("{:?}", ref_latents.dims())));
         }
-        let conditioning = self.unet_dual.condition(self.learned_text_clip_ref.val(), &[0.0], None);
+        let conditioning = self.unet_dual.condition(self.learned_text_clip_ref.val(), &[0.0], None)?;
         let mut stored = Vec::new();
-        self.unet_dual.forward_step(ref_latents, 0, &conditioning, CrossView::Store(&mut stored));
+        self.unet_dual.forward_step(ref_latents, 0, &conditioning, CrossView::Store(&mut stored))?;
         let join = |tokens: Tensor<3>| {
             let [references, sequence, channels] = tokens.dims();
             tokens.reshape([1, references * sequence, channels])
@@ -200,13 +169,14 @@ impl ReferenceUNet {
 }
 
 impl MultiviewUNet {
-    /// Predicts the noise of all views, once for every branch of guidance.
+    /// Predicts the noise of all views for every branch of guidance.
     ///
-    /// - `latents`: `[N, 4, h, w]`, already scaled by the scheduler, shared by all branches
+    /// - `latents`: `[N, 4, h, w]`, scaled by the scheduler; all branches share them
     /// - returns `[branches · N, 4, h, w]`, branch by branch
     ///
     /// # Errors
-    /// If a shape does not fit, a view index is beyond the table, or there is no branch.
+    /// If a shape is wrong, the references do not come from a reference UNet of the same configuration,
+    /// a view index is out of range, or there is no branch.
     pub fn forward(
         &self,
         latents: Tensor<4>,
@@ -218,10 +188,11 @@ impl MultiviewUNet {
         self.denoiser(&[timestep], conditions, references, branches)?.predict(latents, 0)
     }
 
-    /// The network with everything that stays the same from step to step, at `timesteps` in their order.
+    /// Computes everything that stays the same from step to step. `timesteps` are those of the steps, in
+    /// order.
     ///
     /// # Errors
-    /// As [`forward`](Self::forward).
+    /// See [`forward`](Self::forward).
     pub fn denoiser(
         &self,
         timesteps: &[f64],
@@ -232,13 +203,13 @@ impl MultiviewUNet {
         self.check(conditions, branches)?;
         let ViewConditions { normal_latents, position_latents, view_indices } = conditions;
 
-        // 1. the camera chooses a row behind the references' rows
+        // 1. the rows of the camera embedding; the rows of the references come first
         let row = |&index: &u32| (index as usize + self.num_reference_embeddings) as i64;
         let rows: Vec<i64> = branches.iter().flat_map(|_| view_indices.iter().map(row)).collect();
         let count = rows.len();
         let class_labels = Tensor::from_data(TensorData::new(rows, [count]), &normal_latents.device());
 
-        // 2. the text, or none
+        // 2. the learned text, or zeros
         let text = self.learned_text_clip_gen.val();
         let text_of = |branch: &Branch| match branch {
             Branch::Unconditional => text.zeros_like(),
@@ -246,19 +217,24 @@ impl MultiviewUNet {
         };
         let text = Tensor::cat(branches.iter().map(text_of).collect(), 0);
 
-        // 3. the references
+        // 3. keys and values of the references
+        let blocks = self.unet.transformer_blocks().count();
+        if references.tokens.len() != blocks {
+            let expected = format!("features of {blocks} transformer blocks");
+            return Err(ModelError::input("references", expected, references.tokens.len()));
+        }
         let blocks = self.unet.transformer_blocks().zip(&references.tokens);
-        let references = blocks.filter_map(|(block, tokens)| block.project_reference(tokens.clone()));
+        let references = blocks.map(|(block, tokens)| block.project_reference(tokens.clone()));
         Ok(MultiviewDenoiser {
             unet: &self.unet,
-            conditioning: self.unet.condition(text, timesteps, Some(class_labels)),
-            references: references.collect(),
+            conditioning: self.unet.condition(text, timesteps, Some(class_labels))?,
+            references: references.collect::<Result<_, _>>()?,
             sees_reference: branches.iter().map(|branch| *branch == Branch::Conditional).collect(),
             geometry: Tensor::cat(vec![normal_latents.clone(), position_latents.clone()], 1),
         })
     }
 
-    /// Latents, normals and positions have as many each.
+    /// Returns the channels of latents, normals and positions, which are equal.
     fn latent_channels(&self) -> usize {
         self.unet.in_channels() / 3
     }
@@ -289,25 +265,25 @@ impl MultiviewUNet {
     }
 }
 
-/// A [`MultiviewUNet`] with everything that stays the same from step to step: keys and values of the text and of
-/// the references, the embeddings of times and cameras, the geometry.
+/// A [`MultiviewUNet`] with everything that stays the same from step to step: keys and values of the
+/// text and of the references, embeddings of timesteps and cameras, and the geometry.
 #[derive(Debug)]
 pub struct MultiviewDenoiser<'a> {
     unet: &'a UNet2DConditionModel,
     conditioning: Conditioning,
-    /// What each transformer block sees of the references.
+    /// For each transformer block: keys and values of the references.
     references: Vec<KeyValue>,
-    /// For each branch.
+    /// For each branch: whether it attends to the references.
     sees_reference: Vec<bool>,
-    /// Latents of the normals and positions, `[N, 8, h, w]`.
+    /// Latents of normals and positions, `[N, 8, h, w]`.
     geometry: Tensor<4>,
 }
 
 impl MultiviewDenoiser<'_> {
-    /// As [`MultiviewUNet::forward`], at the step's time; `step` counts from 0.
+    /// Predicts as [`MultiviewUNet::forward`] at the timestep of `step`, which counts from 0.
     ///
     /// # Errors
-    /// If the latents' shape does not fit, or there is no such step.
+    /// If the latents' shape is wrong, or there is no such step.
     pub fn predict(&self, latents: Tensor<4>, step: usize) -> Result<Tensor<4>, ModelError> {
         let [num_views, channels, height, width] = self.geometry.dims();
         let expected = [num_views, channels / 2, height, width];
@@ -319,14 +295,14 @@ impl MultiviewDenoiser<'_> {
         if step >= steps {
             return Err(ModelError::input("step", format!("below {steps}"), step));
         }
-        // Latents, normals and positions in the channels; every branch sees the same.
+        // Latents, normals and positions share the channels. Every branch gets the same sample.
         let sample = Tensor::cat(vec![latents, self.geometry.clone()], 1);
         let sample = sample.repeat_dim(0, self.sees_reference.len());
         let cross_view = CrossView::Attend {
             num_views,
-            reference: self.references.iter(),
+            reference: LayerInputs::new("reference keys and values", TRANSFORMER_BLOCK, &self.references),
             sees_reference: &self.sees_reference,
         };
-        Ok(self.unet.forward_step(sample, step, &self.conditioning, cross_view))
+        self.unet.forward_step(sample, step, &self.conditioning, cross_view)
     }
 }

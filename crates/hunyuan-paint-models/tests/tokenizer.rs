@@ -1,8 +1,9 @@
-//! The tokenizer against ids that transformers' `CLIPTokenizer` gave for the same vocabulary.
+//! Compares the tokenizer with ids of transformers' `CLIPTokenizer` for the same vocabulary.
 
-use std::{collections::BTreeMap, error::Error, path::PathBuf};
+use std::{collections::BTreeMap, error::Error};
 
 use hunyuan_paint_models::{ClipTokenizer, ModelError};
+use tempfile::TempDir;
 
 const MERGES: &[&str] = &[
     "s h",
@@ -27,17 +28,18 @@ const MERGES: &[&str] = &[
     "Ã ©</w>",
 ];
 
-/// The characters that stand for the 256 bytes: printable ones for themselves, the others from U+0100 on.
+/// Returns the characters that represent the 256 bytes. Printable ones represent themselves, the others
+/// are U+0100 and following.
 fn byte_characters() -> Vec<String> {
     let printable = |byte: &u32| matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
     let others = (0..256).filter(|byte| !printable(byte)).enumerate().map(|(i, _)| 256 + i as u32);
     (0..256).filter(printable).chain(others).filter_map(char::from_u32).map(String::from).collect()
 }
 
-/// A tokenizer folder with a small vocabulary; the caller removes it.
-fn write_folder(name: &str, merges: &str) -> Result<PathBuf, Box<dyn Error>> {
-    let folder = std::env::temp_dir().join(format!("hunyuan-paint-tokenizer-{}-{name}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
+/// Writes a tokenizer folder with a small vocabulary.
+fn write_folder(merges: &str) -> Result<TempDir, Box<dyn Error>> {
+    let temporary = TempDir::new()?;
+    let folder = temporary.path();
     let bytes = byte_characters();
     let mut tokens = bytes.clone();
     tokens.extend(bytes.iter().map(|b| format!("{b}</w>")));
@@ -47,15 +49,13 @@ fn write_folder(name: &str, merges: &str) -> Result<PathBuf, Box<dyn Error>> {
     std::fs::write(folder.join("vocab.json"), serde_json::to_vec(&vocab)?)?;
     std::fs::write(folder.join("merges.txt"), format!("#version: 0.2\n{merges}\n"))?;
     std::fs::write(folder.join("tokenizer_config.json"), r#"{"pad_token": "!", "model_max_length": 20}"#)?;
-    Ok(folder)
+    Ok(temporary)
 }
 
 #[test]
-fn ids_are_those_of_transformers() -> Result<(), Box<dyn Error>> {
-    let folder = write_folder("ids", &MERGES.join("\n"))?;
-    let tokenizer = ClipTokenizer::from_folder(&folder);
-    std::fs::remove_dir_all(&folder)?;
-    let tokenizer = tokenizer?;
+fn ids_equal_those_of_transformers() -> Result<(), Box<dyn Error>> {
+    let folder = write_folder(&MERGES.join("\n"))?;
+    let tokenizer = ClipTokenizer::from_folder(folder.path())?;
     for (text, tokens) in [
         ("", &[][..]),
         ("remove the shadows", &[524, 519, 517]),
@@ -75,33 +75,31 @@ fn ids_are_those_of_transformers() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// SD 2.1's two files disagree; transformers then believes the map.
+/// The two files of SD 2.1 disagree.
 #[test]
-fn the_map_of_special_tokens_decides_unless_added_tokens_are_listed() -> Result<(), Box<dyn Error>> {
-    let folder = write_folder("padding", &MERGES.join("\n"))?;
-    std::fs::write(folder.join("special_tokens_map.json"), r#"{"pad_token": "!"}"#)?;
+fn the_map_of_special_tokens_wins_unless_added_tokens_are_listed() -> Result<(), Box<dyn Error>> {
+    let folder = write_folder(&MERGES.join("\n"))?;
+    let path = folder.path();
+    std::fs::write(path.join("special_tokens_map.json"), r#"{"pad_token": "!"}"#)?;
     let mut padding: Vec<u32> = Vec::new();
     for config in [
         r#"{"pad_token": "<|endoftext|>", "model_max_length": 20}"#,
         r#"{"pad_token": "<|endoftext|>", "model_max_length": 20, "added_tokens_decoder": {}}"#,
     ] {
-        std::fs::write(folder.join("tokenizer_config.json"), config)?;
-        padding.extend(ClipTokenizer::from_folder(&folder)?.encode("")?.last());
+        std::fs::write(path.join("tokenizer_config.json"), config)?;
+        padding.extend(ClipTokenizer::from_folder(path)?.encode("")?.last());
     }
-    std::fs::remove_dir_all(&folder)?;
     assert_eq!(padding, [0, 533]);
     Ok(())
 }
 
 #[test]
-fn a_merge_that_is_none_is_named() -> Result<(), Box<dyn Error>> {
-    let folder = write_folder("merges", "s h\nshadow")?;
-    let result = ClipTokenizer::from_folder(&folder);
-    std::fs::remove_dir_all(&folder)?;
-    match result {
-        Err(ModelError::Tokenizer { path, reason }) => {
+fn a_malformed_merge_is_named() -> Result<(), Box<dyn Error>> {
+    let folder = write_folder("s h\nshadow")?;
+    match ClipTokenizer::from_folder(folder.path()) {
+        Err(ModelError::Tokenizer { path, source }) => {
             assert!(path.ends_with("merges.txt"));
-            assert!(reason.contains("shadow"));
+            assert!(source.to_string().contains("shadow"));
             Ok(())
         }
         other => Err(format!("{other:?}").into()),

@@ -1,4 +1,4 @@
-//! Weights files that are wrong are refused by name; right ones load from every format and precision.
+//! Wrong weights files are refused by name. Correct ones load from every format and precision.
 
 use std::{
     collections::BTreeMap,
@@ -19,6 +19,7 @@ use hunyuan_paint_models::{
 };
 use hunyuan_paint_test_support::unpacked;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use tempfile::TempDir;
 
 type TestResult = Result<(), Box<dyn Error>>;
 
@@ -26,18 +27,19 @@ fn cases() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../hunyuan-paint-testkit/cases")
 }
 
-/// Where a test puts its files.
-fn temporary(name: &str) -> PathBuf {
-    std::env::temp_dir().join(format!("hunyuan-paint-models-{}-{name}", std::process::id()))
+/// Returns an error's message and those of its sources.
+fn with_sources(error: &dyn Error) -> String {
+    let sources = std::iter::successors(error.source(), |error| error.source());
+    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
 }
 
-/// A tensor of a file: precision, shape, bytes.
+/// A tensor of a file: data type, shape, bytes.
 type Stored = (Dtype, Vec<usize>, Vec<u8>);
 
-/// The text encoder's tensors, changed, in a new file; loads it.
+/// Changes the tensors of the text encoder, writes them to a new file and loads it.
 fn load_changed(name: &str, change: impl FnOnce(&mut BTreeMap<String, Stored>)) -> Result<(), ModelError> {
     let case = cases().join("clip_text");
-    let read = || -> Result<PathBuf, Box<dyn Error>> {
+    let write = || -> Result<(TempDir, PathBuf), Box<dyn Error>> {
         let bytes = std::fs::read(unpacked(case.join("weights.safetensors"))?)?;
         let mut tensors: BTreeMap<String, Stored> = SafeTensors::deserialize(&bytes)?
             .tensors()
@@ -49,14 +51,16 @@ fn load_changed(name: &str, change: impl FnOnce(&mut BTreeMap<String, Stored>)) 
             .iter()
             .map(|(key, (dtype, shape, data))| Ok((key, TensorView::new(*dtype, shape.clone(), data)?)))
             .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
-        let path = temporary(name);
+        let folder = TempDir::new()?;
+        let path = folder.path().join(name);
         std::fs::write(&path, safetensors::serialize(views, None)?)?;
-        Ok(path)
+        Ok((folder, path))
     };
-    let path = read().unwrap_or_default();
-    let result = ClipTextConfig::read(&case.join("config.json"))?.load(&path, &Device::flex());
-    let _ = std::fs::remove_file(&path);
-    result.map(|_| ())
+    let (_folder, path) = write().map_err(|error| ModelError::Io {
+        path: name.into(),
+        source: std::io::Error::other(error.to_string()),
+    })?;
+    ClipTextConfig::read(&case.join("config.json"))?.load(&path, &Device::flex()).map(drop)
 }
 
 const KEY: &str = "text_model.encoder.layers.1.layer_norm2.weight";
@@ -67,7 +71,7 @@ fn unchanged_weights_load() -> TestResult {
 }
 
 #[test]
-fn loading_tells_how_far_it_has_come() -> TestResult {
+fn loading_reports_progress() -> TestResult {
     let case = cases().join("clip_text");
     let file = unpacked(case.join("weights.safetensors"))?;
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -110,7 +114,7 @@ fn loading_can_be_cancelled() -> TestResult {
 }
 
 #[test]
-fn a_missing_key_is_named_as_the_file_would_have_it() {
+fn a_missing_key_is_named_as_in_the_file() {
     let result = load_changed("missing.safetensors", |tensors| {
         tensors.remove(KEY);
     });
@@ -143,7 +147,7 @@ fn a_wrong_shape_is_named_with_both_shapes() {
 }
 
 #[test]
-fn the_shape_of_a_linear_layer_is_the_files() {
+fn the_shape_of_a_linear_layer_is_reported_as_in_the_file() {
     let key = "text_model.encoder.layers.0.mlp.fc1.weight";
     let result = load_changed("linear.safetensors", |tensors| {
         tensors.insert(key.to_owned(), (Dtype::F16, vec![60, 32], vec![0; 60 * 32 * 2]));
@@ -156,7 +160,7 @@ fn the_shape_of_a_linear_layer_is_the_files() {
 }
 
 #[test]
-fn an_older_versions_buffer_is_no_unused_key() -> TestResult {
+fn a_buffer_of_older_versions_is_ignored() -> TestResult {
     Ok(load_changed("positions.safetensors", |tensors| {
         let ids = (0..77_i64).flat_map(i64::to_le_bytes).collect();
         tensors.insert("text_model.embeddings.position_ids".to_owned(), (Dtype::I64, vec![1, 77], ids));
@@ -164,14 +168,15 @@ fn an_older_versions_buffer_is_no_unused_key() -> TestResult {
 }
 
 #[test]
-fn single_precision_and_bfloat16_give_the_same_output() -> TestResult {
+fn f32_and_bf16_weights_give_the_same_output() -> TestResult {
     let case = cases().join("clip_text");
     let bytes = std::fs::read(unpacked(case.join("weights.safetensors"))?)?;
     let tensors = SafeTensors::deserialize(&bytes)?;
     let config = ClipTextConfig::read(&case.join("config.json"))?;
     let device = Device::flex();
     let mut outputs = Vec::new();
-    // Rounded to bfloat16 first, so that every precision can hold the values.
+    // Truncated to bfloat16 first, so that both types can hold the values.
+    let folder = TempDir::new()?;
     for dtype in [Dtype::F32, Dtype::BF16] {
         let data: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
             .tensors()
@@ -190,17 +195,16 @@ fn single_precision_and_bfloat16_give_the_same_output() -> TestResult {
             .iter()
             .map(|(key, shape, bytes)| Ok((key, TensorView::new(dtype, shape.clone(), bytes)?)))
             .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
-        let path = temporary(&format!("{dtype:?}.safetensors"));
+        let path = folder.path().join(format!("{dtype:?}.safetensors"));
         std::fs::write(&path, safetensors::serialize(views, None)?)?;
         let model = config.load(&path, &device)?;
-        std::fs::remove_file(&path)?;
         outputs.push(model.forward(&[vec![510, 3, 5, 511]], &device)?.into_data());
     }
     assert_eq!(outputs[0], outputs[1]);
     Ok(())
 }
 
-/// Normal numbers and zero are all that the weights have.
+/// Converts normal numbers and zero. The weights have no others.
 fn f16_to_f32(bits: u16) -> f32 {
     let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
     let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023) / 1024.0);
@@ -211,7 +215,7 @@ fn f16_to_f32(bits: u16) -> f32 {
 }
 
 #[test]
-fn truncated_files_are_named_wherever_they_are_cut() -> TestResult {
+fn truncated_files_are_named() -> TestResult {
     let device = Device::flex();
     let clip = cases().join("clip_text");
     let paint = cases().join("model_tiny/hunyuan3d-paint-v2-0/unet");
@@ -219,19 +223,19 @@ fn truncated_files_are_named_wherever_they_are_cut() -> TestResult {
     let paint_config = UNet2p5DConditionConfig::read(&paint.join("config.json"))?;
     let safetensors = std::fs::read(unpacked(clip.join("weights.safetensors"))?)?;
     let pickled = std::fs::read(paint.join("diffusion_pytorch_model.bin"))?;
+    let folder = TempDir::new()?;
     for percent in [0, 1, 5, 50, 90, 99] {
         for (extension, bytes) in [("safetensors", &safetensors), ("bin", &pickled)] {
-            let path = temporary(&format!("cut-{percent}.{extension}"));
+            let path = folder.path().join(format!("cut-{percent}.{extension}"));
             std::fs::write(&path, &bytes[..bytes.len() * percent / 100])?;
             let result = match extension {
-                "bin" => paint_config.load(&path, &device).map(|_| ()),
-                _ => clip_config.load(&path, &device).map(|_| ()),
+                "bin" => paint_config.load_multiview(&path, &device).map(drop),
+                _ => clip_config.load(&path, &device).map(drop),
             };
-            std::fs::remove_file(&path)?;
             let message = result.map_err(|error| error.to_string());
             let name = format!("cut-{percent}.{extension}");
             assert!(message.as_ref().is_err_and(|m| m.contains(&name)), "{name}: {message:?}");
-            // The header is whole from about a tenth on; a cut archive has lost its directory.
+            // Half of a safetensors file has the whole header. An archive's directory is at its end.
             if extension == "safetensors" && percent >= 50 {
                 assert!(message.is_err_and(|m| m.contains("key 'text_model.")), "{name} names no key");
             }
@@ -241,29 +245,29 @@ fn truncated_files_are_named_wherever_they_are_cut() -> TestResult {
 }
 
 #[test]
-fn headers_and_files_of_a_wrong_length_are_refused() -> TestResult {
+fn headers_and_files_of_wrong_length_are_refused() -> TestResult {
     let clip = cases().join("clip_text");
     let config = ClipTextConfig::read(&clip.join("config.json"))?;
     let right = std::fs::read(unpacked(clip.join("weights.safetensors"))?)?;
     let mut long_header = right.clone();
     long_header[..8].copy_from_slice(&100_000_001_u64.to_le_bytes());
     let longer = [&right[..], b"more"].concat();
+    let folder = TempDir::new()?;
     for (name, bytes, reason) in [
         ("long-header.safetensors", &long_header, "100000001"),
-        ("longer.safetensors", &longer, "4 bytes behind"),
+        ("longer.safetensors", &longer, "4 bytes after"),
     ] {
-        let path = temporary(name);
+        let path = folder.path().join(name);
         std::fs::write(&path, bytes)?;
         let result = config.load(&path, &Device::flex());
-        std::fs::remove_file(&path)?;
-        let message = result.map(drop).map_err(|error| error.to_string());
+        let message = result.map(drop).map_err(|error| with_sources(&error));
         assert!(message.as_ref().is_err_and(|m| m.contains(name) && m.contains(reason)), "{message:?}");
     }
     Ok(())
 }
 
 #[test]
-fn a_configuration_that_is_not_supported_is_named() -> TestResult {
+fn an_unsupported_configuration_is_named() -> TestResult {
     let path = PathBuf::from("unet/config.json");
     for (json, field) in [
         (serde_json::json!({"act_fn": "gelu"}), "act_fn"),
@@ -279,11 +283,11 @@ fn a_configuration_that_is_not_supported_is_named() -> TestResult {
         (serde_json::json!({"down_block_types": ["SkipDownBlock2D"]}), "SkipDownBlock2D"),
         (serde_json::json!({"in_channels": -4}), "in"),
     ] {
-        let message = UNet2DConditionConfig::from_json(json, &path).map_err(|error| error.to_string());
+        let message = UNet2DConditionConfig::from_json(json, &path).map_err(|error| with_sources(&error));
         assert!(message.is_err_and(|m| m.contains(field) && m.contains("config.json")), "{field}");
     }
     UNet2DConditionConfig::from_json(serde_json::json!({}), &path)?;
-    // Networks are set up before their weights are there: nobody may ask for a million layers.
+    // Networks are built before their weights are found, so a million layers are refused.
     let text = ClipTextConfig::from_json(serde_json::json!({"num_hidden_layers": 1 << 20}), &path);
     assert!(text.is_err_and(|error| error.to_string().contains("num_hidden_layers")));
     let autoencoder = AutoencoderKlConfig::from_json(serde_json::json!({"layers_per_block": 4096}), &path);
@@ -292,7 +296,7 @@ fn a_configuration_that_is_not_supported_is_named() -> TestResult {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_named() {
+fn a_missing_folder_is_named() {
     let folder = cases().join("no_such_model");
     let device = Device::flex();
     let delight = InstructPix2PixPipeline::from_pretrained(&folder, &device).map(|_| ());

@@ -3,13 +3,11 @@ use std::path::Path;
 use hunyuan_paint_bake::Backend;
 use hunyuan_paint_models::{
     LoadCallback, LoadOptions, MemoryBudget, MemoryPlan, Precision,
+    folders::DELIGHT_FOLDER,
     pipelines::{InstructPix2PixPipeline, MultiviewPipeline},
 };
 
-use crate::{
-    ComputeDevice, GeometryDevice, PaintError, PaintPipeline, PrecisionChoice, Variant,
-    pipeline::DELIGHT_FOLDER,
-};
+use crate::{ComputeDevice, GeometryDevice, PaintError, PaintPipeline, PrecisionChoice, Variant};
 
 /// Networks with more parameters than this take hours on a CPU: the published ones have 1,831 million, the demo's 9.
 const CPU_PARAMETERS_MAX: u64 = 100_000_000;

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use hunyuan_paint_hub::{HubOptions, ModelFolder, RepoId, fetch_folders};
+use hunyuan_paint_models::folders::DELIGHT_FOLDER;
 
-use crate::{PaintError, Variant, pipeline::DELIGHT_FOLDER};
+use crate::{PaintError, Variant};
 
 /// Returns the folder of a repository's models, and downloads what the cache lacks.
 pub(crate) fn fetch(

@@ -25,7 +25,7 @@ pub use self::{
     geometry_device::GeometryDevice,
     options::{DelightOptions, PaintOptions, Variant},
     output::{Painting, TexturedMesh},
-    pipeline::{DELIGHT_FOLDER, PaintPipeline},
+    pipeline::PaintPipeline,
     precision_choice::PrecisionChoice,
     progress::{PaintStage, Progress, ProgressCallback, ignore_progress},
 };
@@ -38,6 +38,6 @@ pub use hunyuan_paint_hub as hub;
 pub use hunyuan_paint_image as image;
 pub use hunyuan_paint_mesh as mesh;
 pub use hunyuan_paint_models as models;
-pub use hunyuan_paint_models::{LoadOptions, MemoryBudget, MemoryPlan, Precision};
+pub use hunyuan_paint_models::{LoadOptions, MemoryBudget, MemoryPlan, Precision, folders::DELIGHT_FOLDER};
 pub use hunyuan_paint_raster as raster;
 pub use hunyuan_paint_scheduler as scheduler;

@@ -1,6 +1,9 @@
 use hunyuan_paint_bake::{AutomaticViews, BakeOptions};
 use hunyuan_paint_mesh::{CameraView, DEFAULT_VIEWS, UnwrapOptions, UvMode, UvQuality, validate_views};
-use hunyuan_paint_models::pipelines::{InstructPix2PixOptions, MultiviewOptions};
+use hunyuan_paint_models::{
+    folders,
+    pipelines::{InstructPix2PixOptions, MultiviewOptions},
+};
 use hunyuan_paint_scheduler::random::GeneratorKind;
 
 use crate::{PaintError, check::check_size, stages::Surface};
@@ -41,8 +44,8 @@ impl Variant {
     /// The folder of its weights in the published layout.
     pub fn folder_name(self) -> &'static str {
         match self {
-            Self::Standard => "hunyuan3d-paint-v2-0",
-            Self::Turbo => "hunyuan3d-paint-v2-0-turbo",
+            Self::Standard => folders::PAINT_FOLDER,
+            Self::Turbo => folders::PAINT_TURBO_FOLDER,
         }
     }
 

@@ -11,6 +11,7 @@ use hunyuan_paint_image::{DEFAULT_BORDER_RATIO, DelightInput, ReferenceImage, re
 use hunyuan_paint_mesh::{Mesh, view_index};
 use hunyuan_paint_models::{
     LoadOptions, ModelError,
+    folders::DELIGHT_FOLDER,
     pipelines::{
         InstructPix2PixPipeline, MultiviewInputs, MultiviewOptions, MultiviewPipeline, StepProgress,
         is_device_alive,
@@ -27,9 +28,6 @@ use crate::{
         render_conditions,
     },
 };
-
-/// The folder of the delight model in the published layout.
-pub const DELIGHT_FOLDER: &str = "hunyuan3d-delight-v2-0";
 
 /// Separates the autoencoder's noise from the latents' where both come from one seed.
 const POSTERIOR_STREAM: u64 = 0x9e37_79b9_7f4a_7c15;

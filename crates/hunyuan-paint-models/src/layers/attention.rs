@@ -7,11 +7,11 @@ use hunyuan_paint_kernels::{self as kernels, Operation, to_map, to_tokens};
 
 use super::linear::{linear, linear_plus};
 
-/// Multi-head attention (Vaswani et al. 2017): queries from one sequence, keys and values from
-/// another or the same.
+/// Multi-head attention (Vaswani et al. 2017). Queries come from one sequence, keys and values from the
+/// same or from another one.
 #[derive(Module, Debug)]
 pub(crate) struct Attention {
-    /// Before attention over the pixels of a feature map; the transformers have their own norms.
+    /// The norm before attention over the pixels of a feature map. Transformers have their own norms.
     group_norm: Option<GroupNorm>,
     to_q: Linear,
     to_k: Linear,
@@ -20,8 +20,8 @@ pub(crate) struct Attention {
     heads: usize,
 }
 
-/// What attention makes of the tokens that are attended to, `[B, T, C]` each. As long as they stay the same, so does
-/// this.
+/// Keys and values of the tokens that are attended to, `[B, T, C]` each. They can be reused as long as
+/// the tokens stay the same.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyValue {
     key: Tensor<3>,
@@ -29,8 +29,8 @@ pub(crate) struct KeyValue {
 }
 
 impl Attention {
-    /// `channels` in and out, keys and values from `context_channels`; only the output has a bias,
-    /// unless `qkv_bias`.
+    /// Creates attention of `channels` in and out, with keys and values from `context_channels`. Without
+    /// `qkv_bias`, only the output has a bias.
     pub(crate) fn new(
         channels: usize,
         context_channels: usize,
@@ -49,13 +49,19 @@ impl Attention {
         }
     }
 
-    /// Keys and values of `context [B, T, C']`.
+    /// Returns the width of the tokens that are attended to.
+    pub(crate) fn context_channels(&self) -> usize {
+        // burn stores linear weights as `[in, out]`.
+        self.to_k.weight.lazy_shape()[0]
+    }
+
+    /// Computes keys and values of `context [B, T, C']`.
     pub(crate) fn project(&self, context: Tensor<3>) -> KeyValue {
         KeyValue { key: linear(&self.to_k, context.clone()), value: linear(&self.to_v, context) }
     }
 
-    /// Adds to `residual [B, S, C]` what `hidden_states [B, S, C]` see. Where the context has a smaller batch, each of
-    /// its sequences is seen by as many consecutive ones.
+    /// Adds to `residual [B, S, C]` the attention of `hidden_states [B, S, C]` to the context. If the
+    /// context has a smaller batch, consecutive sequences share one of its sequences.
     pub(crate) fn attend(
         &self,
         hidden_states: Tensor<3>,
@@ -72,13 +78,12 @@ impl Attention {
         linear_plus(&self.to_out, attended.reshape(shape), residual)
     }
 
-    /// With a norm for [`forward_map`](Self::forward_map).
+    /// Adds a norm for [`forward_map`](Self::forward_map).
     pub(crate) fn with_group_norm(self, group_norm: GroupNorm) -> Self {
         Self { group_norm: Some(group_norm), ..self }
     }
 
-    /// Normalized attention of every pixel to every other, with a residual:
-    /// `[B, C, H, W]` → `[B, C, H, W]`.
+    /// Adds the normalized attention of every pixel to every pixel: `[B, C, H, W]` → `[B, C, H, W]`.
     pub(crate) fn forward_map(&self, x: Tensor<4>) -> Tensor<4> {
         let [_, _, height, width] = x.dims();
         let normed = match &self.group_norm {

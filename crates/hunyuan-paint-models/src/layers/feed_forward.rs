@@ -6,11 +6,11 @@ use burn::{
 
 use super::linear::{linear_gated, linear_plus};
 
-/// The transformer's feed-forward with a gated GELU (Shazeer 2020, arXiv 2002.05202): four times as
-/// wide inside.
+/// A transformer's feed-forward layer with a gated GELU (Shazeer 2020, arXiv 2002.05202). The hidden
+/// layer is four times as wide.
 #[derive(Module, Debug)]
 pub(crate) struct FeedForward {
-    /// `net.0.proj` in the checkpoint: value and gate in one.
+    /// `net.0.proj` in the checkpoint: values and gates.
     proj_in: Linear,
     /// `net.2` in the checkpoint.
     proj_out: Linear,
@@ -25,7 +25,7 @@ impl FeedForward {
         }
     }
 
-    /// Adds to `residual [B, S, C]` what becomes of `x [B, S, C]`.
+    /// Adds the layer's output for `x [B, S, C]` to `residual [B, S, C]`.
     pub(crate) fn forward(&self, x: Tensor<3>, residual: Tensor<3>) -> Tensor<3> {
         linear_plus(&self.proj_out, linear_gated(&self.proj_in, x), residual)
     }

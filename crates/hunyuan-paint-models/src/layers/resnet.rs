@@ -24,7 +24,7 @@ pub(crate) struct ResnetBlock2DConfig {
     pub(crate) eps: f64,
 }
 
-/// Two normalized 3×3 convolutions around an added time embedding, and a residual.
+/// Two normalized 3×3 convolutions with a residual. The time embedding is added between them.
 #[derive(Module, Debug)]
 pub(crate) struct ResnetBlock2D {
     norm1: GroupNorm,
@@ -57,14 +57,15 @@ impl ResnetBlock2DConfig {
 }
 
 impl ResnetBlock2D {
-    /// What a block adds to each channel at a time, `[T, C']`, from the time embeddings after SiLU, `[T, C]`; `None` if
-    /// it knows no time.
+    /// Computes the channel biases for each timestep, `[T, C']`, from the time embeddings after SiLU,
+    /// `[T, C]`. `None` if the block has no time projection.
     pub(crate) fn time_shift(&self, activated: Tensor<2>) -> Option<Tensor<2>> {
         let projection = self.time_emb_proj.as_ref()?;
         Some(linear(projection, activated.unsqueeze()).squeeze_dim(0))
     }
 
-    /// `x [B, C, H, W]`, `shift [B, C']` or `[1, C']` (where the block knows the time) → `[B, C', H, W]`.
+    /// `x [B, C, H, W]`, `shift [B, C']` or `[1, C']` (if the block has a time projection) →
+    /// `[B, C', H, W]`.
     pub(crate) fn forward(&self, x: Tensor<4>, shift: Option<Tensor<2>>) -> Tensor<4> {
         let h = norm_silu(&self.norm1, x.clone());
         let h = Conv3x3 { channel_bias: shift, ..conv3x3(&self.conv1, h) }.run();

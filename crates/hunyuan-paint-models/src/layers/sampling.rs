@@ -14,7 +14,7 @@ use hunyuan_paint_kernels::{Conv3x3, Operation, Padding};
 
 use super::conv::conv3x3;
 
-/// Halves the image with a 3×3 convolution of stride 2.
+/// Halves a feature map with a 3×3 convolution of stride 2.
 #[derive(Module, Debug)]
 pub(crate) struct Downsample2D {
     conv: Conv2d,
@@ -27,14 +27,14 @@ impl Downsample2D {
         Self { conv: conv.init(device), pads_before: padding == Padding::Around }
     }
 
-    /// `[B, C, H, W]` → `[B, C, ⌈H/2⌉, ⌈W/2⌉]` (`⌊⌋` with padding at the bottom right).
+    /// `[B, C, H, W]` → `[B, C, ⌈H/2⌉, ⌈W/2⌉]`. Sides are rounded down with [`Padding::BottomRight`].
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let padding = if self.pads_before { Padding::Around } else { Padding::BottomRight };
         Conv3x3 { stride: 2, padding, ..conv3x3(&self.conv, x) }.run()
     }
 }
 
-/// Enlarges by repeating pixels, then convolves 3×3.
+/// Enlarges a feature map by repeating pixels, then applies a 3×3 convolution.
 #[derive(Module, Debug)]
 pub(crate) struct Upsample2D {
     conv: Conv2d,

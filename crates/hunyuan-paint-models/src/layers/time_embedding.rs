@@ -6,11 +6,11 @@ use burn::{
 
 use super::linear::linear;
 
-/// Sinusoidal features of a timestep, `[cos .., sin ..]`, `channels` of them (Ho et al. 2020 with
-/// the halves swapped, as Stable Diffusion does); an odd one is 0.
+/// Returns `channels` sinusoidal features of a timestep, `[cos .., sin ..]` (Ho et al. 2020, with the
+/// halves swapped as in Stable Diffusion). With an odd number of channels, the last one is 0.
 ///
-/// Computed on the host with portable functions and rounded to single precision where PyTorch
-/// rounds, so that every device sees the same numbers.
+/// The features are computed on the host with portable functions, and rounded to single precision at
+/// the same points as in PyTorch, so they are the same on every device.
 pub(crate) fn timestep_features(timestep: f64, channels: usize) -> Vec<f32> {
     let half = channels / 2;
     let timestep = timestep as f32;
@@ -26,7 +26,7 @@ pub(crate) fn timestep_features(timestep: f64, channels: usize) -> Vec<f32> {
     cosines.chain(sines).chain(std::iter::repeat_n(0.0, channels % 2)).collect()
 }
 
-/// Two linear layers from timestep features to the embedding that every residual block reads.
+/// Two linear layers that map timestep features to the embedding for all residual blocks.
 #[derive(Module, Debug)]
 pub(crate) struct TimestepEmbedding {
     linear_1: Linear,
@@ -41,7 +41,7 @@ impl TimestepEmbedding {
         }
     }
 
-    /// `[T, C]` → `[T, E]`, one row for each time.
+    /// `[T, C]` → `[T, E]`, one row for each timestep.
     pub(crate) fn forward(&self, features: Tensor<2>) -> Tensor<2> {
         linear(&self.linear_2, silu(linear(&self.linear_1, features.unsqueeze()))).squeeze_dim(0)
     }
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn features_start_with_the_cosine_of_the_timestep_itself() {
+    fn the_first_frequency_is_one() {
         let features = timestep_features(2.0, 8);
         assert_eq!(features.len(), 8);
         assert_eq!(features[0], libm::cos(2.0) as f32);

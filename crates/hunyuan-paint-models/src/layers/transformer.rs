@@ -14,10 +14,12 @@ use super::{
     attention::{Attention, KeyValue},
     conv::conv1x1,
     feed_forward::FeedForward,
+    inputs::LayerInputs,
     linear::{linear, linear_plus},
 };
+use crate::ModelError;
 
-/// What the blocks' norms add to the variance.
+/// Epsilon of the blocks' layer norms.
 const NORM_EPSILON: f64 = 1e-5;
 
 /// The sizes of a [`Transformer2DModel`].
@@ -29,39 +31,55 @@ pub(crate) struct Transformer2DModelConfig {
     pub(crate) cross_attention_dim: usize,
     pub(crate) groups: usize,
     pub(crate) use_linear_projection: bool,
-    /// Whether the blocks have the reference and multiview attention of the 2.5-D UNet.
+    /// Whether the blocks have the 2.5-D UNet's attention to the reference and to all views.
     pub(crate) cross_view: bool,
 }
 
-/// What the blocks of one forward pass take beside the map, each the next of its kind.
+/// Inputs of the blocks in one forward pass, besides the feature map.
 pub(crate) struct BlockInputs<'a> {
-    /// What each residual block adds to its channels at this time, `[B, C]` or `[1, C]`.
-    pub(crate) time_shifts: slice::Iter<'a, Tensor<2>>,
-    /// What each transformer block sees of the text.
-    pub(crate) text: slice::Iter<'a, KeyValue>,
-    /// What they exchange with other views and with the reference images.
+    /// For each residual block: the channel biases at this timestep, `[B, C]` or `[1, C]`.
+    pub(crate) time_shifts: LayerInputs<'a, Tensor<2>>,
+    /// For each transformer block: keys and values of the text.
+    pub(crate) text: LayerInputs<'a, KeyValue>,
+    /// Exchange with other views and with the reference images.
     pub(crate) cross_view: CrossView<'a>,
 }
 
-/// How a block takes part in the exchange between views and reference images.
+impl BlockInputs<'_> {
+    /// Checks that every input is taken.
+    ///
+    /// # Errors
+    /// If inputs are left.
+    pub(crate) fn finish(&self) -> Result<(), ModelError> {
+        self.time_shifts.finish()?;
+        self.text.finish()?;
+        match &self.cross_view {
+            CrossView::Off | CrossView::Store(_) => Ok(()),
+            CrossView::Attend { reference, .. } => reference.finish(),
+        }
+    }
+}
+
+/// How the transformer blocks exchange information between views and reference images.
 pub(crate) enum CrossView<'a> {
     /// Not at all.
     Off,
     /// The reference pass: every block stores its normalized input `[B, S, C]`.
     Store(&'a mut Vec<Tensor<3>>),
-    /// The main pass: every block attends to what its counterpart stored, and to all views.
+    /// The main pass: every block attends to what the same block stored in the reference pass, and to
+    /// all views.
     Attend {
         /// Views of one object, consecutive in the batch.
         num_views: usize,
-        /// What the blocks still to come see of what their counterparts stored, `[1, T, C]`.
-        reference: slice::Iter<'a, KeyValue>,
-        /// For each object in the batch: does it see the reference (`ref_scale` 1) or not (0)?
+        /// For each transformer block: keys and values of the stored tokens, `[1, T, C]`.
+        reference: LayerInputs<'a, KeyValue>,
+        /// For each object in the batch: whether it attends to the reference (`ref_scale` 1 or 0).
         sees_reference: &'a [bool],
     },
 }
 
-/// One transformer block: self-attention, the 2.5-D UNet's attention to the reference and to all
-/// views, cross-attention to the text, feed-forward; each with a residual.
+/// A transformer block: self-attention, the 2.5-D UNet's attention to the reference and to all views,
+/// cross-attention to the text, and a feed-forward layer. Each has a residual.
 #[derive(Module, Debug)]
 pub(crate) struct BasicTransformerBlock {
     norm1: LayerNorm,
@@ -91,31 +109,40 @@ impl BasicTransformerBlock {
         }
     }
 
-    /// What it sees of the text `[B, T, C']`.
+    /// Computes keys and values of the text `[B, T, C']`.
     pub(crate) fn project_text(&self, text: Tensor<3>) -> KeyValue {
         self.attn2.project(text)
     }
 
-    /// What it sees of a counterpart's tokens `[1, T, C]`, if it looks at them.
-    pub(crate) fn project_reference(&self, tokens: Tensor<3>) -> Option<KeyValue> {
-        Some(self.attn_refview.as_ref()?.project(tokens))
+    /// Computes keys and values of tokens `[1, T, C]` that the same block of the reference UNet stored.
+    ///
+    /// # Errors
+    /// If the tokens do not have the block's width, or the block has no attention to a reference.
+    pub(crate) fn project_reference(&self, tokens: Tensor<3>) -> Result<KeyValue, ModelError> {
+        let attention = required(&self.attn_refview, "attention to the reference")?;
+        let width = tokens.dims()[2];
+        if width != attention.context_channels() {
+            let expected = format!("tokens of width {}", attention.context_channels());
+            return Err(ModelError::input("references", expected, width));
+        }
+        Ok(attention.project(tokens))
     }
 
     /// `[B, S, C]` → `[B, S, C]`.
-    fn forward(&self, x: Tensor<3>, inputs: &mut BlockInputs<'_>) -> Tensor<3> {
-        // 1. self-attention, and beside it, from the same normalized input, the exchange with the
-        //    reference and the other views
+    fn forward(&self, x: Tensor<3>, inputs: &mut BlockInputs<'_>) -> Result<Tensor<3>, ModelError> {
+        // 1. self-attention; in addition, from the same normalized input, attention to the reference
+        //    and to the other views
         let h = layer_norm(&self.norm1, x.clone());
         let mut x = self.attn1.attend(h.clone(), &self.attn1.project(h.clone()), x);
         match &mut inputs.cross_view {
             CrossView::Off => {}
             CrossView::Store(stored) => stored.push(h),
             CrossView::Attend { num_views, reference, sees_reference } => {
-                if let (Some(attn_refview), Some(context)) = (&self.attn_refview, reference.next()) {
-                    x = attend_to_reference(attn_refview, &h, context, sees_reference, x);
-                }
-                // As in the original, a lone view has no others to attend to, not even itself.
-                if let (Some(attn_multiview), 2..) = (&self.attn_multiview, *num_views) {
+                let attn_refview = required(&self.attn_refview, "attention to the reference")?;
+                x = attend_to_reference(attn_refview, &h, reference.take()?, sees_reference, x);
+                // As in the original, a single view does not attend to itself here.
+                if *num_views > 1 {
+                    let attn_multiview = required(&self.attn_multiview, "attention to all views")?;
                     let shape = h.dims();
                     let [batch, sequence, channels] = shape;
                     let joint = [batch / *num_views, *num_views * sequence, channels];
@@ -127,21 +154,31 @@ impl BasicTransformerBlock {
         }
 
         // 2. cross-attention to the text
-        if let Some(text) = inputs.text.next() {
-            x = self.attn2.attend(layer_norm(&self.norm2, x.clone()), text, x);
-        }
+        let text = inputs.text.take()?;
+        x = self.attn2.attend(layer_norm(&self.norm2, x.clone()), text, x);
 
         // 3. feed-forward
-        self.ff.forward(layer_norm(&self.norm3, x.clone()), x)
+        Ok(self.ff.forward(layer_norm(&self.norm3, x.clone()), x))
     }
+}
+
+/// Returns an attention that only the 2.5-D UNet has.
+fn required<'a>(attention: &'a Option<Attention>, name: &'static str) -> Result<&'a Attention, ModelError> {
+    let error = || {
+        let found = "a block without it".to_owned();
+        ModelError::Wiring { input: name, layer: "transformer block", found }
+    };
+    attention.as_ref().ok_or_else(error)
 }
 
 fn layer_norm(norm: &LayerNorm, tokens: Tensor<3>) -> Tensor<3> {
     kernels::LayerNorm { tokens, norm, epsilon: NORM_EPSILON }.run()
 }
 
-/// Attention of all views to the reference tokens, added to `x`. Views of one object share keys and values, so
-/// they are one long sequence of queries; objects that do not see the reference get nothing.
+/// Adds to `x` the attention of all views to the reference tokens.
+///
+/// Views of one object share keys and values, so they form one long sequence of queries. Objects that
+/// do not attend to the reference stay unchanged.
 fn attend_to_reference(
     attention: &Attention,
     h: &Tensor<3>,
@@ -157,7 +194,7 @@ fn attend_to_reference(
     Tensor::cat(outputs.collect(), 0)
 }
 
-/// Transformer blocks over the pixels of a feature map, with a residual around them.
+/// Transformer blocks over the pixels of a feature map, with a residual around all blocks.
 #[derive(Module, Debug)]
 pub(crate) struct Transformer2DModel {
     norm: GroupNorm,
@@ -166,7 +203,7 @@ pub(crate) struct Transformer2DModel {
     proj_out: Projection,
 }
 
-/// The projection around the blocks: linear over tokens, or a 1×1 convolution.
+/// The projection before or after the blocks: linear over tokens, or a 1×1 convolution.
 #[derive(Module, Debug)]
 enum Projection {
     Linear(Linear),
@@ -182,11 +219,12 @@ impl Projection {
         }
     }
 
-    /// A map `[B, C, H, W]` to tokens `[B, H·W, C]`, contiguous in memory.
+    /// Projects a map `[B, C, H, W]` to tokens `[B, H·W, C]`, contiguous in memory.
     ///
-    /// Contiguous because residuals are added to them. burn adds two tensors in place of one of them, and on a GPU
-    /// chooses which by a reference count that its server thread changes in passing; were their layouts different, the
-    /// sum's layout and with it the order of the sums in the next norm would hang on that.
+    /// Contiguous because residuals are added to the tokens. burn adds two tensors in place of one of
+    /// them. On a GPU it chooses which one by a reference count that its server thread changes
+    /// asynchronously. If the layouts differed, that race would decide the layout of the sum, and with
+    /// it the order of summation in the next norm.
     fn project_in(&self, map: Tensor<4>) -> Tensor<3> {
         match self {
             Self::Linear(layer) => linear(layer, to_tokens(map)),
@@ -198,7 +236,7 @@ impl Projection {
         }
     }
 
-    /// Tokens `[B, H·W, C]` to what is added to a map `[B, C, H, W]`.
+    /// Projects tokens `[B, H·W, C]` back and adds them to a map `[B, C, H, W]`.
     fn project_out(&self, tokens: Tensor<3>, map: Tensor<4>) -> Tensor<4> {
         let [_, _, height, width] = map.dims();
         match self {
@@ -224,18 +262,22 @@ impl Transformer2DModelConfig {
 }
 
 impl Transformer2DModel {
-    /// Its blocks, in the order of evaluation.
-    pub(crate) fn blocks(&self) -> impl Iterator<Item = &BasicTransformerBlock> {
+    /// Returns the blocks in the order of evaluation.
+    pub(crate) fn blocks(&self) -> slice::Iter<'_, BasicTransformerBlock> {
         self.transformer_blocks.iter()
     }
 
     /// `[B, C, H, W]` → `[B, C, H, W]`.
-    pub(crate) fn forward(&self, x: Tensor<4>, inputs: &mut BlockInputs<'_>) -> Tensor<4> {
+    pub(crate) fn forward(
+        &self,
+        x: Tensor<4>,
+        inputs: &mut BlockInputs<'_>,
+    ) -> Result<Tensor<4>, ModelError> {
         let normed = kernels::GroupNorm { map: x.clone(), norm: &self.norm, silu: false }.run();
         let mut tokens = self.proj_in.project_in(normed);
         for block in &self.transformer_blocks {
-            tokens = block.forward(tokens, inputs);
+            tokens = block.forward(tokens, inputs)?;
         }
-        self.proj_out.project_out(tokens, x)
+        Ok(self.proj_out.project_out(tokens, x))
     }
 }

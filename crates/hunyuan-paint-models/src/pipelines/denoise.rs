@@ -1,4 +1,4 @@
-//! The loop that both pipelines share: predict, step, report.
+//! The denoising loop of both pipelines.
 
 use std::{fmt, ops::ControlFlow};
 
@@ -10,28 +10,36 @@ use image::RgbImage;
 
 use crate::ModelError;
 
-/// How to denoise.
+/// Scheduler, steps and guidance of a denoising run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DenoiseOptions {
-    /// Which scheduler, built from the model folder's `scheduler_config.json`.
+    /// The scheduler. It is configured by the model folder's `scheduler_config.json`.
     pub scheduler: SchedulerKind,
-    /// Steps, 1 or more.
+    /// The number of steps, at least 1.
     pub num_inference_steps: usize,
-    /// Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598); 1 or less switches it off.
+    /// The scale of classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598). 1 or less switches
+    /// guidance off.
     pub guidance_scale: f32,
-    /// DDIM's share of fresh noise, 0 to 1; other schedulers ignore it.
+    /// DDIM's share of fresh noise, 0 to 1. Other schedulers ignore it.
     pub eta: f32,
 }
 
 impl DenoiseOptions {
+    /// Creates the scheduler and starts a run over `custom_timesteps`, or over the scheduler's own.
     pub(super) fn init_scheduler(
         &self,
         config: &SchedulerConfig,
+        custom_timesteps: Option<&[usize]>,
     ) -> Result<Box<dyn Scheduler<Tensor<4>>>, ModelError> {
-        Ok(match self.scheduler {
+        let mut scheduler: Box<dyn Scheduler<Tensor<4>>> = match self.scheduler {
             SchedulerKind::Ddim => Box::new(DdimScheduler::new(config)?.with_eta(self.eta)?),
             other => other.init(config)?,
-        })
+        };
+        match custom_timesteps {
+            Some(timesteps) => scheduler.set_custom_timesteps(timesteps)?,
+            None => scheduler.set_timesteps(self.num_inference_steps)?,
+        }
+        Ok(scheduler)
     }
 
     /// Checks the ranges of all fields.
@@ -55,15 +63,15 @@ impl DenoiseOptions {
 
 /// What a progress callback learns after every step.
 pub struct StepProgress<'a> {
-    /// Steps done, from 1.
+    /// The number of finished steps, from 1.
     pub step: usize,
-    /// Steps in all.
+    /// The number of all steps.
     pub num_steps: usize,
-    /// What this step started from, as the scheduler has it, not scaled for the network: `[N, C, h, w]`.
+    /// The sample before this step, `[N, C, h, w]`, not scaled for the network.
     pub sample: &'a Tensor<4>,
-    /// The standard normal noise that this step added, for the schedulers and steps that do.
+    /// The standard normal noise that this step added, if the scheduler adds noise in this step.
     pub noise: Option<&'a Tensor<4>>,
-    /// What this step arrived at, like `sample`.
+    /// The sample after this step, `[N, C, h, w]`.
     pub prev_sample: &'a Tensor<4>,
     preview: &'a dyn Fn() -> Result<Vec<RgbImage>, ModelError>,
 }
@@ -77,7 +85,7 @@ impl fmt::Debug for StepProgress<'_> {
 }
 
 impl StepProgress<'_> {
-    /// Decodes the images as the model imagines them now. This costs a run of the decoder.
+    /// Decodes the images that the model currently predicts as the result. This runs the decoder.
     ///
     /// # Errors
     /// If the decoder fails.
@@ -86,30 +94,30 @@ impl StepProgress<'_> {
     }
 }
 
-/// Noise of the given shape, drawn on the host and uploaded.
+/// Draws standard normal noise on the host and uploads it.
 pub(super) fn randn(generator: &mut dyn NormalGenerator, shape: [usize; 4], device: &Device) -> Tensor<4> {
     let mut values = vec![0.0; shape.iter().product()];
     generator.fill_normal(&mut values);
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-/// The timesteps of all steps, as the networks take them.
+/// Returns the timesteps of the run, as the networks take them.
 pub(super) fn timesteps(scheduler: &dyn Scheduler<Tensor<4>>) -> Vec<f64> {
     scheduler.timesteps().iter().map(|&timestep| f64::from(timestep)).collect()
 }
 
-/// From noise to latents. The scheduler's timesteps are set already.
+/// Denoises random latents over the scheduler's timesteps.
 ///
-/// - `shape`: of the latents; the first draw of `generator` fills it, later ones are the steps' noise
-/// - `predict`: from the scaled sample and the step, from 0, to the model's output
-/// - `decode`: latents to images, for previews
+/// - `shape`: shape of the latents; `generator` draws them first, then the noise of the steps
+/// - `predict`: maps the scaled sample and the index of the step to the model's output
+/// - `preview`: decodes latents to images
 pub(super) fn denoise(
     scheduler: &mut dyn Scheduler<Tensor<4>>,
     shape: [usize; 4],
     generator: &mut dyn NormalGenerator,
     device: &Device,
     mut predict: impl FnMut(Tensor<4>, usize) -> Result<Tensor<4>, ModelError>,
-    decode: impl Fn(Tensor<4>) -> Result<Vec<RgbImage>, ModelError>,
+    preview: impl Fn(Tensor<4>) -> Result<Vec<RgbImage>, ModelError>,
     on_step: &mut dyn FnMut(&StepProgress<'_>) -> ControlFlow<()>,
 ) -> Result<Tensor<4>, ModelError> {
     let num_steps = scheduler.timesteps().len();
@@ -120,7 +128,7 @@ pub(super) fn denoise(
         let noise = scheduler.needs_noise(i).then(|| randn(generator, shape, device));
         let step = scheduler.step(i, &model_output, &latents, noise.as_ref())?;
 
-        let preview = || decode(step.pred_original_sample.clone());
+        let preview = || preview(step.pred_original_sample.clone());
         let progress = StepProgress {
             step: i + 1,
             num_steps,

@@ -1,11 +1,12 @@
-//! Between images of bytes and tensors of −1…1.
+//! Conversion between images of bytes and tensors of −1…1.
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
 
-use crate::{AutoencoderKl, ModelError, Precision};
+use crate::ModelError;
 
-/// Images of one size, whose sides are multiples of `factor`, to `[N, 3, H, W]`: byte 0 to −1 and byte 255 to 1.
+/// Converts images of one size, whose sides are multiples of `factor`, to a tensor `[N, 3, H, W]`. Byte
+/// 0 becomes −1, byte 255 becomes 1.
 pub(super) fn to_tensor(
     input: &'static str,
     images: &[RgbImage],
@@ -39,42 +40,20 @@ pub(super) fn to_tensor(
     Ok(Tensor::from_data(TensorData::new(values, shape), device))
 }
 
-/// Latents to images, in single precision where half precision overflows on the way.
-pub(super) fn decode(vae: &AutoencoderKl, latents: Tensor<4>) -> Result<Vec<RgbImage>, ModelError> {
-    match from_tensor(vae.decode(latents.clone())?)? {
-        Some(images) => Ok(images),
-        None if vae.precision() == DType::F32 => Err(no_image()),
-        None => {
-            tracing::debug!("decoding overflowed in half precision and is repeated in single precision");
-            let images = from_tensor(vae.clone().with_precision(Precision::F32)?.decode(latents)?)?;
-            images.ok_or_else(no_image)
-        }
-    }
-}
-
-fn no_image() -> ModelError {
-    ModelError::input(
-        "latents",
-        "values that decode to finite numbers",
-        "NaN or infinity, even in single precision",
-    )
-}
-
-/// `[N, 3, H, W]` to images: −1 to byte 0 and 1 to byte 255, clamped, halves to the even byte.
-/// `None` if a number is infinite or none at all.
-fn from_tensor(images: Tensor<4>) -> Result<Option<Vec<RgbImage>>, ModelError> {
+/// Converts a tensor `[N, 3, H, W]` to images. −1 becomes byte 0, 1 becomes byte 255, values outside
+/// are clamped, and halves are rounded to the even byte. Returns `None` if a number is not finite.
+pub(super) fn from_tensor(images: Tensor<4>) -> Result<Option<Vec<RgbImage>>, ModelError> {
     let dims = images.dims();
     let [_, channels, height, width] = dims;
     let wrong = || ModelError::input("decoded images", "three channels of numbers", format!("{dims:?}"));
     if channels != 3 {
         return Err(wrong());
     }
-    let lost = |reason: String| ModelError::Device { reason };
-    let data = images.try_into_data().map_err(|error| lost(error.to_string()))?;
-    // A device that was lost may hand nothing over, and call it a success.
-    let values: Vec<f32> = data.convert::<f32>().try_into_vec().map_err(|error| lost(error.to_string()))?;
+    let data = images.try_into_data().map_err(ModelError::device)?;
+    let values: Vec<f32> = data.convert::<f32>().try_into_vec().map_err(ModelError::device)?;
+    // A lost device may return no data and report success.
     if values.len() != dims.iter().product::<usize>() {
-        return Err(lost(format!("{} numbers in place of {dims:?}", values.len())));
+        return Err(ModelError::device(format!("{} numbers instead of {dims:?}", values.len())));
     }
     if !values.iter().all(|value| value.is_finite()) {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! `InstructPix2Pix` (Brooks et al. 2022, arXiv 2211.09800): an image repainted as a text asks. With
+//! `InstructPix2Pix` (Brooks et al. 2022, arXiv 2211.09800): edits an image as a text says. With
 //! Hunyuan3D's weights and an empty text it removes light and shadow.
 
 use std::{ops::ControlFlow, path::Path};
@@ -8,26 +8,26 @@ use hunyuan_paint_scheduler::{SchedulerConfig, SchedulerKind, random::NormalGene
 use image::RgbImage;
 
 use super::{
-    WeightsSource, autoencoder,
+    common::Common,
     denoise::{DenoiseOptions, StepProgress, denoise, timesteps},
-    images,
     lazy_module::{LazyModule, ModuleGuard},
-    working_memory::WorkingMemory,
+    weights_source::WeightsSource,
 };
 use crate::{
     AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, ClipTokenizer, LoadOptions,
-    MemoryBudget, MemoryNeed, ModelError, UNet2DConditionConfig, UNet2DConditionModel, folder,
-    parameters::parameter_count,
+    MemoryNeed, ModelError, UNet2DConditionConfig, UNet2DConditionModel, folders,
+    parameters::parameter_count, weights::KeyMap,
 };
 
-/// How to repaint an image.
+/// Options of an [`InstructPix2PixPipeline`] run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InstructPix2PixOptions {
-    /// What to do to the image.
+    /// The instruction.
     pub prompt: String,
     /// Scheduler, steps and the guidance by the text.
     pub denoise: DenoiseOptions,
-    /// The guidance by the image; both guidances are off where the text's is 1 or less, or this below 1.
+    /// The scale of the guidance by the image. Both guidances are off if the text's scale is 1 or less,
+    /// or this one is below 1.
     pub image_guidance_scale: f32,
 }
 
@@ -50,7 +50,7 @@ impl InstructPix2PixOptions {
 }
 
 impl Default for InstructPix2PixOptions {
-    /// As Hunyuan3D removes light and shadow: no text, 50 steps, guidance off.
+    /// Returns Hunyuan3D's options for removing light and shadow: no text, 50 steps, no guidance.
     fn default() -> Self {
         Self {
             prompt: String::new(),
@@ -71,28 +71,22 @@ pub struct InstructPix2PixPipeline {
     tokenizer: ClipTokenizer,
     text_encoder: LazyModule<ClipTextModel>,
     unet: LazyModule<UNet2DConditionModel>,
-    vae: LazyModule<AutoencoderKl>,
-    spatial_factor: usize,
-    scheduler_config: SchedulerConfig,
-    native_size: u32,
-    working_memory: WorkingMemory,
-    budget: MemoryBudget,
-    device: Device,
+    common: Common,
 }
 
 impl InstructPix2PixPipeline {
-    /// Opens a folder in the published layout: `unet`, `vae`, `text_encoder`, `tokenizer`, `scheduler`. Its networks are
-    /// loaded at once or when their turn comes, as the options' memory plan has it.
+    /// Opens a folder in the published layout: `unet`, `vae`, `text_encoder`, `tokenizer`, `scheduler`.
+    /// The memory plan decides whether networks are loaded now or at their stage of each run.
     ///
     /// # Errors
-    /// If a file is missing or malformed, or the weights are not the configuration's; of weights that are loaded later, when
-    /// they are.
+    /// If a file is missing or malformed, or weights do not match their configuration. Weights that are
+    /// loaded later are checked later.
     pub fn from_pretrained(
         folder: impl AsRef<Path>,
         options: impl Into<LoadOptions>,
     ) -> Result<Self, ModelError> {
         let (folder, options) = (folder.as_ref(), options.into());
-        folder::check(folder)?;
+        folders::check(folder)?;
         let unet_config = UNet2DConditionConfig::read(&folder.join("unet/config.json"))?;
         let vae_config = AutoencoderKlConfig::read(&folder.join("vae/config.json"))?;
         let text_config = ClipTextConfig::read(&folder.join("text_encoder/config.json"))?;
@@ -110,13 +104,13 @@ impl InstructPix2PixPipeline {
                 text_config.hidden_size,
             ));
         }
-        let text_weights = folder::text_encoder_weights(&folder.join("text_encoder"))?;
-        let (unet_weights, vae_weights) =
-            (folder::weights(&folder.join("unet"))?, folder::weights(&folder.join("vae"))?);
+        let text_weights = folders::text_encoder_weights(&folder.join("text_encoder"))?;
+        let unet_weights = folders::weights(&folder.join("unet"))?;
+        let vae_weights = folders::weights(&folder.join("vae"))?;
         let weights = [text_weights, unet_weights, vae_weights].map(WeightsSource::File);
         let configs = (text_config, unet_config, vae_config);
         let tokenizer = ClipTokenizer::from_folder(&folder.join("tokenizer"))?;
-        Self::new(configs, weights, tokenizer, folder::scheduler_config(folder)?, options)
+        Self::new(configs, weights, tokenizer, folders::scheduler_config(folder)?, &options)
     }
 
     pub(super) fn new(
@@ -124,81 +118,63 @@ impl InstructPix2PixPipeline {
         [text_weights, unet_weights, vae_weights]: [WeightsSource; 3],
         tokenizer: ClipTokenizer,
         scheduler_config: SchedulerConfig,
-        options: LoadOptions,
+        options: &LoadOptions,
     ) -> Result<Self, ModelError> {
-        let spatial_factor = vae_config.spatial_factor();
-        let native_size = (unet_config.sample_size * spatial_factor).min(folder::TRAINED_SIZE) as u32;
-        let working_memory = WorkingMemory::new(&unet_config, &vae_config, &options);
-        let LoadOptions { device, budget, .. } = options.clone();
-
-        let vae = autoencoder(vae_config, vae_weights, &options)?;
-        let (load, blank) = (options.clone(), text_config.init(&device)?);
-        let text_encoder = LazyModule::new("text encoder", &blank, &options, move || match &text_weights {
-            WeightsSource::File(file) => text_config.load(file, load.clone()),
-            #[cfg(feature = "random-weights")]
-            WeightsSource::Random(seed) => text_config.random(*seed, load.clone()),
-        })?;
-        let (load, blank) = (options.clone(), unet_config.init(&device)?);
-        let unet = LazyModule::new("delight UNet", &blank, &options, move || match &unet_weights {
-            WeightsSource::File(file) => unet_config.load(file, load.clone()),
-            #[cfg(feature = "random-weights")]
-            WeightsSource::Random(seed) => unet_config.random(*seed, load.clone()),
-        })?;
+        let common = Common::new(&unet_config, vae_config, vae_weights, scheduler_config, options)?;
+        let init_text = move |device: &Device| text_config.init(device);
+        let init_unet = move |device: &Device| unet_config.init(device);
+        let keys = KeyMap::Diffusers;
         Ok(Self {
             tokenizer,
-            text_encoder,
-            unet,
-            vae,
-            scheduler_config,
-            spatial_factor,
-            native_size,
-            working_memory,
-            budget,
-            device,
+            text_encoder: LazyModule::new("text encoder", init_text, keys, text_weights, options)?
+                .preloaded()?,
+            unet: LazyModule::new("delight UNet", init_unet, keys, unet_weights, options)?.preloaded()?,
+            common,
         })
     }
 
-    /// Returns the parameters of the UNet of a folder in the published layout, from its configuration.
+    /// Returns the number of parameters of the UNet in a folder in the published layout. Reads only its
+    /// configuration.
     ///
     /// # Errors
     /// If the configuration is missing or malformed.
     pub fn parameter_count(folder: impl AsRef<Path>) -> Result<u64, ModelError> {
         let folder = folder.as_ref();
-        folder::check(folder)?;
+        folders::check(folder)?;
         let config = UNet2DConditionConfig::read(&folder.join("unet/config.json"))?;
         Ok(parameter_count(&config.init(&Device::default())?))
     }
 
-    /// The denoising network.
+    /// Returns the denoising network.
     ///
     /// # Errors
-    /// If it has to be loaded, and cannot be.
+    /// If it is not in memory and cannot be loaded.
     pub fn unet(&self) -> Result<ModuleGuard<UNet2DConditionModel>, ModelError> {
         self.unet.acquire()
     }
 
-    /// The autoencoder.
+    /// Returns the autoencoder.
     ///
     /// # Errors
-    /// If it has to be loaded, and cannot be.
+    /// If it is not in memory and cannot be loaded.
     pub fn vae(&self) -> Result<ModuleGuard<AutoencoderKl>, ModelError> {
-        self.vae.acquire()
+        self.common.vae.acquire()
     }
 
-    /// The text encoder.
+    /// Returns the text encoder.
     ///
     /// # Errors
-    /// If it has to be loaded, and cannot be.
+    /// If it is not in memory and cannot be loaded.
     pub fn text_encoder(&self) -> Result<ModuleGuard<ClipTextModel>, ModelError> {
         self.text_encoder.acquire()
     }
 
-    /// Side of the square images that the model was made for.
+    /// Returns the side in pixels of the square images that the model was trained with.
     pub fn native_size(&self) -> u32 {
-        self.native_size
+        self.common.native_size
     }
 
-    /// The token ids of a text, as the text encoder gets them.
+    /// Returns the token ids of a text, as the text encoder gets them.
     ///
     /// # Errors
     /// If the text cannot be split into tokens.
@@ -206,34 +182,36 @@ impl InstructPix2PixPipeline {
         self.tokenizer.encode(text)
     }
 
-    /// What repainting needs on the device at least, stage by stage, beside what is loaded already: for an image of this
-    /// width and height in pixels.
+    /// Returns the least memory that each stage of a run needs beside what is loaded, for an image of
+    /// this width and height in pixels. Never waits for a load.
     pub fn memory_needs(&self, size: (u32, u32), options: &InstructPix2PixOptions) -> Vec<MemoryNeed> {
-        let memory = &self.working_memory;
+        let memory = &self.common.working_memory;
         let branches = if options.is_guided() { 3 } else { 1 };
-        // The autoencoder stays from the first image to the last.
-        let vae = self.vae.bytes_to_load();
+        // The autoencoder stays in memory during the whole run.
+        let vae = self.common.vae.bytes_to_load();
         vec![
             memory.vae("encoding and decoding", size, vae),
             memory.unet("repainting the image", branches, size, vae + self.unet.bytes_to_load()),
         ]
     }
 
-    /// Whether that fits on the device, as far as the load options' budget knows it. [`run`](Self::run) asks too.
+    /// Checks the [memory needs](Self::memory_needs) against the budget of the load options.
+    /// [`run`](Self::run) does this too.
     ///
     /// # Errors
-    /// If it cannot.
+    /// If a stage cannot fit on the device.
     pub fn check_memory(&self, size: (u32, u32), options: &InstructPix2PixOptions) -> Result<(), ModelError> {
-        self.memory_needs(size, options).iter().try_for_each(|need| self.budget.check(need))
+        self.common.check_memory(&self.memory_needs(size, options))
     }
 
-    /// Repaints `image`, whose sides must be multiples of the autoencoder's spatial factor.
+    /// Edits `image`, whose sides must be multiples of the autoencoder's spatial factor.
     ///
-    /// `generator` draws the initial latents, then the noise of each step that needs some. `on_step`
-    /// is called after every step; breaking cancels the run.
+    /// `generator` draws the initial latents, then the noise of each step that adds some. `on_step` is
+    /// called after every step; `Break` cancels the run.
     ///
     /// # Errors
-    /// If an option or the image's size does not fit, the device has not enough memory, or the run was cancelled.
+    /// If an option or the image's size is invalid, the device has not enough memory, or `on_step`
+    /// cancels.
     pub fn run(
         &self,
         image: &RgbImage,
@@ -242,6 +220,7 @@ impl InstructPix2PixPipeline {
         on_step: &mut dyn FnMut(&StepProgress<'_>) -> ControlFlow<()>,
     ) -> Result<RgbImage, ModelError> {
         options.validate()?;
+        let mut scheduler = options.denoise.init_scheduler(&self.common.scheduler_config, None)?;
         let InstructPix2PixOptions {
             prompt,
             denoise: DenoiseOptions { guidance_scale, .. },
@@ -249,10 +228,11 @@ impl InstructPix2PixPipeline {
         } = options;
         let guided = options.is_guided();
         self.check_memory(image.dimensions(), options)?;
+        let device = &self.common.device;
 
-        // 1. text: of the prompt, and with guidance of the empty prompt for the other two branches
+        // 1. encode the prompt; with guidance, also the empty prompt for the other two branches
         let text_encoder = self.text_encoder()?;
-        let encode_text = |text: &str| text_encoder.forward(&[self.tokenizer.encode(text)?], &self.device);
+        let encode_text = |text: &str| text_encoder.forward(&[self.tokenizer.encode(text)?], device);
         let text = encode_text(prompt)?;
         let text = if guided {
             let empty = encode_text("")?;
@@ -260,12 +240,10 @@ impl InstructPix2PixPipeline {
         } else {
             text
         };
-
         drop(text_encoder);
 
-        // 2. the image's latents: the mode, not scaled; nothing for the third branch
-        let images =
-            images::to_tensor("image", std::slice::from_ref(image), self.spatial_factor, &self.device)?;
+        // 2. encode the image: the mode of its latents, not scaled; zeros for the third branch
+        let images = self.common.to_tensor("image", std::slice::from_ref(image))?;
         let vae = self.vae()?;
         let image_latents = vae.encode(images)?.mean;
         let [_, channels, height, width] = image_latents.dims();
@@ -277,8 +255,6 @@ impl InstructPix2PixPipeline {
         };
 
         // 3. denoise
-        let mut scheduler = options.denoise.init_scheduler(&self.scheduler_config)?;
-        scheduler.set_timesteps(options.denoise.num_inference_steps)?;
         let unet = self.unet()?;
         let denoiser = unet.denoiser(text, &timesteps(scheduler.as_ref()))?;
         let predict = |sample: Tensor<4>, step: usize| {
@@ -295,14 +271,14 @@ impl InstructPix2PixPipeline {
             Ok(by_none + text_direction + image_direction)
         };
         let shape = [1, channels, height, width];
-        let decode = |latents: Tensor<4>| images::decode(&vae, latents.div_scalar(vae.scaling_factor()));
-        let latents = denoise(scheduler.as_mut(), shape, generator, &self.device, predict, decode, on_step)?;
+        let decoder = self.common.decoder(&vae);
+        let preview = |latents| decoder.preview(latents);
+        let latents = denoise(scheduler.as_mut(), shape, generator, device, predict, preview, on_step)?;
 
         // 4. decode
         drop(denoiser);
         drop(unet);
-        let decoded = decode(latents)?;
         let none = || ModelError::input("decoded images", "one", "none");
-        decoded.into_iter().next().ok_or_else(none)
+        decoder.decode(latents)?.into_iter().next().ok_or_else(none)
     }
 }

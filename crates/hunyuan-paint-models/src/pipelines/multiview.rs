@@ -1,23 +1,24 @@
-//! Hunyuan3D-Paint's multiview diffusion (arXiv 2501.12202, section 4): images of an object from
-//! several cameras, from reference images of it and the geometry that each camera sees.
+//! Hunyuan3D-Paint's multiview diffusion (arXiv 2501.12202, section 4): paints images of an object from
+//! several cameras, from reference images of the object and the geometry that each camera sees.
 
 use std::{ops::ControlFlow, path::Path};
 
 use burn::tensor::{Device, Tensor};
-use hunyuan_paint_scheduler::{SchedulerConfig, SchedulerKind, TimestepSpacing, random::NormalGenerator};
+use hunyuan_paint_scheduler::{
+    Scheduler, SchedulerConfig, SchedulerKind, TimestepSpacing, random::NormalGenerator,
+};
 use image::RgbImage;
 
 use super::{
-    WeightsSource, autoencoder,
+    common::Common,
     denoise::{DenoiseOptions, StepProgress, denoise, randn, timesteps},
-    images,
     lazy_module::{LazyModule, ModuleGuard},
-    working_memory::WorkingMemory,
+    weights_source::WeightsSource,
 };
 use crate::{
-    AutoencoderKl, AutoencoderKlConfig, Branch, LoadOptions, MemoryBudget, MemoryNeed, ModelError,
-    MultiviewUNet, ReferenceUNet, UNet2p5DConditionConfig, ViewConditions, folder,
-    parameters::parameter_count,
+    AutoencoderKl, AutoencoderKlConfig, Branch, LoadOptions, MemoryNeed, ModelError, MultiviewUNet,
+    ReferenceUNet, UNet2p5DConditionConfig, ViewConditions, folders, parameters::parameter_count,
+    weights::KeyMap,
 };
 
 /// Steps of the turbo model.
@@ -26,17 +27,17 @@ pub const TURBO_STEPS: usize = 10;
 /// The turbo model was distilled on this many evenly spaced timesteps.
 const TURBO_GRID: usize = 30;
 
-/// How to paint the views.
+/// Options of a [`MultiviewPipeline`] run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MultiviewOptions {
     /// Scheduler, steps and guidance.
     pub denoise: DenoiseOptions,
-    /// Whether to take the timesteps that the turbo model was distilled on, if the scheduler is LCM.
+    /// Whether to use the timesteps that the turbo model was distilled on. Only LCM does.
     pub turbo_timesteps: bool,
 }
 
 impl MultiviewOptions {
-    /// The standard model: 30 steps, guidance 2.
+    /// Returns the options of the standard model: 30 steps, guidance 2.
     pub fn standard() -> Self {
         let denoise = DenoiseOptions {
             scheduler: SchedulerKind::EulerAncestral,
@@ -47,7 +48,7 @@ impl MultiviewOptions {
         Self { denoise, turbo_timesteps: false }
     }
 
-    /// The turbo model: 10 steps, no guidance.
+    /// Returns the options of the turbo model: 10 steps, no guidance.
     pub fn turbo() -> Self {
         let denoise = DenoiseOptions {
             scheduler: SchedulerKind::Lcm,
@@ -61,21 +62,26 @@ impl MultiviewOptions {
     /// Checks the ranges of all fields.
     ///
     /// # Errors
-    /// If [`DenoiseOptions::validate`] fails, or the turbo model's timesteps are asked for and the steps are not 1 to 30.
+    /// If [`DenoiseOptions::validate`] fails, or the run uses the turbo timesteps and has not 1 to 30
+    /// steps.
     pub fn validate(&self) -> Result<(), ModelError> {
         self.denoise.validate()?;
-        let steps = self.denoise.num_inference_steps;
-        if self.takes_turbo_timesteps() && turbo_timesteps(steps).is_none() {
-            return Err(ModelError::input("num_inference_steps", "1 to 30 for turbo", steps));
+        self.custom_timesteps().map(drop)
+    }
+
+    /// Returns the turbo timesteps if the run uses them.
+    fn custom_timesteps(&self) -> Result<Option<Vec<usize>>, ModelError> {
+        if !self.turbo_timesteps || self.denoise.scheduler != SchedulerKind::Lcm {
+            return Ok(None);
         }
-        Ok(())
+        let steps = self.denoise.num_inference_steps;
+        let wrong = || {
+            ModelError::input("num_inference_steps", format!("1 to {TURBO_GRID} with turbo timesteps"), steps)
+        };
+        turbo_timesteps(steps).ok_or_else(wrong).map(Some)
     }
 
-    fn takes_turbo_timesteps(&self) -> bool {
-        self.turbo_timesteps && self.denoise.scheduler == SchedulerKind::Lcm
-    }
-
-    /// What is predicted for each view: with guidance also what it would be without references.
+    /// Returns the branches that are predicted for each view. Guidance adds the one without references.
     fn branches(&self) -> &'static [Branch] {
         if self.denoise.guidance_scale > 1.0 {
             &[Branch::Unconditional, Branch::Conditional]
@@ -85,24 +91,25 @@ impl MultiviewOptions {
     }
 }
 
-/// The timesteps of the turbo model, of 1000: 989, 890, … 98 for 10 steps; `None` for 0 or more than 30.
+/// Returns the timesteps of the turbo model, out of 1000: 989, 890, … 98 for 10 steps. `None` for 0 or
+/// more than 30 steps.
 pub fn turbo_timesteps(num_inference_steps: usize) -> Option<Vec<usize>> {
     let ratio = 1000 / TURBO_GRID;
     let grid = |i: usize| (TURBO_GRID - i * TURBO_GRID / num_inference_steps) * ratio - 1;
     (1..=TURBO_GRID).contains(&num_inference_steps).then(|| (0..num_inference_steps).map(grid).collect())
 }
 
-/// What the views are painted from. All images have the same size, a multiple of the autoencoder's
-/// spatial factor on each side.
+/// Inputs of a [`MultiviewPipeline`] run. All images have the same size, a multiple of the
+/// autoencoder's spatial factor on each side.
 #[derive(Clone, Copy, Debug)]
 pub struct MultiviewInputs<'a> {
-    /// The object, unlit, on white; one image or more.
+    /// At least one image of the object, unlit, on white.
     pub references: &'a [RgbImage],
-    /// What each camera sees of the normals.
+    /// The normals that each camera sees.
     pub normal_maps: &'a [RgbImage],
-    /// What each camera sees of the positions.
+    /// The positions that each camera sees.
     pub position_maps: &'a [RgbImage],
-    /// The trained view, 0 to 43, that each camera comes closest to.
+    /// The index of the trained view that is nearest to each camera, 0 to 43.
     pub view_indices: &'a [u32],
 }
 
@@ -111,28 +118,22 @@ pub struct MultiviewInputs<'a> {
 pub struct MultiviewPipeline {
     unet: LazyModule<MultiviewUNet>,
     reference_unet: LazyModule<ReferenceUNet>,
-    vae: LazyModule<AutoencoderKl>,
-    spatial_factor: usize,
-    scheduler_config: SchedulerConfig,
-    native_size: u32,
-    working_memory: WorkingMemory,
-    budget: MemoryBudget,
-    device: Device,
+    common: Common,
 }
 
 impl MultiviewPipeline {
-    /// Opens a folder in the published layout: `unet`, `vae`, `scheduler`. Its networks are loaded at once or when their turn
-    /// comes, as the options' memory plan has it.
+    /// Opens a folder in the published layout: `unet`, `vae`, `scheduler`. The memory plan decides
+    /// whether networks are loaded now or at their stage of each run.
     ///
     /// # Errors
-    /// If a file is missing or malformed, or the weights are not the configuration's; of weights that are loaded later, when
-    /// they are.
+    /// If a file is missing or malformed, or weights do not match their configuration. Weights that are
+    /// loaded later are checked later.
     pub fn from_pretrained(
         folder: impl AsRef<Path>,
         options: impl Into<LoadOptions>,
     ) -> Result<Self, ModelError> {
         let (folder, options) = (folder.as_ref(), options.into());
-        folder::check(folder)?;
+        folders::check(folder)?;
         let unet_config = UNet2p5DConditionConfig::read(&folder.join("unet/config.json"))?;
         let vae_config = AutoencoderKlConfig::read(&folder.join("vae/config.json"))?;
         if unet_config.unet.in_channels != vae_config.latent_channels {
@@ -142,111 +143,100 @@ impl MultiviewPipeline {
                 unet_config.unet.in_channels,
             ));
         }
-        let (unet_weights, vae_weights) =
-            (folder::weights(&folder.join("unet"))?, folder::weights(&folder.join("vae"))?);
+        let unet_weights = folders::weights(&folder.join("unet"))?;
+        let vae_weights = folders::weights(&folder.join("vae"))?;
         // The original sets the spacing itself, whatever the file says.
         let scheduler_config = SchedulerConfig {
             timestep_spacing: Some(TimestepSpacing::Trailing),
-            ..folder::scheduler_config(folder)?
+            ..folders::scheduler_config(folder)?
         };
-        let weights = (WeightsSource::File(unet_weights), WeightsSource::File(vae_weights));
-        Self::new(unet_config, vae_config, weights, scheduler_config, options)
+        let weights = [unet_weights, vae_weights].map(WeightsSource::File);
+        Self::new(unet_config, vae_config, weights, scheduler_config, &options)
     }
 
     pub(super) fn new(
         unet_config: UNet2p5DConditionConfig,
         vae_config: AutoencoderKlConfig,
-        (unet_weights, vae_weights): (WeightsSource, WeightsSource),
+        [unet_weights, vae_weights]: [WeightsSource; 2],
         scheduler_config: SchedulerConfig,
-        options: LoadOptions,
+        options: &LoadOptions,
     ) -> Result<Self, ModelError> {
-        let spatial_factor = vae_config.spatial_factor();
-        let native_size = (unet_config.unet.sample_size * spatial_factor).min(folder::TRAINED_SIZE) as u32;
-        let working_memory = WorkingMemory::new(&unet_config.unet, &vae_config, &options);
-        let LoadOptions { device, budget, .. } = options.clone();
-
-        let vae = autoencoder(vae_config, vae_weights, &options)?;
-        let (load, blank) = (options.clone(), unet_config.init_multiview(&device)?);
-        let (config, weights) = (unet_config.clone(), unet_weights.clone());
-        let unet = LazyModule::new("multiview UNet", &blank, &options, move || match &weights {
-            WeightsSource::File(file) => config.load_multiview(file, load.clone()),
-            #[cfg(feature = "random-weights")]
-            WeightsSource::Random(seed) => config.random_multiview(*seed, load.clone()),
-        })?;
-        let (load, blank) = (options.clone(), unet_config.init_reference(&device)?);
-        let reference_unet =
-            LazyModule::new("reference UNet", &blank, &options, move || match &unet_weights {
-                WeightsSource::File(file) => unet_config.load_reference(file, load.clone()),
-                #[cfg(feature = "random-weights")]
-                WeightsSource::Random(seed) => unet_config.random_reference(*seed, load.clone()),
-            })?;
+        let common = Common::new(&unet_config.unet, vae_config, vae_weights, scheduler_config, options)?;
+        let config = unet_config.clone();
+        let init_multiview = move |device: &Device| config.init_multiview(device);
+        let init_reference = move |device: &Device| unet_config.init_reference(device);
+        let (multiview_keys, reference_keys) = (KeyMap::MultiviewUNet, KeyMap::ReferenceUNet);
+        let weights = unet_weights.clone();
         Ok(Self {
-            unet,
-            reference_unet,
-            vae,
-            spatial_factor,
-            scheduler_config,
-            native_size,
-            working_memory,
-            budget,
-            device,
+            unet: LazyModule::new("multiview UNet", init_multiview, multiview_keys, weights, options)?
+                .preloaded()?,
+            reference_unet: LazyModule::new(
+                "reference UNet",
+                init_reference,
+                reference_keys,
+                unet_weights,
+                options,
+            )?
+            .preloaded()?,
+            common,
         })
     }
 
-    /// Returns the parameters of both `UNets` of a folder in the published layout, from its configuration.
+    /// Returns the number of parameters of both `UNets` in a folder in the published layout. Reads only
+    /// their configuration.
     ///
     /// # Errors
     /// If the configuration is missing or malformed.
     pub fn parameter_count(folder: impl AsRef<Path>) -> Result<u64, ModelError> {
         let folder = folder.as_ref();
-        folder::check(folder)?;
+        folders::check(folder)?;
         let config = UNet2p5DConditionConfig::read(&folder.join("unet/config.json"))?;
         let device = Device::default();
-        Ok(parameter_count(&config.init_multiview(&device)?)
-            + parameter_count(&config.init_reference(&device)?))
+        let multiview = parameter_count(&config.init_multiview(&device)?);
+        Ok(multiview + parameter_count(&config.init_reference(&device)?))
     }
 
-    /// Returns the pixels of an image for each of the latents. Sides of images are multiples of it.
+    /// Returns how many pixels wide and high one latent is. The sides of images are multiples of it.
     pub fn spatial_factor(&self) -> u32 {
-        self.spatial_factor as u32
+        self.common.spatial_factor as u32
     }
 
-    /// The network that paints the views.
+    /// Returns the network that paints the views.
     ///
     /// # Errors
-    /// If it has to be loaded, and cannot be.
+    /// If it is not in memory and cannot be loaded.
     pub fn unet(&self) -> Result<ModuleGuard<MultiviewUNet>, ModelError> {
         self.unet.acquire()
     }
 
-    /// The network that reads the reference images.
+    /// Returns the network that reads the reference images.
     ///
     /// # Errors
-    /// If it has to be loaded, and cannot be.
+    /// If it is not in memory and cannot be loaded.
     pub fn reference_unet(&self) -> Result<ModuleGuard<ReferenceUNet>, ModelError> {
         self.reference_unet.acquire()
     }
 
-    /// The autoencoder.
+    /// Returns the autoencoder.
     ///
     /// # Errors
-    /// If it has to be loaded, and cannot be.
+    /// If it is not in memory and cannot be loaded.
     pub fn vae(&self) -> Result<ModuleGuard<AutoencoderKl>, ModelError> {
-        self.vae.acquire()
+        self.common.vae.acquire()
     }
 
-    /// Where its networks run.
+    /// Returns the device that the networks run on.
     pub fn device(&self) -> &Device {
-        &self.device
+        &self.common.device
     }
 
-    /// Side of the square images that the model was made for.
+    /// Returns the side in pixels of the square images that the model was trained with.
     pub fn native_size(&self) -> u32 {
-        self.native_size
+        self.common.native_size
     }
 
-    /// What painting needs on the device at least, stage by stage, beside what is loaded already: for images of this width
-    /// and height in pixels.
+    /// Returns the least memory that each stage of a run needs beside what is loaded, for images of this
+    /// width and height in pixels. Never waits for a load.
     pub fn memory_needs(
         &self,
         references: usize,
@@ -254,26 +244,23 @@ impl MultiviewPipeline {
         size: (u32, u32),
         options: &MultiviewOptions,
     ) -> Vec<MemoryNeed> {
-        let memory = &self.working_memory;
-        let branches = options.branches().len();
-        // The autoencoder stays from the first image to the last, and is in the first stage's memory already.
-        let vae = self.vae.bytes_to_load();
+        let memory = &self.common.working_memory;
+        let batch = options.branches().len() * views;
+        // The autoencoder stays in memory during the whole run.
+        let vae = self.common.vae.bytes_to_load();
+        let (reference_unet, unet) = (self.reference_unet.bytes_to_load(), self.unet.bytes_to_load());
         vec![
             memory.vae("encoding and decoding", size, vae),
-            memory.unet(
-                "reading the references",
-                references,
-                size,
-                vae + self.reference_unet.bytes_to_load(),
-            ),
-            memory.unet("painting the views", branches * views, size, vae + self.unet.bytes_to_load()),
+            memory.unet("reading the references", references, size, vae + reference_unet),
+            memory.unet("painting the views", batch, size, vae + unet),
         ]
     }
 
-    /// Whether that fits on the device, as far as the load options' budget knows it. [`run`](Self::run) asks too.
+    /// Checks the [memory needs](Self::memory_needs) against the budget of the load options.
+    /// [`run`](Self::run) does this too.
     ///
     /// # Errors
-    /// If it cannot.
+    /// If a stage cannot fit on the device.
     pub fn check_memory(
         &self,
         references: usize,
@@ -281,18 +268,36 @@ impl MultiviewPipeline {
         size: (u32, u32),
         options: &MultiviewOptions,
     ) -> Result<(), ModelError> {
-        let needs = self.memory_needs(references, views, size, options);
-        needs.iter().try_for_each(|need| self.budget.check(need))
+        self.common.check_memory(&self.memory_needs(references, views, size, options))
+    }
+
+    /// Checks everything about the options that does not depend on the inputs: their ranges, and whether
+    /// the model's scheduler configuration supports them.
+    ///
+    /// # Errors
+    /// If [`MultiviewOptions::validate`] fails, or the scheduler refuses the options.
+    pub fn check_options(&self, options: &MultiviewOptions) -> Result<(), ModelError> {
+        self.init_scheduler(options).map(drop)
+    }
+
+    fn init_scheduler(
+        &self,
+        options: &MultiviewOptions,
+    ) -> Result<Box<dyn Scheduler<Tensor<4>>>, ModelError> {
+        options.validate()?;
+        let timesteps = options.custom_timesteps()?;
+        options.denoise.init_scheduler(&self.common.scheduler_config, timesteps.as_deref())
     }
 
     /// Paints one image for every view, of the size of the maps.
     ///
-    /// `posterior_generator` draws, in this order, the autoencoder's noise for the references, the
-    /// normal maps and the position maps; `generator` the initial latents, then the noise of each
-    /// step that needs some. `on_step` is called after every step; breaking cancels the run.
+    /// `posterior_generator` draws the autoencoder's noise for the references, then for the normal maps,
+    /// then for the position maps. `generator` draws the initial latents, then the noise of each step
+    /// that adds some. `on_step` is called after every step; `Break` cancels the run.
     ///
     /// # Errors
-    /// If an option, a number or a size does not fit, the device has not enough memory, or the run was cancelled.
+    /// If an option, a number of images or a size is invalid, the device has not enough memory, or
+    /// `on_step` cancels.
     pub fn run(
         &self,
         inputs: &MultiviewInputs<'_>,
@@ -301,19 +306,18 @@ impl MultiviewPipeline {
         generator: &mut dyn NormalGenerator,
         on_step: &mut dyn FnMut(&StepProgress<'_>) -> ControlFlow<()>,
     ) -> Result<Vec<RgbImage>, ModelError> {
-        options.validate()?;
+        let mut scheduler = self.init_scheduler(options)?;
         let views = inputs.view_indices.len();
         for (input, maps) in [("normal_maps", inputs.normal_maps), ("position_maps", inputs.position_maps)] {
             if maps.len() != views {
                 return Err(ModelError::input(input, format!("one for each of {views} views"), maps.len()));
             }
         }
-
         if let Some(size) = inputs.normal_maps.first().map(RgbImage::dimensions) {
             self.check_memory(inputs.references.len(), views, size, options)?;
         }
 
-        // 1. images to latents
+        // 1. encode the images
         let vae = self.vae()?;
         let mut encode = |input, images| self.encode(&vae, input, images, posterior_generator);
         let ref_latents = encode("references", inputs.references)?;
@@ -323,19 +327,10 @@ impl MultiviewPipeline {
             view_indices: inputs.view_indices.to_vec(),
         };
 
-        // 2. the reference UNet, once
+        // 2. run the reference UNet once
         let references = self.reference_unet()?.encode_references(ref_latents)?;
 
         // 3. denoise all views together, with guidance both branches in one batch
-        let mut scheduler = options.denoise.init_scheduler(&self.scheduler_config)?;
-        let steps = options.denoise.num_inference_steps;
-        if options.takes_turbo_timesteps() {
-            let timesteps = turbo_timesteps(steps)
-                .ok_or_else(|| ModelError::input("num_inference_steps", "1 to 30 for turbo", steps))?;
-            scheduler.set_custom_timesteps(&timesteps)?;
-        } else {
-            scheduler.set_timesteps(steps)?;
-        }
         let (guidance_scale, branches) = (options.denoise.guidance_scale, options.branches());
         let timesteps = timesteps(scheduler.as_ref());
         let unet = self.unet()?;
@@ -350,13 +345,15 @@ impl MultiviewPipeline {
             Ok(unconditional.clone() + (conditional - unconditional).mul_scalar(guidance_scale))
         };
         let shape = conditions.normal_latents.dims();
-        let decode = |latents: Tensor<4>| images::decode(&vae, latents.div_scalar(vae.scaling_factor()));
-        let latents = denoise(scheduler.as_mut(), shape, generator, &self.device, predict, decode, on_step)?;
+        let decoder = self.common.decoder(&vae);
+        let preview = |latents| decoder.preview(latents);
+        let device = self.device();
+        let latents = denoise(scheduler.as_mut(), shape, generator, device, predict, preview, on_step)?;
 
-        // 4. latents to images
+        // 4. decode
         drop(denoiser);
         drop(unet);
-        decode(latents)
+        decoder.decode(latents)
     }
 
     fn encode(
@@ -366,9 +363,8 @@ impl MultiviewPipeline {
         images: &[RgbImage],
         generator: &mut dyn NormalGenerator,
     ) -> Result<Tensor<4>, ModelError> {
-        let images = images::to_tensor(input, images, self.spatial_factor, &self.device)?;
-        let posterior = vae.encode(images)?;
-        let noise = randn(generator, posterior.mean.dims(), &self.device);
+        let posterior = vae.encode(self.common.to_tensor(input, images)?)?;
+        let noise = randn(generator, posterior.mean.dims(), self.device());
         Ok(posterior.sample(noise)?.mul_scalar(vae.scaling_factor()))
     }
 }
@@ -378,11 +374,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn turbo_timesteps_are_a_subset_of_the_grid_it_was_distilled_on() {
+    fn turbo_timesteps_are_a_subset_of_the_distillation_grid() {
         assert_eq!(turbo_timesteps(10), Some(vec![989, 890, 791, 692, 593, 494, 395, 296, 197, 98]));
         assert_eq!(turbo_timesteps(1), Some(vec![989]));
         assert_eq!(turbo_timesteps(30).map(|t| (t.len(), t[29])), Some((30, 32)));
         assert_eq!(turbo_timesteps(0), None);
         assert_eq!(turbo_timesteps(31), None);
+    }
+
+    #[test]
+    fn options_out_of_range_are_rejected() {
+        type Change = fn(&mut MultiviewOptions);
+        let changes: [(&str, Change); 4] = [
+            ("num_inference_steps", |options| options.denoise.num_inference_steps = 0),
+            ("num_inference_steps", |options| options.denoise.num_inference_steps = TURBO_GRID + 1),
+            ("guidance_scale", |options| options.denoise.guidance_scale = f32::NAN),
+            ("eta", |options| options.denoise.eta = -1.0),
+        ];
+        for (field, change) in changes {
+            let mut options = MultiviewOptions::turbo();
+            assert!(options.validate().is_ok());
+            change(&mut options);
+            let refused = options.validate();
+            assert!(matches!(refused, Err(ModelError::Input { input, .. }) if input == field), "{refused:?}");
+        }
     }
 }

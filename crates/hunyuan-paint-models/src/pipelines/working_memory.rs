@@ -1,20 +1,20 @@
-//! What the networks compute with beside their weights, at least: the feature maps at full size that are alive at once. Estimates
-//! are below what a run takes, so that nothing is refused that fits.
+//! Lower bounds of the memory for intermediate results: the full-size feature maps that are alive at
+//! the same time. A run takes more than the estimate, so nothing that fits is refused.
 
 use crate::{AutoencoderKlConfig, LoadOptions, MemoryNeed, UNet2DConditionConfig};
 
-/// Maps of the outermost width that a UNet has at once: in the last feed-forward layer four times the channels, what goes
-/// into it and what is added to it, and three that wait for the way up.
+/// Feature maps of the outermost level that a UNet has at the same time: four for the hidden layer of
+/// the last feed-forward layer, its input and its residual, and three skip connections.
 const UNET_MAPS: u64 = 9;
 
-/// Channels of the hidden layer of a feed-forward layer, in widths.
+/// Width of a feed-forward layer's hidden layer, relative to its input.
 const FEED_FORWARD: u64 = 4;
 
 /// Sizes of a pipeline's networks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WorkingMemory {
     unet_channels: u64,
-    /// Of the map in full size that has the most channels.
+    /// Channels of the widest full-size feature map.
     vae_channels: u64,
     spatial_factor: u64,
     bytes_per_number: u64,
@@ -35,7 +35,7 @@ impl WorkingMemory {
         }
     }
 
-    /// A UNet with `batch` images of this size.
+    /// Returns the need of a UNet for `batch` images of this size in pixels.
     pub(super) fn unet(
         &self,
         stage: &'static str,
@@ -50,7 +50,8 @@ impl WorkingMemory {
         MemoryNeed { stage, weights, working, largest_allocation }
     }
 
-    /// The autoencoder, which takes one image after the other: a map, its norm, and the next one.
+    /// Returns the need of the autoencoder, which processes one image at a time: a feature map, its
+    /// norm, and half of the next feature map.
     pub(super) fn vae(&self, stage: &'static str, size: (u32, u32), weights: u64) -> MemoryNeed {
         let map = product([size.0.into(), size.1.into(), self.vae_channels, self.bytes_per_number]);
         let working = map.saturating_mul(2).saturating_add(map / 2);
@@ -58,7 +59,7 @@ impl WorkingMemory {
     }
 }
 
-/// As large as a number can be, where it would be larger.
+/// Multiplies, and saturates instead of overflowing.
 fn product<const N: usize>(factors: [u64; N]) -> u64 {
     factors.into_iter().fold(1, u64::saturating_mul)
 }
@@ -70,13 +71,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_size_is_too_large_to_be_counted() {
+    fn huge_sizes_saturate() {
         let (unet, vae) = (UNet2DConditionConfig::sd21(), AutoencoderKlConfig::sd21());
         let memory = WorkingMemory::new(&unet, &vae, &LoadOptions::from(&Device::flex()));
         let size = (u32::MAX, u32::MAX);
         assert_eq!(memory.unet("", usize::MAX, size, 0).working, u64::MAX);
         assert_eq!(memory.vae("", size, 0).working, u64::MAX);
-        // Six views of 512² with guidance: 12 × 64² × 320 numbers of four bytes a map.
+        // Six views of 512² with guidance: a feature map is 12 × 64² × 320 numbers of four bytes.
         assert_eq!(memory.unet("", 12, (512, 512), 0).largest_allocation, 4 * 12 * 64 * 64 * 320 * 4);
     }
 }

@@ -1,4 +1,4 @@
-//! The two formats of weights files.
+//! Writers of the two formats of weights files.
 
 use std::io::{self, Seek, Write};
 
@@ -8,7 +8,7 @@ use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 use super::folder::Entry;
 use crate::Precision;
 
-/// A JSON header of names, shapes and places, then the numbers.
+/// Writes a safetensors file: a JSON header of names, shapes and offsets, then the numbers.
 pub(super) fn write_safetensors(
     out: &mut impl Write,
     entries: &[Entry],
@@ -30,8 +30,8 @@ pub(super) fn write_safetensors(
     entries.iter().try_for_each(|entry| out.write_all(&entry.bytes(precision)))
 }
 
-/// What `torch.save` makes of a dictionary of tensors: an archive of a pickle that describes them, and a file for the
-/// numbers of each.
+/// Writes a file like `torch.save` does for a dictionary of tensors: an archive of a pickle that
+/// describes the tensors, and of one file of numbers for each.
 pub(super) fn write_bin(
     out: &mut (impl Write + Seek),
     entries: &[Entry],
@@ -52,7 +52,7 @@ pub(super) fn write_bin(
     Ok(())
 }
 
-/// Python's pickle protocol 2, by its opcodes (PEP 307).
+/// Returns the description of the tensors in version 2 of Python's pickle protocol (PEP 307).
 fn pickle(entries: &[Entry], precision: Precision) -> Vec<u8> {
     let storage = match precision {
         Precision::F32 => "FloatStorage",
@@ -67,7 +67,7 @@ fn pickle(entries: &[Entry], precision: Precision) -> Vec<u8> {
         string(&mut out, &i.to_string());
         string(&mut out, "cpu");
         integer(&mut out, entry.count());
-        // The storage by its name, then where in it the tensor starts.
+        // End of the storage's description, then the tensor's offset in it.
         out.extend(b"tQK\x00");
         let mut stride = entry.count();
         let strides = entry.shape.iter().map(|side| {
@@ -80,7 +80,7 @@ fn pickle(entries: &[Entry], precision: Precision) -> Vec<u8> {
             numbers.iter().for_each(|&number| integer(&mut out, number));
             out.push(b't');
         }
-        // No gradient, no hooks.
+        // No gradient, and an empty dictionary of hooks.
         out.extend(b"\x89ccollections\nOrderedDict\n)RtR");
     }
     out.extend(b"u.");
@@ -93,7 +93,7 @@ fn string(out: &mut Vec<u8>, text: &str) {
     out.extend(text.bytes());
 }
 
-/// No tensor here has more than 2³¹ numbers.
+/// Appends an integer. No tensor has 2³¹ numbers or more.
 fn integer(out: &mut Vec<u8>, number: usize) {
     out.push(b'J');
     out.extend((number as i32).to_le_bytes());

@@ -1,9 +1,9 @@
-//! A folder in the published layout with random weights: to try real loading at the true size.
+//! Model folders in the published layout with random weights, for measuring how long loading takes.
 
 use std::{
     fs::{self, File},
     io::{BufWriter, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use burn::{module::Module, tensor::Device};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Weights, checkpoint};
 use crate::{
     AutoencoderKlConfig, ClipTextConfig, ModelError, Precision, UNet2DConditionConfig,
-    UNet2p5DConditionConfig,
+    UNet2p5DConditionConfig, folders,
     parameters::{Parameter, parameters},
     weights::{
         KeyMap,
@@ -20,10 +20,12 @@ use crate::{
     },
 };
 
-/// How a weights file is written.
+/// The format of a weights file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[cfg_attr(docsrs, doc(cfg(feature = "random-weights")))]
 pub enum WeightsFormat {
-    /// `.safetensors`.
+    /// A safetensors file, `.safetensors`.
     Safetensors,
     /// A pickled PyTorch checkpoint, `.bin`.
     Bin,
@@ -38,13 +40,13 @@ impl WeightsFormat {
     }
 }
 
-/// One tensor of a file, with its numbers still to be made.
+/// One tensor of a file. Its numbers are generated when it is written.
 pub(super) struct Entry {
     pub(super) key: String,
-    /// As the file has it.
+    /// The shape in the file.
     pub(super) shape: Vec<usize>,
     weights: Weights,
-    /// Linear layers lie the other way round in a file.
+    /// Whether the file stores the transpose of the module's weight.
     is_transposed: bool,
 }
 
@@ -53,7 +55,7 @@ impl Entry {
         self.shape.iter().product()
     }
 
-    /// The numbers' bytes, in the file's order.
+    /// Generates the bytes of the numbers, in the file's order.
     pub(super) fn bytes(&self, precision: Precision) -> Vec<u8> {
         let mut values = self.weights.values();
         if self.is_transposed {
@@ -68,13 +70,16 @@ impl Entry {
     }
 }
 
-/// Writes `hunyuan3d-delight-v2-0` and `hunyuan3d-paint-v2-0` with weights that depend on the seed alone, the same as those
-/// of [`MultiviewPipeline::random`](crate::pipelines::MultiviewPipeline::random) and its sister: 12.8 GB in single
-/// precision. `on_file` is told of each weights file before it is written; the
-/// device is asked for shapes alone.
+/// Writes the folders `hunyuan3d-delight-v2-0` and `hunyuan3d-paint-v2-0` with random weights: 12.8 GB in
+/// single precision. The weights depend on the seed alone, and equal those of
+/// [`MultiviewPipeline::random`](crate::pipelines::MultiviewPipeline::random) and
+/// [`InstructPix2PixPipeline::random`](crate::pipelines::InstructPix2PixPipeline::random).
+///
+/// `on_file` is called before each weights file is written. Nothing is computed on `device`.
 ///
 /// # Errors
 /// If a file cannot be written.
+#[cfg_attr(docsrs, doc(cfg(feature = "random-weights")))]
 pub fn write_random_weights(
     folder: &Path,
     format: WeightsFormat,
@@ -87,7 +92,7 @@ pub fn write_random_weights(
     let mut vae = Vec::new();
     list(&vae_config.init(device)?, KeyMap::Diffusers, seed, &mut vae);
 
-    let delight = folder.join("hunyuan3d-delight-v2-0");
+    let delight = folder.join(folders::DELIGHT_FOLDER);
     let unet_config = UNet2DConditionConfig { in_channels: 8, ..UNet2DConditionConfig::sd21() };
     let mut unet = Vec::new();
     list(&unet_config.init(device)?, KeyMap::Diffusers, seed, &mut unet);
@@ -116,11 +121,9 @@ pub fn write_random_weights(
     write_file(&tokenizer.join("merges.txt"), |out| out.write_all(b"#version: 0.2\n"))?;
     write_json(&delight.join("scheduler/scheduler_config.json"), &scheduler_json("leading", false))?;
 
-    let paint = folder.join("hunyuan3d-paint-v2-0");
-    let networks = UNet2p5DConditionConfig::new(UNet2DConditionConfig::sd21()).init(device)?;
-    let mut unet = Vec::new();
-    list(&networks.multiview, KeyMap::MultiviewUNet, seed, &mut unet);
-    list(&networks.reference, KeyMap::ReferenceUNet, seed, &mut unet);
+    let paint = folder.join(folders::PAINT_FOLDER);
+    let config = UNet2p5DConditionConfig::new(UNet2DConditionConfig::sd21());
+    let unet = list_both(&config, seed, device)?;
     write(&paint.join("unet"), WEIGHTS, unet_json(4), &unet)?;
     write(&paint.join("vae"), WEIGHTS, vae_json(), &vae)?;
     write_json(&paint.join("scheduler/scheduler_config.json"), &scheduler_json("trailing", true))
@@ -177,32 +180,39 @@ fn write_json(path: &Path, json: &Value) -> Result<(), ModelError> {
     write_file(path, |out| out.write_all(json.to_string().as_bytes()))
 }
 
-/// Beside its place first, so that it appears whole or not at all.
+/// Replaces a file atomically.
 fn write_file(
     path: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
+    write: impl FnOnce(&mut BufWriter<&File>) -> std::io::Result<()>,
 ) -> Result<(), ModelError> {
-    let mut partial = path.as_os_str().to_owned();
-    // Another process may write the same file.
-    partial.push(format!(".{}.partial", std::process::id()));
-    let partial = PathBuf::from(partial);
-    let result = (|| {
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        let mut out = BufWriter::new(File::create(&partial)?);
+    let replace = || {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        fs::create_dir_all(folder)?;
+        // `File::create_new` gives the file the usual permissions.
+        let staged = tempfile::Builder::new()
+            .prefix(".")
+            .suffix(".partial")
+            .make_in(folder, |staged| File::create_new(staged))?;
+        let mut out = BufWriter::new(staged.as_file());
         write(&mut out)?;
-        out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
-        fs::rename(&partial, path)
-    })();
-    result.map_err(|source| {
-        // What is left is of no use, whether it can be removed or not.
-        let _ = fs::remove_file(&partial);
-        ModelError::Io { path: path.to_owned(), source }
-    })
+        out.flush()?;
+        drop(out);
+        staged.as_file().sync_all()?;
+        staged.persist(path)?;
+        Ok(())
+    };
+    replace().map_err(|source| ModelError::Io { path: path.to_owned(), source })
 }
 
-/// Adds a network's tensors to those of a file.
+/// Returns the tensors of both networks of a paint model.
+fn list_both(config: &UNet2p5DConditionConfig, seed: u64, device: &Device) -> Result<Vec<Entry>, ModelError> {
+    let mut entries = Vec::new();
+    list(&config.init_multiview(device)?, KeyMap::MultiviewUNet, seed, &mut entries);
+    list(&config.init_reference(device)?, KeyMap::ReferenceUNet, seed, &mut entries);
+    Ok(entries)
+}
+
+/// Appends a network's tensors to those of a file.
 fn list<M: Module>(network: &M, keys: KeyMap, seed: u64, entries: &mut Vec<Entry>) {
     entries.extend(parameters(network).into_iter().map(|Parameter { path, mut shape, is_transposed }| {
         let weights = Weights::new(seed, &path, shape.clone());
@@ -213,14 +223,15 @@ fn list<M: Module>(network: &M, keys: KeyMap, seed: u64, entries: &mut Vec<Entry
     }));
 }
 
-/// Both networks of a small paint model in a temporary file, and what they are.
+/// Writes both networks of a small paint model to a temporary file. Returns their configuration and the
+/// file.
 #[cfg(test)]
 pub(crate) fn write_small_networks(
     name: &str,
     format: WeightsFormat,
     precision: Precision,
     seed: u64,
-) -> Result<(UNet2p5DConditionConfig, PathBuf), ModelError> {
+) -> Result<(UNet2p5DConditionConfig, std::path::PathBuf), ModelError> {
     let unet = UNet2DConditionConfig {
         block_out_channels: vec![8, 16, 16, 16],
         layers_per_block: crate::PerBlock::All(1),
@@ -231,10 +242,7 @@ pub(crate) fn write_small_networks(
         ..UNet2DConditionConfig::default()
     };
     let config = UNet2p5DConditionConfig::new(unet);
-    let networks = config.init(&Device::flex())?;
-    let mut entries = Vec::new();
-    list(&networks.multiview, KeyMap::MultiviewUNet, seed, &mut entries);
-    list(&networks.reference, KeyMap::ReferenceUNet, seed, &mut entries);
+    let entries = list_both(&config, seed, &Device::flex())?;
     let name = format!("hunyuan-paint-{name}-{}-{precision}.{}", std::process::id(), format.extension());
     let file = std::env::temp_dir().join(name);
     write_file(&file, |out| match format {
@@ -251,43 +259,47 @@ mod tests {
     use burn::tensor::Tensor;
 
     use super::*;
-    use crate::LoadOptions;
+    use crate::{LoadOptions, random_weights::randomize};
 
-    /// Both networks of a small paint model, written in a format and read again, predict what those made in memory do.
-    fn survives(format: WeightsFormat, precision: Precision) -> Result<(), Box<dyn Error>> {
+    /// Checks that both networks of a small paint model predict the same from a file as from memory.
+    fn check_round_trip(format: WeightsFormat, precision: Precision) -> Result<(), Box<dyn Error>> {
         let device = Device::flex();
-        let (config, file) = write_small_networks("survives", format, precision, 5)?;
+        let (config, file) = write_small_networks("round-trip", format, precision, 5)?;
         let options = LoadOptions::new(device.clone()).with_precision(precision);
-        let loaded = config.load(&file, options.clone());
+        let multiview = config.load_multiview(&file, options.clone());
+        let reference = config.load_reference(&file, options);
         fs::remove_file(&file)?;
-        let loaded = loaded?;
+        let (multiview, reference) = (multiview?, reference?);
         let latents = Tensor::<4>::ones([1, 4, 8, 8], &device);
-        let seen = loaded.reference.encode_references(latents.clone())?;
         let conditions = crate::ViewConditions {
             normal_latents: latents.clone(),
             position_latents: latents.clone(),
             view_indices: vec![3],
         };
-        let branches = [crate::Branch::Conditional];
-        let predict =
-            |unet: &crate::MultiviewUNet| unet.forward(latents.clone(), 500.0, &conditions, &seen, &branches);
-        let from_file = predict(&loaded.multiview)?.into_data();
-        let in_memory = predict(&config.random_multiview(5, options.clone())?)?.into_data();
-        assert_eq!(from_file, in_memory);
+        let predict = |unet: &crate::MultiviewUNet, reference: &crate::ReferenceUNet| {
+            let features = reference.encode_references(latents.clone())?;
+            let branches = [crate::Branch::Conditional];
+            let prediction = unet.forward(latents.clone(), 500.0, &conditions, &features, &branches)?;
+            Ok::<_, ModelError>(prediction.into_data())
+        };
+        let from_file = predict(&multiview, &reference)?;
+        let multiview = randomize(config.init_multiview(&device)?, 5, precision)?;
+        let reference = randomize(config.init_reference(&device)?, 5, precision)?;
+        assert_eq!(from_file, predict(&multiview, &reference)?);
         let values = from_file.try_into_vec::<f32>()?;
         assert!(values.iter().all(|x| x.is_finite()) && values.iter().any(|x| x.abs() > 1e-3), "{values:?}");
         Ok(())
     }
 
     #[test]
-    fn safetensors_hold_what_was_made() -> Result<(), Box<dyn Error>> {
-        survives(WeightsFormat::Safetensors, Precision::F32)?;
-        survives(WeightsFormat::Safetensors, Precision::F16)
+    fn safetensors_files_are_read_back() -> Result<(), Box<dyn Error>> {
+        check_round_trip(WeightsFormat::Safetensors, Precision::F32)?;
+        check_round_trip(WeightsFormat::Safetensors, Precision::F16)
     }
 
     #[test]
-    fn pickled_checkpoints_hold_what_was_made() -> Result<(), Box<dyn Error>> {
-        survives(WeightsFormat::Bin, Precision::F32)?;
-        survives(WeightsFormat::Bin, Precision::F16)
+    fn pickled_files_are_read_back() -> Result<(), Box<dyn Error>> {
+        check_round_trip(WeightsFormat::Bin, Precision::F32)?;
+        check_round_trip(WeightsFormat::Bin, Precision::F16)
     }
 }

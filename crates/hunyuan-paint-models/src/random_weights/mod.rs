@@ -1,8 +1,7 @@
-//! Networks with random weights, to measure speed and memory without the published ones. They paint noise.
+//! Networks with random weights, for measuring speed and memory. They paint noise.
 
 mod checkpoint;
 mod folder;
-mod networks;
 
 use burn::{
     module::{Module, ModuleMapper, Param},
@@ -18,8 +17,9 @@ use crate::{
     parameters::{enter, leave},
 };
 
-/// Gives a network weights that depend on the seed and their names alone, the same on every device: uniform, so that a
-/// layer's outputs have about the variance of its inputs; norms and biases that change nothing.
+/// Fills a network with weights that depend on the seed and on their names alone, so they are the same
+/// on every device. They are uniform, with a range that keeps the variance of a layer's inputs. Norms
+/// and biases have no effect.
 pub(crate) fn randomize<M: Module>(network: M, seed: u64, precision: Precision) -> Result<M, ModelError> {
     precision.check(&network)?;
     Ok(network.map(&mut Randomize { seed, dtype: precision.dtype(), path: Vec::new() }))
@@ -41,7 +41,7 @@ impl ModuleMapper for Randomize {
     }
 
     fn map_float<const D: usize>(&mut self, weight: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        // Asking for the weight itself would fill it, which is what is avoided here.
+        // Reading the weight would initialize it first.
         let (device, shape) = (weight.lazy_device(), weight.lazy_shape());
         let values = Weights::new(self.seed, &self.path, shape.to_vec()).values();
         let data = TensorData::new(values, shape).convert_dtype(self.dtype);
@@ -49,9 +49,9 @@ impl ModuleMapper for Randomize {
     }
 }
 
-/// The numbers of one weight, still to be made.
+/// A description of one weight, from which its numbers are generated.
 struct Weights {
-    /// Of the module's field, not of a file.
+    /// The shape in the module; a file may store the transpose.
     shape: Vec<usize>,
     is_gamma: bool,
     stream: u64,
@@ -59,7 +59,7 @@ struct Weights {
 
 impl Weights {
     fn new(seed: u64, path: &[String], shape: Vec<usize>) -> Self {
-        // FNV-1a of the path.
+        // The FNV-1a hash of the path.
         let stream = path.join(".").bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
@@ -70,7 +70,7 @@ impl Weights {
         let count = self.shape.iter().product();
         match self.shape[..] {
             [_] => vec![if self.is_gamma { 1.0 } else { 0.0 }; count],
-            // Inputs come first in linear layers, outputs in convolutions.
+            // Linear layers are `[in, out]`, convolutions `[out, in, height, width]`.
             [inputs, _] => uniform(self.stream, (3.0 / inputs as f32).sqrt(), count),
             [_, ref inputs @ ..] => {
                 let inputs: usize = inputs.iter().product();
@@ -81,7 +81,7 @@ impl Weights {
     }
 }
 
-/// Numbers of −limit…limit (`SplitMix64`, Steele et al. 2014).
+/// Generates numbers of −limit…limit (`SplitMix64`, Steele et al. 2014).
 fn uniform(mut state: u64, limit: f32, count: usize) -> Vec<f32> {
     let next = || {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -5,12 +5,15 @@ use burn::{
 use hunyuan_paint_kernels::{Padding, concat_channels};
 
 use super::config::{DownBlockType, UNet2DConditionConfig, UpBlockType};
-use crate::layers::{
-    BasicTransformerBlock, BlockInputs, Downsample2D, ResnetBlock2D, ResnetBlock2DConfig, Transformer2DModel,
-    Transformer2DModelConfig, Upsample2D,
+use crate::{
+    ModelError,
+    layers::{
+        BlockInputs, Downsample2D, ResnetBlock2D, ResnetBlock2DConfig, Transformer2DModel,
+        Transformer2DModelConfig, Upsample2D,
+    },
 };
 
-/// What all blocks of one UNet have in common.
+/// Creates the blocks of one UNet.
 pub(super) struct BlockBuilder<'a> {
     pub(super) config: &'a UNet2DConditionConfig,
     pub(super) time_channels: usize,
@@ -18,7 +21,7 @@ pub(super) struct BlockBuilder<'a> {
     pub(super) device: &'a Device,
 }
 
-/// The sizes of one level.
+/// The sizes of one level of resolution.
 #[derive(Clone, Copy)]
 pub(super) struct Level {
     pub(super) channels: usize,
@@ -52,7 +55,7 @@ impl BlockBuilder<'_> {
         .init(self.device)
     }
 
-    /// `from` channels in; halves the image unless it is the last block.
+    /// Creates a block with `from` channels in. It halves the feature map unless it is the last block.
     pub(super) fn down_block(&self, kind: DownBlockType, from: usize, level: Level, last: bool) -> DownBlock {
         let attends = kind == DownBlockType::CrossAttnDownBlock2D;
         DownBlock {
@@ -69,8 +72,8 @@ impl BlockBuilder<'_> {
         MidBlock { resnets: vec![resnet(), resnet()], attentions: vec![self.transformer(level)] }
     }
 
-    /// `from` channels in, `skips` channels of the skip connections in the order of their use;
-    /// enlarges the image unless it is the last block.
+    /// Creates a block with `from` channels in, which concatenates skip connections of `skips` channels
+    /// in this order. It enlarges the feature map unless it is the last block.
     pub(super) fn up_block(
         &self,
         kind: UpBlockType,
@@ -94,7 +97,47 @@ impl BlockBuilder<'_> {
     }
 }
 
-/// `DownBlock2D` or, with attentions, `CrossAttnDownBlock2D`.
+/// A block of the UNet, on the way down, in the middle or on the way up.
+pub(super) trait Block {
+    /// Returns the residual blocks in the order of evaluation.
+    fn resnets(&self) -> &[ResnetBlock2D];
+
+    /// Returns the transformers in the order of evaluation.
+    fn attentions(&self) -> &[Transformer2DModel];
+}
+
+macro_rules! impl_block {
+    ($($name:ident),*) => {$(
+        impl Block for $name {
+            fn resnets(&self) -> &[ResnetBlock2D] {
+                &self.resnets
+            }
+
+            fn attentions(&self) -> &[Transformer2DModel] {
+                &self.attentions
+            }
+        }
+    )*};
+}
+
+impl_block!(DownBlock, MidBlock, UpBlock);
+
+/// Applies layer `i` of a block: a residual block, then the transformer of the same index, if the block
+/// has one.
+fn forward_layer(
+    block: &impl Block,
+    i: usize,
+    x: Tensor<4>,
+    inputs: &mut BlockInputs<'_>,
+) -> Result<Tensor<4>, ModelError> {
+    let x = block.resnets()[i].forward(x, Some(inputs.time_shifts.take()?.clone()));
+    match block.attentions().get(i) {
+        Some(attention) => attention.forward(x, inputs),
+        None => Ok(x),
+    }
+}
+
+/// `DownBlock2D` or, with one transformer for each residual block, `CrossAttnDownBlock2D`.
 #[derive(Module, Debug)]
 pub(super) struct DownBlock {
     resnets: Vec<ResnetBlock2D>,
@@ -103,37 +146,26 @@ pub(super) struct DownBlock {
 }
 
 impl DownBlock {
-    pub(super) fn resnets(&self) -> impl Iterator<Item = &ResnetBlock2D> {
-        self.resnets.iter()
-    }
-
-    pub(super) fn transformer_blocks(&self) -> impl Iterator<Item = &BasicTransformerBlock> {
-        self.attentions.iter().flat_map(Transformer2DModel::blocks)
-    }
-
-    /// Every intermediate result is pushed to `skips`, from where the up blocks take it.
+    /// Pushes every intermediate result to `skips`, from which the up blocks take it.
     pub(super) fn forward(
         &self,
         mut x: Tensor<4>,
         inputs: &mut BlockInputs<'_>,
         skips: &mut Vec<Tensor<4>>,
-    ) -> Tensor<4> {
-        for (i, resnet) in self.resnets.iter().enumerate() {
-            x = resnet.forward(x, inputs.time_shifts.next().cloned());
-            if let Some(attention) = self.attentions.get(i) {
-                x = attention.forward(x, inputs);
-            }
+    ) -> Result<Tensor<4>, ModelError> {
+        for i in 0..self.resnets.len() {
+            x = forward_layer(self, i, x, inputs)?;
             skips.push(x.clone());
         }
         if let Some(downsampler) = &self.downsampler {
             x = downsampler.forward(x);
             skips.push(x.clone());
         }
-        x
+        Ok(x)
     }
 }
 
-/// `UNetMidBlock2DCrossAttn`.
+/// `UNetMidBlock2DCrossAttn`: one transformer between two residual blocks.
 #[derive(Module, Debug)]
 pub(super) struct MidBlock {
     resnets: Vec<ResnetBlock2D>,
@@ -141,26 +173,19 @@ pub(super) struct MidBlock {
 }
 
 impl MidBlock {
-    pub(super) fn resnets(&self) -> impl Iterator<Item = &ResnetBlock2D> {
-        self.resnets.iter()
-    }
-
-    pub(super) fn transformer_blocks(&self) -> impl Iterator<Item = &BasicTransformerBlock> {
-        self.attentions.iter().flat_map(Transformer2DModel::blocks)
-    }
-
-    pub(super) fn forward(&self, mut x: Tensor<4>, inputs: &mut BlockInputs<'_>) -> Tensor<4> {
-        for (i, resnet) in self.resnets.iter().enumerate() {
-            if i > 0 {
-                x = self.attentions[i - 1].forward(x, inputs);
-            }
-            x = resnet.forward(x, inputs.time_shifts.next().cloned());
+    pub(super) fn forward(
+        &self,
+        mut x: Tensor<4>,
+        inputs: &mut BlockInputs<'_>,
+    ) -> Result<Tensor<4>, ModelError> {
+        for i in 0..self.resnets.len() {
+            x = forward_layer(self, i, x, inputs)?;
         }
-        x
+        Ok(x)
     }
 }
 
-/// `UpBlock2D` or, with attentions, `CrossAttnUpBlock2D`.
+/// `UpBlock2D` or, with one transformer for each residual block, `CrossAttnUpBlock2D`.
 #[derive(Module, Debug)]
 pub(super) struct UpBlock {
     resnets: Vec<ResnetBlock2D>,
@@ -169,41 +194,26 @@ pub(super) struct UpBlock {
 }
 
 impl UpBlock {
-    pub(super) fn resnets(&self) -> impl Iterator<Item = &ResnetBlock2D> {
-        self.resnets.iter()
-    }
-
-    pub(super) fn transformer_blocks(&self) -> impl Iterator<Item = &BasicTransformerBlock> {
-        self.attentions.iter().flat_map(Transformer2DModel::blocks)
-    }
-
     /// Takes one result from `skips` for every residual block.
     pub(super) fn forward(
         &self,
         mut x: Tensor<4>,
         inputs: &mut BlockInputs<'_>,
         skips: &mut Vec<Tensor<4>>,
-    ) -> Tensor<4> {
-        for (i, resnet) in self.resnets.iter().enumerate() {
-            if let Some(skip) = skips.pop() {
-                x = concat_channels(x, skip);
-            }
-            x = resnet.forward(x, inputs.time_shifts.next().cloned());
-            if let Some(attention) = self.attentions.get(i) {
-                x = attention.forward(x, inputs);
-            }
+    ) -> Result<Tensor<4>, ModelError> {
+        for i in 0..self.resnets.len() {
+            let skip = skips.pop().ok_or_else(|| skip_error("too few".to_owned()))?;
+            x = forward_layer(self, i, concat_channels(x, skip), inputs)?;
         }
-        match &self.upsampler {
-            None => x,
-            Some(upsampler) => {
-                // Twice as large; or what the next skip connection has, where halving rounded.
-                let [_, _, height, width] = x.dims();
-                let size = skips.last().map_or([2 * height, 2 * width], |skip| {
-                    let [_, _, height, width] = skip.dims();
-                    [height, width]
-                });
-                upsampler.forward(x, size)
-            }
-        }
+        let Some(upsampler) = &self.upsampler else { return Ok(x) };
+        // The size of the next skip connection, which is odd where halving rounded up.
+        let next = skips.last().ok_or_else(|| skip_error("too few".to_owned()))?;
+        let [_, _, height, width] = next.dims();
+        Ok(upsampler.forward(x, [height, width]))
     }
+}
+
+/// Returns the error for skip connections that do not match the up blocks.
+pub(super) fn skip_error(found: String) -> ModelError {
+    ModelError::Wiring { input: "skip connections", layer: "residual block of the up blocks", found }
 }

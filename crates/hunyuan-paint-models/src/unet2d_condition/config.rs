@@ -10,51 +10,53 @@ use crate::{
 
 /// A down block of the UNet.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DownBlockType {
     /// Residual blocks, each followed by transformer blocks.
     CrossAttnDownBlock2D,
-    /// Residual blocks alone.
+    /// Residual blocks only.
     DownBlock2D,
 }
 
 /// An up block of the UNet.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum UpBlockType {
     /// Residual blocks, each followed by transformer blocks.
     CrossAttnUpBlock2D,
-    /// Residual blocks alone.
+    /// Residual blocks only.
     UpBlock2D,
 }
 
-/// diffusers' configuration of a `UNet2DConditionModel`; absent fields take diffusers' defaults.
+/// diffusers' configuration of a `UNet2DConditionModel`. Absent fields take diffusers' defaults.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default)]
 pub struct UNet2DConditionConfig {
-    /// Height and width of the latents that the network was made for.
+    /// Height and width of the latents that the network was trained with.
     pub sample_size: usize,
     /// Channels of the input.
     pub in_channels: usize,
     /// Channels of the output.
     pub out_channels: usize,
-    /// From the outermost level to the innermost.
+    /// The down blocks, outermost level first.
     pub down_block_types: Vec<DownBlockType>,
-    /// From the innermost level to the outermost.
+    /// The up blocks, innermost level first.
     pub up_block_types: Vec<UpBlockType>,
     /// Channels of every level, outermost first.
     pub block_out_channels: Vec<usize>,
-    /// Residual blocks of a down block; an up block has one more.
+    /// Residual blocks of each down block. Up blocks have one more.
     pub layers_per_block: PerBlock,
-    /// Transformer blocks behind each residual block.
+    /// Transformer blocks after each residual block.
     pub transformer_layers_per_block: PerBlock,
     /// Width of the text tokens.
     pub cross_attention_dim: usize,
-    /// diffusers' misnomer: the NUMBER of attention heads of every level.
+    /// The number of attention heads of each level. diffusers' name is misleading.
     pub attention_head_dim: PerBlock,
-    /// The number of attention heads, where the configuration has it under its proper name.
+    /// The number of attention heads of each level. Overrides `attention_head_dim`.
     pub num_attention_heads: Option<PerBlock>,
-    /// Whether the transformers' projections are linear layers or 1×1 convolutions.
+    /// Whether the transformers' projections are linear layers; otherwise 1×1 convolutions.
     pub use_linear_projection: bool,
-    /// Groups of every group norm.
+    /// Groups of the group norms.
     pub norm_num_groups: usize,
     /// Epsilon of the residual blocks' group norms.
     pub norm_eps: f64,
@@ -93,7 +95,8 @@ impl Default for UNet2DConditionConfig {
 }
 
 impl UNet2DConditionConfig {
-    /// The size of Stable Diffusion 2.1, which Hunyuan3D's networks have: 866 million parameters.
+    /// Returns the configuration of Stable Diffusion 2.1, which Hunyuan3D's networks share: 866 million
+    /// parameters.
     pub fn sd21() -> Self {
         Self {
             cross_attention_dim: 1024,
@@ -106,15 +109,15 @@ impl UNet2DConditionConfig {
     /// Reads and checks a `config.json`.
     ///
     /// # Errors
-    /// If the file is missing or malformed, or asks for a variant of the network that is not here.
+    /// If the file is missing or malformed, or asks for an unsupported variant of the network.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
         Self::from_json(read_json(path)?, path)
     }
 
-    /// Takes a parsed `config.json`; `path` names it in errors.
+    /// Reads and checks a parsed `config.json`. Errors name it by `path`.
     ///
     /// # Errors
-    /// As [`read`](Self::read).
+    /// If the configuration is malformed, or asks for an unsupported variant of the network.
     pub fn from_json(json: Value, path: &Path) -> Result<Self, ModelError> {
         for (field, supported) in [
             ("act_fn", json!("silu")),
@@ -168,7 +171,7 @@ impl UNet2DConditionConfig {
         Ok(config)
     }
 
-    /// Checks that the sizes fit together.
+    /// Checks that the sizes are supported and consistent.
     pub(crate) fn check(&self, path: &Path) -> Result<(), ModelError> {
         let blocks = [
             ("down_block_types", self.down_block_types.len()),
@@ -207,13 +210,13 @@ impl UNet2DConditionConfig {
         Ok(())
     }
 
-    /// Attention heads of every level, under whichever name.
+    /// Returns the attention heads of each level.
     pub(crate) fn heads(&self) -> &PerBlock {
         self.num_attention_heads.as_ref().unwrap_or(&self.attention_head_dim)
     }
 
-    /// How often the sample is halved: its height and width must be multiples of 2 to this power for
-    /// the skip connections to meet without resampling.
+    /// Returns how often the sample is halved. If its height and width are multiples of 2 to this power,
+    /// the skip connections meet without resampling.
     pub fn num_halvings(&self) -> usize {
         self.block_out_channels.len() - 1
     }

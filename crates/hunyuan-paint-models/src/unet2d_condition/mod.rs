@@ -13,21 +13,20 @@ use burn::{
     },
     tensor::{Device, Int, Tensor, TensorData, activation::silu},
 };
-
 use hunyuan_paint_kernels::Operation;
 
-use self::blocks::{BlockBuilder, DownBlock, Level, MidBlock, UpBlock};
+use self::blocks::{Block, BlockBuilder, DownBlock, Level, MidBlock, UpBlock, skip_error};
 pub use self::config::{DownBlockType, UNet2DConditionConfig, UpBlockType};
 use crate::{
     LoadOptions, ModelError, Precision,
     layers::{
-        BasicTransformerBlock, BlockInputs, CrossView, KeyValue, ResnetBlock2D, TimestepEmbedding, conv3x3,
-        norm_silu, timestep_features,
+        BasicTransformerBlock, BlockInputs, CrossView, KeyValue, LayerInputs, TimestepEmbedding,
+        Transformer2DModel, conv3x3, norm_silu, timestep_features,
     },
     weights::{self, KeyMap},
 };
 
-/// diffusers' `UNet2DConditionModel`, as far as Stable Diffusion 2.1 and Hunyuan3D-Paint use it.
+/// diffusers' `UNet2DConditionModel`, limited to what Stable Diffusion 2.1 and Hunyuan3D-Paint use.
 #[derive(Module, Debug)]
 pub struct UNet2DConditionModel {
     conv_in: Conv2d,
@@ -41,7 +40,7 @@ pub struct UNet2DConditionModel {
     cross_attention_dim: usize,
 }
 
-/// What the 2.5-D UNet adds to the plain one.
+/// The parts that the 2.5-D UNet adds to the plain one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Extensions {
     /// Rows of the class embedding, which is added to the time embedding.
@@ -51,16 +50,16 @@ pub(crate) struct Extensions {
 }
 
 impl UNet2DConditionConfig {
-    /// The network with random weights.
+    /// Creates the network with burn's random initial weights.
     ///
     /// # Errors
-    /// If the sizes do not fit together.
+    /// If the sizes are inconsistent.
     pub fn init(&self, device: &Device) -> Result<UNet2DConditionModel, ModelError> {
         self.check(Path::new("UNet2DConditionConfig"))?;
         Ok(self.init_with(Extensions::default(), device))
     }
 
-    /// The network, from a checked configuration.
+    /// Creates the network from a checked configuration.
     pub(crate) fn init_with(&self, extensions: Extensions, device: &Device) -> UNet2DConditionModel {
         let channels = &self.block_out_channels;
         let outermost = channels[0];
@@ -111,7 +110,7 @@ impl UNet2DConditionConfig {
     /// Loads the weights of a network with this configuration from a file.
     ///
     /// # Errors
-    /// If the file cannot be read, or its keys or shapes are not the network's.
+    /// If the file cannot be read, or its keys or shapes do not match the network.
     pub fn load(
         &self,
         file: &Path,
@@ -141,23 +140,23 @@ impl UNet2DConditionConfig {
 }
 
 impl UNet2DConditionModel {
-    /// The network in another precision; see [`Precision`].
+    /// Converts the weights to another precision.
     ///
     /// # Errors
-    /// If its device does not compute in that precision.
+    /// If the network's device does not support the precision.
     pub fn with_precision(self, precision: Precision) -> Result<Self, ModelError> {
         precision.convert(self)
     }
 
-    /// Predicts the noise (or whatever the scheduler's `prediction_type` says).
+    /// Predicts the noise, or another quantity if the scheduler's `prediction_type` says so.
     ///
     /// - `sample`: `[B, in_channels, H, W]`
-    /// - `timestep`: one for the whole batch; may be fractional
+    /// - `timestep`: one for the whole batch, possibly fractional
     /// - `encoder_hidden_states`: `[B, T, cross_attention_dim]`
     /// - returns `[B, out_channels, H, W]`
     ///
     /// # Errors
-    /// If a shape does not fit.
+    /// If a shape is wrong.
     pub fn forward(
         &self,
         sample: Tensor<4>,
@@ -167,13 +166,13 @@ impl UNet2DConditionModel {
         self.denoiser(encoder_hidden_states, &[timestep])?.predict(sample, 0)
     }
 
-    /// The network with everything that stays the same from step to step.
+    /// Computes everything that stays the same from step to step.
     ///
     /// - `encoder_hidden_states`: `[B, T, cross_attention_dim]`
-    /// - `timesteps`: of the steps, in their order
+    /// - `timesteps`: the timestep of each step, in order
     ///
     /// # Errors
-    /// If the shape does not fit.
+    /// If the shape is wrong.
     pub fn denoiser(
         &self,
         encoder_hidden_states: Tensor<3>,
@@ -185,105 +184,131 @@ impl UNet2DConditionModel {
             let found = format!("{:?}", encoder_hidden_states.dims());
             return Err(ModelError::input("encoder_hidden_states", expected, found));
         }
-        let conditioning = self.condition(encoder_hidden_states, timesteps, None);
+        let conditioning = self.condition(encoder_hidden_states, timesteps, None)?;
         Ok(UNet2DDenoiser { unet: self, conditioning, batch })
     }
 
-    /// Channels of the input.
+    /// Returns the number of input channels.
     pub(crate) fn in_channels(&self) -> usize {
         self.conv_in.weight.dims()[1]
     }
 
-    /// In the order of evaluation.
+    /// Returns the blocks in the order of evaluation.
+    fn blocks(&self) -> impl Iterator<Item = &dyn Block> {
+        let down = self.down_blocks.iter().map(|block| block as &dyn Block);
+        let up = self.up_blocks.iter().map(|block| block as &dyn Block);
+        down.chain([&self.mid_block as &dyn Block]).chain(up)
+    }
+
+    /// Returns the transformer blocks in the order of evaluation.
     pub(crate) fn transformer_blocks(&self) -> impl Iterator<Item = &BasicTransformerBlock> {
-        let down = self.down_blocks.iter().flat_map(DownBlock::transformer_blocks);
-        let up = self.up_blocks.iter().flat_map(UpBlock::transformer_blocks);
-        down.chain(self.mid_block.transformer_blocks()).chain(up)
+        self.blocks().flat_map(|block| block.attentions()).flat_map(Transformer2DModel::blocks)
     }
 
-    /// In the order of evaluation.
-    fn resnets(&self) -> impl Iterator<Item = &ResnetBlock2D> {
-        let down = self.down_blocks.iter().flat_map(DownBlock::resnets);
-        down.chain(self.mid_block.resnets()).chain(self.up_blocks.iter().flat_map(UpBlock::resnets))
-    }
-
-    /// What stays the same from step to step. `class_labels [B]` choose rows of the class embedding.
+    /// Computes everything that stays the same from step to step.
+    ///
+    /// - `text`: `[B, T, cross_attention_dim]`
+    /// - `class_labels`: rows of the class embedding, `[B]`
     pub(crate) fn condition(
         &self,
         text: Tensor<3>,
         timesteps: &[f64],
         class_labels: Option<Tensor<1, Int>>,
-    ) -> Conditioning {
-        let (device, inside) = (text.device(), self.conv_in.weight.dtype());
+    ) -> Result<Conditioning, ModelError> {
+        let (device, compute_dtype) = (text.device(), self.conv_in.weight.dtype());
 
         // 1. keys and values of the text
-        let text = text.cast(inside);
+        let text = text.cast(compute_dtype);
         let text = self.transformer_blocks().map(|block| block.project_text(text.clone())).collect();
 
-        // 2. time, and class where the network has one
+        // 2. embeddings of the timesteps, and of the classes if the network has classes
         let (times, channels) = (timesteps.len(), self.conv_in.weight.dims()[0]);
         let features = timesteps.iter().flat_map(|&timestep| timestep_features(timestep, channels));
         let features = TensorData::new(features.collect(), [times, channels]);
-        let features = Tensor::<2>::from_data(features, &device).cast(inside);
+        let features = Tensor::<2>::from_data(features, &device).cast(compute_dtype);
         let mut embedded: Tensor<3> = self.time_embedding.forward(features).unsqueeze_dim(1);
         if let (Some(class_embedding), Some(labels)) = (&self.class_embedding, class_labels) {
             embedded = embedded + class_embedding.forward(labels.unsqueeze_dim(0));
         }
         let [_, rows, _] = embedded.dims();
         let activated = silu(embedded.flatten::<2>(0, 1));
-        let shifts: Vec<Tensor<2>> =
-            self.resnets().filter_map(|resnet| resnet.time_shift(activated.clone())).collect();
+
+        // 3. time shifts of the residual blocks, for each timestep
+        let resnets = self.blocks().flat_map(|block| block.resnets());
+        let shifts: Option<Vec<Tensor<2>>> =
+            resnets.map(|resnet| resnet.time_shift(activated.clone())).collect();
+        let shifts = shifts.ok_or_else(|| ModelError::Wiring {
+            input: TIME_SHIFTS,
+            layer: RESIDUAL_BLOCK,
+            found: "a block without a time projection".to_owned(),
+        })?;
         let at =
             |time: usize| shifts.iter().map(|shift| shift.clone().narrow(0, time * rows, rows)).collect();
-        Conditioning { text, time_shifts: (0..times).map(at).collect() }
+        Ok(Conditioning { text, time_shifts: (0..times).map(at).collect() })
     }
 
-    /// The forward pass of a step on checked inputs.
+    /// Runs the forward pass of a step on checked inputs.
     pub(crate) fn forward_step(
         &self,
         sample: Tensor<4>,
         step: usize,
         conditioning: &Conditioning,
         cross_view: CrossView<'_>,
-    ) -> Tensor<4> {
+    ) -> Result<Tensor<4>, ModelError> {
         let inputs = &mut BlockInputs {
-            time_shifts: conditioning.time_shifts[step].iter(),
-            text: conditioning.text.iter(),
+            time_shifts: LayerInputs::new(TIME_SHIFTS, RESIDUAL_BLOCK, &conditioning.time_shifts[step]),
+            text: LayerInputs::new("text keys and values", TRANSFORMER_BLOCK, &conditioning.text),
             cross_view,
         };
-        let outside = sample.dtype();
+        let (io_dtype, compute_dtype) = (sample.dtype(), self.conv_in.weight.dtype());
 
-        // 1. from the caller's precision to the network's, and down
-        let mut x = conv3x3(&self.conv_in, sample.cast(self.conv_in.weight.dtype())).run();
+        // 1. down
+        let mut x = conv3x3(&self.conv_in, sample.cast(compute_dtype)).run();
         let mut skips = vec![x.clone()];
         for block in &self.down_blocks {
-            x = block.forward(x, inputs, &mut skips);
+            x = block.forward(x, inputs, &mut skips)?;
         }
 
         // 2. mid
-        x = self.mid_block.forward(x, inputs);
+        x = self.mid_block.forward(x, inputs)?;
 
         // 3. up
         for block in &self.up_blocks {
-            x = block.forward(x, inputs, &mut skips);
+            x = block.forward(x, inputs, &mut skips)?;
         }
 
         // 4. out
-        conv3x3(&self.conv_out, norm_silu(&self.conv_norm_out, x)).run().cast(outside)
+        inputs.finish()?;
+        if !skips.is_empty() {
+            return Err(skip_error(format!("{} left over", skips.len())));
+        }
+        Ok(conv3x3(&self.conv_out, norm_silu(&self.conv_norm_out, x)).run().cast(io_dtype))
     }
 }
 
-/// What stays the same from step to step.
+/// Names of inputs and layers, for errors.
+const TIME_SHIFTS: &str = "time shifts";
+const RESIDUAL_BLOCK: &str = "residual block";
+pub(crate) const TRANSFORMER_BLOCK: &str = "transformer block";
+
+/// Inputs of the blocks that stay the same from step to step.
 #[derive(Clone, Debug)]
 pub(crate) struct Conditioning {
-    /// What each transformer block sees of the text.
+    /// For each transformer block: keys and values of the text.
     text: Vec<KeyValue>,
-    /// For each step what each residual block adds to its channels.
+    /// For each step, for each residual block: the channel biases.
     time_shifts: Vec<Vec<Tensor<2>>>,
 }
 
-/// A [`UNet2DConditionModel`] with everything that stays the same from step to step: the text's keys and values, and the
-/// embeddings of the times.
+impl Conditioning {
+    /// Returns the number of steps.
+    pub(crate) fn steps(&self) -> usize {
+        self.time_shifts.len()
+    }
+}
+
+/// A [`UNet2DConditionModel`] with everything that stays the same from step to step: keys and values of
+/// the text, and embeddings of the timesteps.
 #[derive(Debug)]
 pub struct UNet2DDenoiser<'a> {
     unet: &'a UNet2DConditionModel,
@@ -292,10 +317,10 @@ pub struct UNet2DDenoiser<'a> {
 }
 
 impl UNet2DDenoiser<'_> {
-    /// As [`UNet2DConditionModel::forward`], at the step's time; `step` counts from 0.
+    /// Predicts as [`UNet2DConditionModel::forward`] at the timestep of `step`, which counts from 0.
     ///
     /// # Errors
-    /// If the sample's shape does not fit, or there is no such step.
+    /// If the sample's shape is wrong, or there is no such step.
     pub fn predict(&self, sample: Tensor<4>, step: usize) -> Result<Tensor<4>, ModelError> {
         let [batch, channels, height, width] = sample.dims();
         let expected = self.unet.in_channels();
@@ -307,13 +332,56 @@ impl UNet2DDenoiser<'_> {
         if step >= steps {
             return Err(ModelError::input("step", format!("below {steps}"), step));
         }
-        Ok(self.unet.forward_step(sample, step, &self.conditioning, CrossView::Off))
+        self.unet.forward_step(sample, step, &self.conditioning, CrossView::Off)
     }
 }
 
-impl Conditioning {
-    /// How many steps there are.
-    pub(crate) fn steps(&self) -> usize {
-        self.time_shifts.len()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::PerBlock;
+
+    /// Changes the conditioning of a small network, then runs a step.
+    fn forward_with(
+        change: impl FnOnce(&mut Conditioning) -> Option<()>,
+    ) -> Result<Result<(), ModelError>, Box<dyn std::error::Error>> {
+        let device = Device::flex();
+        let config = UNet2DConditionConfig {
+            block_out_channels: vec![8, 16, 16, 16],
+            layers_per_block: PerBlock::All(1),
+            cross_attention_dim: 8,
+            attention_head_dim: PerBlock::All(2),
+            norm_num_groups: 4,
+            ..UNet2DConditionConfig::default()
+        };
+        let unet = config.init(&device)?;
+        let mut conditioning = unet.condition(Tensor::ones([1, 3, 8], &device), &[500.0], None)?;
+        change(&mut conditioning).ok_or("nothing to change")?;
+        let sample = Tensor::ones([1, 4, 8, 8], &device);
+        Ok(unet.forward_step(sample, 0, &conditioning, CrossView::Off).map(drop))
+    }
+
+    #[test]
+    fn inputs_that_do_not_match_the_blocks_are_errors() -> Result<(), Box<dyn std::error::Error>> {
+        forward_with(|_| Some(()))??;
+        type Change = fn(&mut Conditioning) -> Option<()>;
+        let changes: [(&str, Change); 4] = [
+            ("time shifts", |conditioning| conditioning.time_shifts[0].pop().map(drop)),
+            ("time shifts", |conditioning| {
+                let shifts = conditioning.time_shifts.first_mut()?;
+                shifts.push(shifts.last()?.clone());
+                Some(())
+            }),
+            ("text keys and values", |conditioning| conditioning.text.pop().map(drop)),
+            ("text keys and values", |conditioning| {
+                conditioning.text.push(conditioning.text.last()?.clone());
+                Some(())
+            }),
+        ];
+        for (name, change) in changes {
+            let refused = forward_with(change)?;
+            assert!(matches!(refused, Err(ModelError::Wiring { input, .. }) if input == name), "{refused:?}");
+        }
+        Ok(())
     }
 }

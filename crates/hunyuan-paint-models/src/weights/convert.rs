@@ -1,5 +1,5 @@
-//! From a file's tensors to a module's: turned over, renamed, in another precision. What burn-store's own adapters do, on all
-//! cores: for gigabytes of weights it is most of the time that loading takes.
+//! Converts a file's tensors to a module's: transposes, renames and casts them. burn-store's own adapters
+//! do the same on one core; for gigabytes of weights, that is most of the loading time.
 
 use burn::{
     store::{
@@ -10,13 +10,13 @@ use burn::{
 use half::{f16, slice::HalfFloatSliceExt};
 use rayon::prelude::*;
 
-/// Columns that are turned over at once: what lies beside each other in memory when it is read.
+/// Columns that are transposed together, so that reads are contiguous.
 const COLUMNS: usize = 16;
 
-/// Numbers that are converted by themselves.
+/// Numbers that one task converts.
 const CHUNK: usize = 1 << 16;
 
-/// Turns linear weights over, gives norms burn's names, and converts to a precision.
+/// Transposes linear weights, gives the weights of norms burn's names, and casts to a data type.
 #[derive(Clone)]
 pub(super) struct Convert(pub(super) DType);
 
@@ -37,7 +37,7 @@ impl ModuleAdapter for Convert {
                         TensorData::new(transpose(values, columns, copy), shape)
                     }
                     Ok(values) => TensorData::new(transpose(values, columns, to_half), shape),
-                    // It was said to be in single precision, and is not: an empty tensor is refused by its shape.
+                    // The data is not of its stated type. An empty tensor is refused by its shape.
                     Err(_) => TensorData::new(Vec::<f32>::new(), [0]),
                 }
             });
@@ -62,13 +62,13 @@ impl ModuleAdapter for Convert {
     }
 }
 
-/// Linear layers lie the other way round in a file.
+/// Returns whether files store the transpose of a tensor.
 fn is_linear_weight(tensor: &Tensor, context: ModuleContext<'_>) -> bool {
     let is_weight = tensor.name.rsplit('.').next() == Some("weight");
     is_weight && tensor.shape.num_dims() == 2 && context.module_type() == Some("Struct:Linear")
 }
 
-/// Rows for columns; `convert` makes of single precision what is wanted.
+/// Transposes a matrix of `columns` columns. `convert` casts a slice of the result.
 pub(crate) fn transpose<T: Copy + Default + Send>(
     values: &[f32],
     columns: usize,
@@ -77,20 +77,20 @@ pub(crate) fn transpose<T: Copy + Default + Send>(
     let rows = values.len() / columns.max(1);
     let mut out = vec![T::default(); values.len()];
     let blocks = out.par_chunks_mut(COLUMNS * rows.max(1)).enumerate();
-    blocks.for_each_init(Vec::new, |turned, (block, out)| {
+    blocks.for_each_init(Vec::new, |transposed, (block, out)| {
         let first = block * COLUMNS;
-        turned.resize(out.len(), 0.0);
+        transposed.resize(out.len(), 0.0);
         for (row, values) in values.chunks_exact(columns).enumerate() {
             for (column, value) in values[first..(first + COLUMNS).min(columns)].iter().enumerate() {
-                turned[column * rows + row] = *value;
+                transposed[column * rows + row] = *value;
             }
         }
-        convert(turned, out);
+        convert(transposed, out);
     });
     out
 }
 
-/// As it is, for [`transpose`].
+/// Keeps single precision in [`transpose`].
 pub(crate) fn copy(values: &[f32], out: &mut [f32]) {
     out.copy_from_slice(values);
 }
@@ -110,11 +110,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_matrix_is_turned_over() {
+    fn rows_become_columns() {
         let values: Vec<f32> = (0..35 * 18).map(|i| i as f32).collect();
-        let turned = transpose(&values, 35, copy);
+        let transposed = transpose(&values, 35, copy);
         for (row, column) in [(0, 0), (17, 34), (3, 20), (16, 15)] {
-            assert_eq!(turned[column * 18 + row], values[row * 35 + column]);
+            assert_eq!(transposed[column * 18 + row], values[row * 35 + column]);
         }
         assert!(transpose(&[], 0, copy).is_empty());
     }

@@ -1,7 +1,7 @@
-//! Published weights into modules: the one place that knows files, keys and renames.
+//! Loads published weights into modules. This is the only module that knows files, keys and renames.
 //!
-//! A module's field path is its checkpoint key but for the renames of [`KeyMap`] and for norms, whose
-//! `weight` and `bias` burn calls `gamma` and `beta`.
+//! The path of a module's field is its checkpoint key, except for the renames of [`KeyMap`] and for
+//! norms, whose `weight` and `bias` burn calls `gamma` and `beta`.
 
 pub(crate) mod convert;
 mod read_ahead;
@@ -27,19 +27,19 @@ use burn::{
 use self::{convert::Convert, read_ahead::ReadAhead};
 use crate::{LoadCallback, LoadOptions, LoadProgress, ModelError, parameters::parameters};
 
-/// How the keys of a file differ from the paths of the module's fields.
+/// How the keys of a file map to the paths of the module's fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyMap {
     /// A network saved by diffusers or transformers.
     Diffusers,
-    /// The main part of the 2.5-D UNet, whose transformer blocks are wrapped: `transformer_blocks.0.transformer.…` with
-    /// the additional attentions beside `transformer`.
+    /// The main network of the 2.5-D UNet. Its transformer blocks are wrapped: their keys begin with
+    /// `transformer_blocks.0.transformer.`, and the additional attentions stand beside `transformer`.
     MultiviewUNet,
-    /// The part of the 2.5-D UNet that reads the references, wrapped likewise.
+    /// The reference network of the 2.5-D UNet, whose transformer blocks are wrapped too.
     ReferenceUNet,
 }
 
-/// Fragments of a key in the file, and of the field path in its place.
+/// Fragments of keys, and the fragments of field paths that replace them.
 const RENAMES: [(&str, &str); 5] = [
     (".to_out.0.", ".to_out."),
     (".ff.net.0.proj.", ".ff.proj_in."),
@@ -48,7 +48,7 @@ const RENAMES: [(&str, &str); 5] = [
     (".upsamplers.0.", ".upsampler."),
 ];
 
-/// Names that old diffusers versions gave the autoencoder's attention.
+/// Names that old versions of diffusers gave the autoencoder's attention.
 const DEPRECATED: [(&str, &str); 4] = [
     (".attentions.0.query.", ".attentions.0.to_q."),
     (".attentions.0.key.", ".attentions.0.to_k."),
@@ -61,7 +61,7 @@ const WRAPPER: &str = "transformer.";
 const LEARNED_TEXT: &str = "learned_text_clip_";
 
 impl KeyMap {
-    /// Whether a tensor is one of this network's; a file may hold two networks.
+    /// Returns whether a key belongs to this network. A file may hold two networks.
     fn owns(self, key: &str) -> bool {
         let of_reference = key.starts_with("unet_dual.") || key.ends_with("learned_text_clip_ref");
         match self {
@@ -71,7 +71,7 @@ impl KeyMap {
         }
     }
 
-    /// From a key in the file to the path of the module's field.
+    /// Maps a key in the file to the path of the module's field.
     fn field_path(self, key: &str) -> String {
         let mut path = key.to_owned();
         for (from, to) in RENAMES.into_iter().chain(DEPRECATED) {
@@ -88,17 +88,17 @@ impl KeyMap {
         path
     }
 
-    /// Whether published files carry this tensor although the network never uses it.
+    /// Returns whether a key is of a tensor that published files have and the network never uses.
     fn ignores(self, key: &str) -> bool {
         match self {
             // transformers saved the positions 0..77 as a buffer until version 4.31.
             Self::Diffusers => key.ends_with("embeddings.position_ids"),
-            // The turbo model's safetensors file has an image adapter that its pipeline never runs.
+            // The turbo model's safetensors file has an image adapter that upstream never runs.
             Self::MultiviewUNet | Self::ReferenceUNet => key.contains("image_proj") || key.contains("_ip"),
         }
     }
 
-    /// From the path of a module's field to its key in the file: for messages about missing keys.
+    /// Maps the path of a module's field to its key in the file.
     pub(crate) fn file_key(self, path: &str) -> String {
         let mut key = path.to_owned();
         if self != Self::Diffusers {
@@ -122,17 +122,18 @@ impl KeyMap {
     }
 }
 
-/// `a.transformer_blocks.0.rest` → (`a`, `0`, `rest`).
+/// Splits `a.transformer_blocks.0.rest` into (`a`, `0`, `rest`).
 fn split_block(path: &str) -> Option<(&str, &str, &str)> {
     let (start, tail) = path.split_once(BLOCKS)?;
     let (block, rest) = tail.split_once('.')?;
     Some((start, block, rest))
 }
 
-/// Puts a file's tensors into `module`, converted to the precision, one after the other; a few are read ahead.
+/// Loads a file's tensors into `module`, converted to the options' precision. Tensors are applied one
+/// after the other while the next ones are read ahead.
 ///
-/// `.bin` and `.pt` files are read as pickled PyTorch checkpoints, without executing anything in
-/// them; all others as safetensors.
+/// `.bin`, `.pt` and `.pth` files are read as pickled PyTorch checkpoints, without executing anything in
+/// them. All other files are read as safetensors.
 pub(crate) fn load<M: Module>(
     mut module: M,
     file: &Path,
@@ -148,13 +149,13 @@ pub(crate) fn load<M: Module>(
             continue;
         }
         if keys.ignores(&key) {
-            tracing::warn!(file = %file.display(), key, "tensor ignored: the network has no use for it");
+            tracing::warn!(file = %file.display(), key, "tensor ignored: the network does not use it");
             continue;
         }
         tensor.name = keys.field_path(&key);
         shapes.insert(tensor.name.clone(), tensor.shape.to_vec());
         if let Some(key) = file_keys.insert(tensor.name.clone(), key) {
-            // Two keys for one field: one of them would be lost.
+            // Two keys map to one field, so one of the tensors would be lost.
             return Err(ModelError::UnusedKey { file: file.to_owned(), key, count: 1 });
         }
         tensors.push(tensor);
@@ -191,14 +192,14 @@ pub(crate) fn load<M: Module>(
     precision.convert(module)
 }
 
-/// Tells of every tensor that passes, and lets none pass any more once it is told to stop.
+/// Calls the callback for every tensor. Once the callback cancels, every tensor is an error.
 #[derive(Clone)]
 struct Report {
     file: PathBuf,
     callback: LoadCallback,
     is_cancelled: Arc<AtomicBool>,
     loaded: Arc<AtomicU64>,
-    /// Bytes of each tensor by its field's path.
+    /// Bytes of each tensor, by the path of its field.
     sizes: Arc<BTreeMap<String, u64>>,
 }
 
@@ -228,7 +229,7 @@ impl ModuleAdapter for Report {
             let cancelled = || Err(PackError::ValidationError("cancelled".to_owned()));
             return bridge::deferred(name, dtype, shape, tensor.param_id, cancelled);
         }
-        // Norms go by other names in a file.
+        // The weights of norms are already renamed.
         let renamed = |from, to| self.sizes.get(&tensor.name.replace(from, to));
         let size = self.sizes.get(&tensor.name).or_else(|| renamed(".gamma", ".weight"));
         let size = size.or_else(|| renamed(".beta", ".bias")).copied().unwrap_or_default();
@@ -252,10 +253,9 @@ fn read(file: &Path) -> Result<Vec<(String, StoredTensor)>, ModelError> {
     }
     std::fs::File::open(file).map_err(|source| ModelError::Io { path: file.to_owned(), source })?;
     let mut store = PytorchStore::from_file(file).map_indices_contiguous(false);
-    let tensors = store.get_all_tensors().map_err(|error| ModelError::UnreadableWeights {
-        file: file.to_owned(),
-        reason: error.to_string(),
-    })?;
+    let tensors = store
+        .get_all_tensors()
+        .map_err(|error| ModelError::UnreadableWeights { file: file.to_owned(), source: error.into() })?;
     Ok(tensors.iter().map(|(key, tensor)| (key.clone(), tensor.clone())).collect())
 }
 
@@ -269,7 +269,7 @@ fn apply_error(
     match error {
         ApplyError::ShapeMismatch { path, expected, found } => {
             let (mut expected, mut found) = (expected.to_vec(), found.to_vec());
-            // burn has linear weights the other way round; the message is about the file.
+            // The module stores the transpose of linear weights; the message is about the file.
             if shapes.get(&path).is_some_and(|shape| *shape != found) {
                 expected.reverse();
                 found.reverse();
@@ -287,22 +287,22 @@ fn apply_error(
     }
 }
 
-#[cfg(all(test, feature = "random-weights"))]
+#[cfg(test)]
 mod tests {
     use std::error::Error;
 
     use super::*;
     use crate::{Precision, WeightsFormat, random_weights::write_small_networks};
 
-    /// What becomes of the tensors of a file that was opened when something happens to it before they are read.
+    /// Opens a file, changes it, then reads its tensors.
     fn read_after(
         name: &str,
         format: WeightsFormat,
-        happens: impl FnOnce(&Path) -> std::io::Result<()>,
+        change: impl FnOnce(&Path) -> std::io::Result<()>,
     ) -> Result<Vec<Result<(), String>>, Box<dyn Error>> {
         let (_, file) = write_small_networks(name, format, Precision::F32, 1)?;
         let tensors = read(&file)?;
-        happens(&file)?;
+        change(&file)?;
         std::fs::remove_file(&file)?;
         let read = |(_, tensor): &(String, StoredTensor)| match bridge::to_data(tensor) {
             Ok(_) => Ok(()),
@@ -312,21 +312,21 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_cut_short_while_it_is_read_is_an_error() -> Result<(), Box<dyn Error>> {
+    fn a_file_truncated_during_reading_is_an_error() -> Result<(), Box<dyn Error>> {
         for format in [WeightsFormat::Safetensors, WeightsFormat::Bin] {
             let cut = |file: &Path| {
                 let file = std::fs::OpenOptions::new().write(true).open(file)?;
                 file.set_len(file.metadata()?.len() / 2)
             };
             let read = read_after("cut", format, cut)?;
-            assert!(read.iter().any(Result::is_ok), "{format:?}: nothing before the cut");
-            assert!(read.iter().any(Result::is_err), "{format:?}: everything behind the cut");
+            assert!(read.iter().any(Result::is_ok), "{format:?}: no tensor before the cut is readable");
+            assert!(read.iter().any(Result::is_err), "{format:?}: every tensor after the cut is readable");
         }
         Ok(())
     }
 
     #[test]
-    fn a_file_that_is_replaced_while_it_is_read_stays_itself() -> Result<(), Box<dyn Error>> {
+    fn a_file_replaced_during_reading_keeps_its_content() -> Result<(), Box<dyn Error>> {
         for format in [WeightsFormat::Safetensors, WeightsFormat::Bin] {
             let replace = |file: &Path| {
                 let other = file.with_extension("other");
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_turbo_models_extras_are_ignored() {
+    fn only_the_image_adapter_of_turbo_is_ignored() {
         let paint = KeyMap::MultiviewUNet;
         assert!(paint.ignores("unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k_ip.weight"));
         assert!(paint.ignores("image_proj_model.proj.weight"));

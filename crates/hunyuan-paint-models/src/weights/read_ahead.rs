@@ -1,5 +1,5 @@
-//! Reads tensors from the file while earlier ones are converted and uploaded. Reading is copying and first touching fresh
-//! memory; done in between it would be half of the time that loading takes.
+//! Reads tensors from a file while earlier ones are converted and uploaded. Reading includes copies and
+//! page faults of fresh memory; done in sequence, it would be half of the loading time.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,28 +15,28 @@ use burn::{
     tensor::TensorData,
 };
 
-/// Threads that read. More than a few only wait for memory.
+/// Threads that read. More threads only wait for memory.
 const READERS: usize = 4;
 
-/// Bytes that may have been read and not yet been taken.
+/// The largest number of bytes that are read and not taken yet.
 const LIMIT: usize = 256 << 20;
 
-/// Tensors of one file, in the order in which they will be wanted.
+/// Tensors of one file, in the order in which they are taken.
 #[derive(Clone)]
 pub(super) struct ReadAhead(Arc<Shared>);
 
 struct Shared {
-    /// From the file: their bytes are read whenever they are asked for.
+    /// Tensors that read their bytes from the file on demand.
     tensors: Vec<StoredTensor>,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 struct State {
-    /// Tensors that nobody has begun to read.
+    /// Tensors that no thread has begun to read.
     waiting: VecDeque<usize>,
     reads: HashMap<usize, Read>,
-    /// Bytes that are being read or have been, and are not taken.
+    /// Bytes that are being read, or are read and not taken.
     bytes: usize,
     is_over: bool,
 }
@@ -47,14 +47,14 @@ enum Read {
 }
 
 impl ReadAhead {
-    /// Of `tensors` in this order.
+    /// Creates the queue of `tensors`, to be read in this order.
     pub(super) fn new(tensors: Vec<StoredTensor>) -> Self {
         let state =
             State { waiting: (0..tensors.len()).collect(), reads: HashMap::new(), bytes: 0, is_over: false };
         Self(Arc::new(Shared { tensors, state: Mutex::new(state), changed: Condvar::new() }))
     }
 
-    /// The same tensors, whose bytes come from the readers. Without readers they are read when they are wanted.
+    /// Returns tensors that take their bytes from the readers. Without readers, they read on demand.
     pub(super) fn tensors(&self) -> Vec<StoredTensor> {
         let tensors = self.0.tensors.iter().enumerate();
         let ahead = |(index, tensor): (usize, &StoredTensor)| {
@@ -65,13 +65,13 @@ impl ReadAhead {
         tensors.map(ahead).collect()
     }
 
-    /// Calls `consume`, which draws the bytes of [`tensors`](Self::tensors), while threads read ahead of it.
+    /// Calls `consume`, which takes the bytes of [`tensors`](Self::tensors), while threads read ahead.
     pub(super) fn run<T>(&self, consume: impl FnOnce() -> T) -> T {
         std::thread::scope(|scope| {
-            // However `consume` ends, the readers are told.
+            // Stops the readers even if `consume` panics.
             let _over = Over(&self.0);
             for _ in 0..READERS.min(self.0.tensors.len()) {
-                // Whatever the readers do not read is read when it is wanted.
+                // If no thread can be started, tensors are read on demand.
                 let _ = std::thread::Builder::new().spawn_scoped(scope, || self.0.read_all());
             }
             consume()
@@ -80,13 +80,13 @@ impl ReadAhead {
 }
 
 impl Shared {
-    /// What a reader does.
+    /// Runs a reader.
     fn read_all(&self) {
         let mut state = self.lock();
         while !state.is_over {
             let Some(&index) = state.waiting.front() else { return };
             let size = self.size(index);
-            // One tensor may be larger than the limit.
+            // A single tensor may be larger than the limit.
             if state.bytes > 0 && state.bytes + size > LIMIT {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
@@ -95,7 +95,7 @@ impl Shared {
             state.bytes += size;
             state.reads.insert(index, Read::Begun);
             drop(state);
-            // Nobody may wait for ever for a reader that has panicked.
+            // If a reader panics, the thread that waits for its tensor must get an error.
             let read = AssertUnwindSafe(|| bridge::to_data(&self.tensors[index]));
             let data = catch_unwind(read)
                 .unwrap_or_else(|_| Err(PackError::ValidationError("reading it panicked".to_owned())));
@@ -105,7 +105,8 @@ impl Shared {
         }
     }
 
-    /// One tensor's bytes: what a reader has or is about to have, or read now.
+    /// Returns the bytes of a tensor. Waits for the reader that is reading it; reads it now if no reader
+    /// has begun.
     fn take(&self, index: usize) -> Result<TensorData, PackError> {
         let mut state = self.lock();
         loop {
@@ -137,6 +138,7 @@ impl Shared {
     }
 }
 
+/// Stops the readers when it is dropped.
 struct Over<'a>(&'a Shared);
 
 impl Drop for Over<'_> {
@@ -165,11 +167,11 @@ mod tests {
     }
 
     #[test]
-    fn each_tensor_has_its_own_bytes_in_whatever_order_they_are_drawn() {
+    fn tensors_keep_their_bytes_in_any_order_of_reads() {
         let ahead = ReadAhead::new(tensors(100));
         let stored = ahead.tensors();
         let order: Vec<usize> = (0..100).map(|i| i * 37 % 100).collect();
-        // With readers, and again without: nothing is lost that was drawn once.
+        // First with readers, then without: a tensor can be read twice.
         let drawn = ahead.run(|| order.iter().map(|i| first_value(&stored[*i])).collect::<Vec<_>>());
         let again: Vec<_> = order.iter().map(|i| first_value(&stored[*i])).collect();
         let expected: Vec<_> = order.iter().map(|i| Some(*i as f32)).collect();
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_an_error_of_its_tensor_alone() {
+    fn an_unreadable_tensor_does_not_affect_the_others() {
         let mut stored = tensors(3);
         let fails = || Err(PackError::ValidationError("cut short".to_owned()));
         stored[1] = bridge::deferred("1".to_owned(), DType::F32, [8].into(), None, fails);

@@ -1,9 +1,10 @@
-//! Tensors of a safetensors file, read where they are wanted.
+//! Reads the tensors of a safetensors file on demand.
 //!
-//! burn-store maps such a file into memory, and a mapped file that somebody cuts short ends the process. A read that comes to the
-//! end too early is an error.
+//! burn-store maps such a file into memory. If another process truncates a mapped file, the system ends
+//! this process. Here, a read beyond the end of the file is an error.
 
 use std::{
+    error::Error,
     fs::File,
     io::{self, Read},
     path::Path,
@@ -21,34 +22,34 @@ use safetensors::{Dtype, tensor::Metadata};
 
 use crate::ModelError;
 
-/// Bytes before the header: its length.
+/// Bytes of the header's length, which comes first.
 const LENGTH: u64 = 8;
 
-/// Bytes of the longest header, as the format has it.
+/// Bytes of the longest header that the format allows.
 const HEADER_MAX: u64 = 100_000_000;
 
-/// All tensors of a file, whose bytes are read when they are asked for.
+/// Returns all tensors of a file. Their bytes are read on demand.
 pub(super) fn tensors(path: &Path) -> Result<Vec<(String, StoredTensor)>, ModelError> {
     let io = |source| ModelError::Io { path: path.to_owned(), source };
-    let unreadable = |reason: String| ModelError::UnreadableWeights { file: path.to_owned(), reason };
+    let unreadable = |source: Box<dyn Error + Send + Sync>| ModelError::UnreadableWeights {
+        file: path.to_owned(),
+        source,
+    };
     let mut file = File::open(path).map_err(io)?;
     let file_length = file.metadata().map_err(io)?.len();
     let mut length = [0; LENGTH as usize];
-    file.read_exact(&mut length).map_err(|_| unreadable("the file has no header".to_owned()))?;
+    file.read_exact(&mut length).map_err(|_| unreadable("the file has no header".into()))?;
     let header_length = u64::from_le_bytes(length);
     if header_length > HEADER_MAX {
-        return Err(unreadable(format!(
-            "expected a header of at most {HEADER_MAX} bytes, found {header_length}"
-        )));
+        let reason = format!("expected a header of at most {HEADER_MAX} bytes, found {header_length}");
+        return Err(unreadable(reason.into()));
     }
     let data_start = LENGTH.checked_add(header_length).filter(|start| *start <= file_length);
-    let data_start =
-        data_start.ok_or_else(|| unreadable("the file ends before its header does".to_owned()))?;
+    let data_start = data_start.ok_or_else(|| unreadable("the file ends inside its header".into()))?;
     let mut header = Vec::new();
     (&file).take(header_length).read_to_end(&mut header).map_err(io)?;
-    // Also checked here: each tensor has the bytes that its shape takes, and begins where another ends.
-    let metadata: Metadata =
-        serde_json::from_slice(&header).map_err(|error| unreadable(error.to_string()))?;
+    // This also checks that tensors are contiguous, and that their sizes match their shapes.
+    let metadata: Metadata = serde_json::from_slice(&header).map_err(|error| unreadable(error.into()))?;
 
     let data_length = file_length - data_start;
     let mut infos: Vec<_> = metadata.tensors().into_iter().collect();
@@ -59,7 +60,7 @@ pub(super) fn tensors(path: &Path) -> Result<Vec<(String, StoredTensor)>, ModelE
             |reason| ModelError::UnreadableTensor { file: path.to_owned(), key: key.clone(), reason };
         let (start, end) = info.data_offsets;
         if end as u64 > data_length {
-            return Err(unreadable("the file ends before the tensor does".to_owned()));
+            return Err(unreadable("the file ends inside the tensor".to_owned()));
         }
         let dtype = burn_dtype(info.dtype)
             .ok_or_else(|| unreadable(format!("numbers of type {:?} are not supported", info.dtype)))?;
@@ -77,7 +78,8 @@ pub(super) fn tensors(path: &Path) -> Result<Vec<(String, StoredTensor)>, ModelE
     let data_end = infos.last().map_or(0, |(_, info)| info.data_offsets.1 as u64);
     let tensors = infos.into_iter().map(tensor).collect::<Result<Vec<_>, _>>()?;
     if data_end < data_length {
-        return Err(unreadable(format!("{} bytes behind the last tensor", data_length - data_end)));
+        let reason = format!("{} bytes after the last tensor", data_length - data_end);
+        return Err(unreadable(reason.into()));
     }
     Ok(tensors)
 }
@@ -100,20 +102,39 @@ fn burn_dtype(dtype: Dtype) -> Option<DType> {
     })
 }
 
-/// Several threads read at once where the system can.
+/// Fills `bytes` from `offset`. Several threads may read at the same time.
 #[cfg(unix)]
 fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
 }
 
-#[cfg(not(unix))]
+/// Fills `bytes` from `offset`. Several threads may read at the same time.
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> io::Result<()> {
+    use std::os::windows::fs::FileExt;
+
+    while !bytes.is_empty() {
+        match file.seek_read(bytes, offset) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => {
+                bytes = &mut bytes[count..];
+                offset += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Fills `bytes` from `offset`, with one read at a time: the position belongs to the file.
+#[cfg(not(any(unix, windows)))]
 fn read_exact_at(mut file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
     use std::{
         io::{Seek, SeekFrom},
         sync::{Mutex, PoisonError},
     };
 
-    /// The position is the file's, not the reader's.
     static POSITION: Mutex<()> = Mutex::new(());
     let _position = POSITION.lock().unwrap_or_else(PoisonError::into_inner);
     file.seek(SeekFrom::Start(offset))?;

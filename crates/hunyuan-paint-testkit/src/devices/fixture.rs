@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use hunyuan_paint::ComputeDevice;
 use hunyuan_paint_models::{
     LoadOptions, Precision,
+    folders::{DELIGHT_FOLDER, PAINT_FOLDER},
     pipelines::{InstructPix2PixPipeline, MultiviewPipeline},
 };
 use hunyuan_paint_scheduler::random::{NormalGenerator, Philox};
@@ -34,10 +35,9 @@ impl DeviceFixture {
         let device = compute_device.init().map_err(CaseError::under_test)?;
         let options = LoadOptions::new(device.clone()).with_precision(precision);
         let folder = |name| model.join(name);
-        let delight =
-            InstructPix2PixPipeline::from_pretrained(folder("hunyuan3d-delight-v2-0"), options.clone())
-                .map_err(CaseError::under_test)?;
-        let multiview = MultiviewPipeline::from_pretrained(folder("hunyuan3d-paint-v2-0"), options)
+        let delight = InstructPix2PixPipeline::from_pretrained(folder(DELIGHT_FOLDER), options.clone())
+            .map_err(CaseError::under_test)?;
+        let multiview = MultiviewPipeline::from_pretrained(folder(PAINT_FOLDER), options)
             .map_err(CaseError::under_test)?;
         Ok(Self { compute_device, device, precision, delight, multiview })
     }

@@ -49,7 +49,9 @@ pub fn check_unet2p5d(case: &Case, report: &mut Report, device: &Device) -> Resu
         num_reference_embeddings: parameters.num_reference_embeddings,
         num_view_embeddings: parameters.num_view_embeddings,
     };
-    let unet = config.load(&case.file("weights.safetensors")?, device).map_err(CaseError::under_test)?;
+    let weights = case.file("weights.safetensors")?;
+    let multiview = config.load_multiview(&weights, device).map_err(CaseError::under_test)?;
+    let reference = config.load_reference(&weights, device).map_err(CaseError::under_test)?;
 
     // The recordings have a leading dimension of one object.
     let views = |name: &str| tensor::<5>(case, name, device).map(|t| t.squeeze_dim::<4>(0));
@@ -60,15 +62,13 @@ pub fn check_unet2p5d(case: &Case, report: &mut Report, device: &Device) -> Resu
         view_indices: indices.iter().map(|&i| u32::try_from(i).unwrap_or(u32::MAX)).collect(),
     };
     let latents = views("in.latents")?;
-    let references =
-        unet.reference.encode_references(views("in.ref_latents")?).map_err(CaseError::under_test)?;
+    let references = reference.encode_references(views("in.ref_latents")?).map_err(CaseError::under_test)?;
     for Run { output, timestep } in parameters.runs {
         // The batch of a run is told by its recording: twice as many as views is guidance.
         let guided = case.f32(&output)?.0[0] == 2 * latents.dims()[0];
         let branches: &[Branch] =
             if guided { &[Branch::Unconditional, Branch::Conditional] } else { &[Branch::Conditional] };
-        let prediction = unet
-            .multiview
+        let prediction = multiview
             .forward(latents.clone(), timestep, &conditions, &references, branches)
             .map_err(CaseError::under_test)?;
         report.compare(case, &output, &array(prediction)?)?;

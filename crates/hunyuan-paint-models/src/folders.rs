@@ -1,4 +1,4 @@
-//! The published folder layout: which file holds what.
+//! Names of folders and files in the published layout.
 
 use std::path::{Path, PathBuf};
 
@@ -6,11 +6,33 @@ use hunyuan_paint_scheduler::SchedulerConfig;
 
 use crate::{ModelError, config::unsupported};
 
-/// Side of the images that Hunyuan3D's models were trained with, whatever size the configuration inherits from
-/// the model that they were trained from.
+/// The folder of the delight model, which stands beside the folder of a paint model.
+pub const DELIGHT_FOLDER: &str = "hunyuan3d-delight-v2-0";
+
+/// The folder of the standard paint model.
+pub const PAINT_FOLDER: &str = "hunyuan3d-paint-v2-0";
+
+/// The folder of the turbo paint model.
+pub const PAINT_TURBO_FOLDER: &str = "hunyuan3d-paint-v2-0-turbo";
+
+/// File names of the weights of a UNet or an autoencoder. The first one that exists is loaded:
+/// safetensors before pickled, single precision before half precision.
+pub const WEIGHT_FILES: &[&str] = &[
+    "diffusion_pytorch_model.safetensors",
+    "diffusion_pytorch_model.bin",
+    "diffusion_pytorch_model.fp16.safetensors",
+    "diffusion_pytorch_model.fp16.bin",
+];
+
+/// File names of the weights of a text encoder, in the same order as [`WEIGHT_FILES`].
+pub const TEXT_ENCODER_WEIGHT_FILES: &[&str] =
+    &["model.safetensors", "pytorch_model.bin", "model.fp16.safetensors", "pytorch_model.fp16.bin"];
+
+/// Side in pixels of the images that Hunyuan3D's models were trained with. Their configurations may
+/// state a larger one, which they inherited from the model that they were fine-tuned from.
 pub(crate) const TRAINED_SIZE: usize = 512;
 
-/// Refuses a model folder that is not there, by its own name rather than by that of a file in it.
+/// Returns an error that names the model folder itself if it does not exist.
 pub(crate) fn check(folder: &Path) -> Result<(), ModelError> {
     match std::fs::metadata(folder) {
         Ok(metadata) if metadata.is_dir() => Ok(()),
@@ -19,41 +41,33 @@ pub(crate) fn check(folder: &Path) -> Result<(), ModelError> {
     }
 }
 
-/// The weights of a UNet or autoencoder in its folder.
+/// Finds the weights of a UNet or an autoencoder in its folder.
 pub(crate) fn weights(folder: &Path) -> Result<PathBuf, ModelError> {
-    find(folder, ["diffusion_pytorch_model", "diffusion_pytorch_model"])
+    find(folder, WEIGHT_FILES)
 }
 
-/// The weights of a text encoder in its folder.
+/// Finds the weights of a text encoder in its folder.
 pub(crate) fn text_encoder_weights(folder: &Path) -> Result<PathBuf, ModelError> {
-    find(folder, ["model", "pytorch_model"])
+    find(folder, TEXT_ENCODER_WEIGHT_FILES)
 }
 
-/// The scheduler's configuration.
+/// Reads the scheduler's configuration of a model folder.
 pub(crate) fn scheduler_config(folder: &Path) -> Result<SchedulerConfig, ModelError> {
     let path = folder.join("scheduler/scheduler_config.json");
     let json = std::fs::read_to_string(&path).map_err(|source| io_error(&path, source))?;
     SchedulerConfig::from_json(&json)
-        .map_err(|error| unsupported(&path, "(whole file)", "a scheduler's configuration", error))
+        .map_err(|error| unsupported(&path, "(whole file)", "a scheduler configuration", error))
 }
 
-/// The first file of the names under which weights are published: safetensors before pickled,
-/// single before half precision.
-fn find(folder: &Path, [safetensors, pickle]: [&str; 2]) -> Result<PathBuf, ModelError> {
-    let names = [
-        format!("{safetensors}.safetensors"),
-        format!("{pickle}.bin"),
-        format!("{safetensors}.fp16.safetensors"),
-        format!("{pickle}.fp16.bin"),
-    ];
+fn find(folder: &Path, names: &[&str]) -> Result<PathBuf, ModelError> {
     let found = names.iter().map(|name| folder.join(name)).find(|path| path.is_file());
     found
         .map(follow_link_text)
         .ok_or_else(|| ModelError::NoWeights { folder: folder.to_owned(), expected: names.join(", ") })
 }
 
-/// Returns the file that a path stands for: git writes a symbolic link as a text file with the target's path where the
-/// system has no symbolic links.
+/// Returns the file that a path refers to. On systems without symbolic links, git writes a link as a
+/// text file that contains the path of its target.
 fn follow_link_text(path: PathBuf) -> PathBuf {
     const LONGEST: u64 = 1024;
     let is_short = std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= LONGEST);
