@@ -29,7 +29,7 @@ fn cases() -> PathBuf {
 
 /// Returns an error's message and those of its sources.
 fn with_sources(error: &dyn Error) -> String {
-    let sources = std::iter::successors(error.source(), |error| error.source());
+    let sources = std::iter::successors(error.source(), |error| (*error).source());
     sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
 }
 
