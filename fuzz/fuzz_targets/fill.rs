@@ -33,7 +33,7 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
         fill_gaps(&texture).expect("what could be filled by vertices can be filled in the gaps");
     }
     if let Ok(charts) = draw_charts(&mesh, size) {
-        let mut texture = BakedTexture { image: colors, painted };
+        let mut texture = BakedTexture { image: colors, coverage: painted };
         let filled = fill_surface(&mesh, &charts, &mut texture);
         assert_eq!(filled.is_ok(), size == image_size);
         assert_eq!(fill_gutter(&charts, &mut texture.image).is_ok(), size == image_size);
