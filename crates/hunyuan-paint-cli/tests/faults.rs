@@ -153,7 +153,7 @@ fn ctrl_c_cancels_with_its_own_code() -> TestResult {
     let _machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempdir()?;
     let output = folder.path().join("output");
-    let child = painting(&output, "100000").arg("--json").stdout(Stdio::piped()).spawn()?;
+    let child = painting(&output, "1000").arg("--json").stdout(Stdio::piped()).spawn()?;
     std::thread::sleep(Duration::from_secs(3));
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status()?.success());
     let result = child.wait_with_output()?;

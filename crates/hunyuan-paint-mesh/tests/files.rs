@@ -384,7 +384,7 @@ fn buffers_may_lie_in_other_files() -> TestResult {
     let folder = Folder::new("buffers")?;
     let (json, bytes) = Scene::triangle().with_buffer_uri("a%20buffer.bin");
     fs::write(folder.path("mesh.gltf"), &json)?;
-    let missing = read_mesh(folder.path("mesh.gltf")).map_err(|e| e.to_string());
+    let missing = read_mesh(folder.path("mesh.gltf")).map_err(|error| chain(&error));
     assert!(missing.is_err_and(|e| e.contains("a buffer.bin")));
     fs::write(folder.path("a buffer.bin"), bytes)?;
     assert_eq!(read_mesh(folder.path("mesh.gltf"))?.positions, [Vec3::ZERO, Vec3::X, Vec3::Y]);
