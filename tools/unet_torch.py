@@ -286,7 +286,7 @@ def networks(timer, device, dtype, compiles):
     timer.twice("turbo_10_steps", lambda: multiview(10, 1))
     if device == "cuda":
         print(f"peak {torch.cuda.max_memory_allocated() / 2**20:.0f} MiB allocated")
-    del unet
+    unet = None  # Its memory is for the delight model.
     delight, state = prepare(UNet(8, False)), State(device, dtype)
     delight = finish(delight)
     x = rand(1, 8, 64, 64).to(memory_format=torch.channels_last)
