@@ -8,6 +8,9 @@ export CARGO_INCREMENTAL=0
 # One set of features for everything that compiles burn.
 features=(--features wgpu)
 
+# With FULL=1 also what compiles burn once more for a single check: it takes another half hour on two cores.
+full=${FULL:-0}
+
 # Scripts that run one after another collect here what none of them could check.
 not_checked_file=${NOT_CHECKED_FILE:-$(mktemp)}
 
