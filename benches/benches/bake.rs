@@ -251,6 +251,8 @@ fn bake(criterion: &mut Criterion) -> BenchResult {
     stages(criterion, &mesh, &paint, &images)?;
     let input = (&mesh, &paint, &images[..]);
     together(criterion, "CPU", &mut Cpu, input)?;
+    #[cfg(not(feature = "wgpu"))]
+    eprintln!("left out: the GPU; build with --features wgpu");
     #[cfg(feature = "wgpu")]
     match block_on(GpuDevice::request()) {
         Ok(device) if device.is_software() && env::var_os("BAKE_BENCH_GPU").is_none() => {

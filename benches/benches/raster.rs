@@ -108,6 +108,8 @@ fn run(criterion: &mut Criterion) {
         export(Path::new(&folder), &views).expect("the folder can be written");
     }
     cpu(criterion, &views);
+    #[cfg(not(feature = "wgpu"))]
+    eprintln!("left out: the GPU; build with --features wgpu");
     #[cfg(feature = "wgpu")]
     match block_on(GpuDevice::request()) {
         Ok(device) if device.has_timestamps() => {

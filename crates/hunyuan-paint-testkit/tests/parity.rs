@@ -2,10 +2,9 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use hunyuan_paint_testkit::{
-    case::CaseError,
-    runner::{RunnerDevice, run_case},
-};
+#[cfg(feature = "wgpu")]
+use hunyuan_paint_testkit::case::CaseError;
+use hunyuan_paint_testkit::runner::{RunnerDevice, run_case};
 
 fn cases() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("cases")
