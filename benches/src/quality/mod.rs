@@ -10,7 +10,7 @@
 //!
 //! And how well the networks paint objects that they were not trained on:
 //!
-//! 1. [`painted`]: the objects, in colors as things have them
+//! 1. [`colored_objects`]: the objects, in colors as things have them
 //! 2. [`light`]: what a photograph has of them
 //! 3. [`ViewFigures`]: views compared with the truth
 //!
