@@ -4,6 +4,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 export CARGO_TERM_COLOR=never
 export CARGO_INCREMENTAL=0
+# Of the profiles only `release` is used, but to verify packages.
+export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=0
 
 # One set of features for everything that compiles burn.
 features=(--features wgpu)

@@ -37,7 +37,7 @@ impl GeometryDevice {
         self.into()
     }
 
-    /// Opens it, for [`PaintPipeline::with_backend`](crate::PaintPipeline::with_backend) and the
+    /// Opens it, for [`PaintPipelineBuilder::geometry`](crate::PaintPipelineBuilder::geometry) and the
     /// [`stages`](crate::stages).
     ///
     /// # Errors
