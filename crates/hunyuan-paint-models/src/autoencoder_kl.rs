@@ -1,4 +1,5 @@
-//! The autoencoder that converts between images and latents (Rombach et al. 2022, arXiv 2112.10752).
+//! The autoencoder that converts between images and latents (Rombach et al. 2022,
+//! arXiv 2112.10752).
 
 use std::path::Path;
 
@@ -246,9 +247,9 @@ impl AutoencoderKl {
         self.spatial_factor
     }
 
-    /// Encodes images `[B, in_channels, H, W]` with values −1…1. Images are processed one at a time, so
-    /// memory does not grow with the batch. Pixels beyond the last multiple of the spatial factor are
-    /// lost.
+    /// Encodes images `[B, in_channels, H, W]` with values −1…1. Images are processed one at a
+    /// time, so memory does not grow with the batch. Pixels beyond the last multiple of the spatial
+    /// factor are lost.
     ///
     /// # Errors
     /// If the shape is wrong, or a side is shorter than [`spatial_factor`](Self::spatial_factor).
@@ -279,8 +280,8 @@ impl AutoencoderKl {
         })
     }
 
-    /// Decodes latents `[B, latent_channels, h, w]`, divided by the scaling factor, to images with values
-    /// of about −1…1. Latents are processed one at a time.
+    /// Decodes latents `[B, latent_channels, h, w]`, divided by the scaling factor, to images with
+    /// values of about −1…1. Latents are processed one at a time.
     ///
     /// # Errors
     /// If the shape is wrong.

@@ -1,4 +1,5 @@
-//! CLIP's text encoder (Radford et al. 2021, arXiv 2103.00020), as in transformers' `CLIPTextModel`.
+//! CLIP's text encoder (Radford et al. 2021, arXiv 2103.00020), as in transformers'
+//! `CLIPTextModel`.
 
 use std::path::Path;
 
@@ -67,8 +68,8 @@ impl Default for ClipTextConfig {
 }
 
 impl ClipTextConfig {
-    /// Returns the configuration of Stable Diffusion 2.1's text encoder: `OpenCLIP`'s ViT-H without its
-    /// last layer.
+    /// Returns the configuration of Stable Diffusion 2.1's text encoder: `OpenCLIP`'s ViT-H without
+    /// its last layer.
     pub fn sd21() -> Self {
         Self {
             hidden_size: 1024,

@@ -119,8 +119,8 @@ pub enum ModelError {
         /// The given value.
         found: String,
     },
-    /// The layers of a network and the inputs computed for them do not match one to one. This is a bug
-    /// in this crate.
+    /// The layers of a network and the inputs computed for them do not match one to one. This is a
+    /// bug in this crate.
     #[error("{input}: expected one for each {layer}, found {found}")]
     Wiring {
         /// The inputs.

@@ -66,8 +66,8 @@ fn find(folder: &Path, names: &[&str]) -> Result<PathBuf, ModelError> {
         .ok_or_else(|| ModelError::NoWeights { folder: folder.to_owned(), expected: names.join(", ") })
 }
 
-/// Returns the file that a path refers to. On systems without symbolic links, git writes a link as a
-/// text file that contains the path of its target.
+/// Returns the file that a path refers to. On systems without symbolic links, git writes a link as
+/// a text file that contains the path of its target.
 fn follow_link_text(path: PathBuf) -> PathBuf {
     const LONGEST: u64 = 1024;
     let is_short = std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= LONGEST);

@@ -79,8 +79,8 @@ pub struct LoadProgress<'a> {
 
 /// A function that is called while weights are loaded, and can cancel the load.
 ///
-/// It runs on the thread that loads. It may ask a pipeline for its memory needs and for networks that
-/// are in memory. A network that would have to be loaded for it is refused with
+/// It runs on the thread that loads. It may ask a pipeline for its memory needs and for networks
+/// that are in memory. A network that would have to be loaded for it is refused with
 /// [`ModelError::NestedLoad`].
 #[derive(Clone)]
 pub struct LoadCallback(Arc<Report>);
@@ -93,8 +93,8 @@ thread_local! {
 }
 
 impl LoadCallback {
-    /// Creates a callback from a function. The function is called for every tensor; `Break` ends the
-    /// load with [`ModelError::Cancelled`].
+    /// Creates a callback from a function. The function is called for every tensor; `Break` ends
+    /// the load with [`ModelError::Cancelled`].
     pub fn new(report: impl Fn(&LoadProgress<'_>) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
         Self(Arc::new(report))
     }
@@ -147,8 +147,8 @@ pub enum MemoryPlan {
     #[default]
     #[strum(to_string = "keep")]
     Keep,
-    /// A network is read from disk at the start of its stage and freed at the end, in every run. This
-    /// needs the least memory.
+    /// A network is read from disk at the start of its stage and freed at the end, in every run.
+    /// This needs the least memory.
     #[strum(to_string = "reload")]
     ReloadPerStage,
 }

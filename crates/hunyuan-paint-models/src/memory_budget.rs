@@ -8,11 +8,14 @@ use std::{
 
 use crate::ModelError;
 
-/// The memory of a device, and how much of it networks take. Clones share one counter: everything that is loaded
-/// with clones of one [`LoadOptions`](crate::LoadOptions) counts together.
+/// The memory of a device: how much there is for networks, and how much of it loaded networks take.
 ///
-/// What cannot fit is refused with [`ModelError::OutOfMemory`] before work on it begins. What passes may still not fit:
-/// other programs take memory too, and allocators waste some.
+/// Clones share one account: what is loaded under one of them counts in all. Make one budget for
+/// each device.
+///
+/// Networks and runs that cannot fit are refused with [`ModelError::OutOfMemory`] before they
+/// start. Other programs use memory too, and allocators waste some, so a run that passes the check
+/// can still run out of memory.
 #[derive(Clone)]
 pub struct MemoryBudget(Arc<Budget>);
 
@@ -22,14 +25,14 @@ struct Budget {
     taken: AtomicU64,
 }
 
-/// What a stage of a pipeline needs, at least.
+/// The least memory that a stage of a pipeline needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryNeed {
-    /// Its name.
+    /// The stage's name.
     pub stage: &'static str,
-    /// Bytes of weights that are still to be loaded.
+    /// Bytes of weights that are not loaded yet.
     pub weights: u64,
-    /// Bytes of what is computed, where most of it is alive at once.
+    /// Bytes of intermediate results at the stage's peak.
     pub working: u64,
     /// Bytes of the largest tensor.
     pub largest_allocation: u64,
@@ -41,24 +44,25 @@ impl MemoryBudget {
         Self::with_limits(total, u64::MAX)
     }
 
-    /// Creates the budget of a device of unknown memory.
+    /// Creates the budget of a device whose memory is unknown or not to be limited.
     pub fn unlimited() -> Self {
         Self::new(u64::MAX)
     }
 
-    /// Creates the budget of a device of `total` bytes that takes no tensor larger than `largest_allocation` bytes.
-    /// `u64::MAX` stands for no limit.
+    /// Creates the budget of a device of `total` bytes that takes no tensor larger than
+    /// `largest_allocation` bytes. `u64::MAX` stands for no limit.
     pub fn with_limits(total: u64, largest_allocation: u64) -> Self {
         let [total, taken] = [total, 0].map(AtomicU64::new);
         Self(Arc::new(Budget { total, largest_allocation, taken }))
     }
 
-    /// Changes the bytes that this budget and all its clones may use. Networks that are loaded stay, and still count.
+    /// Limits this budget and all its clones to `bytes`. Networks that are loaded stay and still
+    /// count.
     pub fn set_total(&self, bytes: u64) {
         self.0.total.store(bytes, Ordering::Relaxed);
     }
 
-    /// Returns the bytes of the device; `u64::MAX` if they are not known.
+    /// Returns the bytes of memory for networks; `u64::MAX` if that is unknown.
     pub fn total(&self) -> u64 {
         self.0.total.load(Ordering::Relaxed)
     }
@@ -71,7 +75,7 @@ impl MemoryBudget {
     /// Checks that a stage can fit beside what is loaded.
     ///
     /// # Errors
-    /// If it cannot fit.
+    /// If the stage needs more memory than is left, or a larger tensor than the device allows.
     pub fn check(&self, need: &MemoryNeed) -> Result<(), ModelError> {
         let MemoryNeed { stage, weights, working, largest_allocation } = *need;
         if largest_allocation > self.0.largest_allocation {
@@ -104,11 +108,15 @@ impl Default for MemoryBudget {
 
 impl fmt::Debug for MemoryBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryBudget").field("total", &self.total()).field("taken", &self.taken()).finish()
+        f.debug_struct("MemoryBudget")
+            .field("total", &self.total())
+            .field("largest_allocation", &self.0.largest_allocation)
+            .field("taken", &self.taken())
+            .finish()
     }
 }
 
-/// Memory of weights that are loaded.
+/// Memory of loaded weights. Dropping it gives the memory back.
 pub(crate) struct Reserved {
     budget: MemoryBudget,
     bytes: u64,
@@ -139,7 +147,7 @@ mod tests {
     const NEED: MemoryNeed = MemoryNeed { stage: "test", weights: 60, working: 30, largest_allocation: 20 };
 
     #[test]
-    fn what_is_loaded_counts_until_it_is_dropped() -> Result<(), ModelError> {
+    fn loaded_weights_count_until_they_are_dropped() -> Result<(), ModelError> {
         let budget = MemoryBudget::new(100);
         budget.check(&NEED)?;
         let other = budget.clone().reserve("other", 11)?;
@@ -152,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn one_tensor_may_be_too_large_by_itself() {
+    fn a_single_tensor_can_be_too_large() {
         let budget = MemoryBudget::with_limits(u64::MAX, 19);
         for total in [u64::MAX, 1 << 40] {
             budget.set_total(total);
@@ -162,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_holds_for_all_clones_and_keeps_what_is_counted() -> Result<(), ModelError> {
+    fn a_limit_holds_for_all_clones_and_keeps_the_account() -> Result<(), ModelError> {
         let budget = MemoryBudget::new(1000);
         let _loaded = budget.reserve("one", 60)?;
         budget.clone().set_total(100);
@@ -172,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn unlimited_memory_does_not_overflow() {
+    fn sums_beyond_u64_do_not_overflow() {
         let endless = MemoryNeed { weights: u64::MAX, working: u64::MAX, ..NEED };
         assert!(MemoryBudget::unlimited().check(&endless).is_ok());
     }

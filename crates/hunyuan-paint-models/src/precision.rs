@@ -31,8 +31,8 @@ pub enum Precision {
     #[default]
     #[strum(to_string = "f32")]
     F32,
-    /// Half precision: half the memory, and about three significant digits. Norms still sum in single
-    /// precision.
+    /// Half precision: half the memory, and about three significant digits. Norms still sum in
+    /// single precision.
     #[strum(to_string = "f16")]
     F16,
 }

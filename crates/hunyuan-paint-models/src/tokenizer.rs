@@ -91,8 +91,8 @@ impl ClipTokenizer {
         Self { tokenizer: None, start_of_text: 49_406, end_of_text: 49_407, pad: 0, model_max_length: 77 }
     }
 
-    /// Returns the `model_max_length` ids of a text: start, at most `model_max_length − 2` tokens, end,
-    /// padding.
+    /// Returns the `model_max_length` ids of a text: start, at most `model_max_length − 2` tokens,
+    /// end, padding.
     ///
     /// # Errors
     /// If the text cannot be split into tokens of the vocabulary.
@@ -131,8 +131,8 @@ impl Settings {
                 continue;
             }
             let json: Value = read_json(&path)?;
-            // As in transformers, the map overrides the configuration, unless the latter lists its added
-            // tokens.
+            // As in transformers, the map overrides the configuration, unless the latter lists its
+            // added tokens.
             let is_final = name == "tokenizer_config.json" && json["added_tokens_decoder"].is_object();
             // Either the token, or an object with its text.
             let pad = json["pad_token"].as_str().or_else(|| json["pad_token"]["content"].as_str());

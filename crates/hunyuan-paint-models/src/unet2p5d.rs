@@ -1,5 +1,5 @@
-//! The 2.5-D UNet of Hunyuan3D-Paint (arXiv 2501.12202, section 4.3). One Stable Diffusion UNet denoises
-//! all views of an object at once; a second one reads the reference images.
+//! The 2.5-D UNet of Hunyuan3D-Paint (arXiv 2501.12202, section 4.3). One Stable Diffusion UNet
+//! denoises all views of an object at once; a second one reads the reference images.
 
 use std::path::Path;
 
@@ -175,8 +175,8 @@ impl MultiviewUNet {
     /// - returns `[branches · N, 4, h, w]`, branch by branch
     ///
     /// # Errors
-    /// If a shape is wrong, the references do not come from a reference UNet of the same configuration,
-    /// a view index is out of range, or there is no branch.
+    /// If a shape is wrong, the references do not come from a reference UNet of the same
+    /// configuration, a view index is out of range, or there is no branch.
     pub fn forward(
         &self,
         latents: Tensor<4>,
@@ -188,8 +188,8 @@ impl MultiviewUNet {
         self.denoiser(&[timestep], conditions, references, branches)?.predict(latents, 0)
     }
 
-    /// Computes everything that stays the same from step to step. `timesteps` are those of the steps, in
-    /// order.
+    /// Computes everything that stays the same from step to step. `timesteps` are those of the
+    /// steps, in order.
     ///
     /// # Errors
     /// See [`forward`](Self::forward).
@@ -265,8 +265,8 @@ impl MultiviewUNet {
     }
 }
 
-/// A [`MultiviewUNet`] with everything that stays the same from step to step: keys and values of the
-/// text and of the references, embeddings of timesteps and cameras, and the geometry.
+/// A [`MultiviewUNet`] with everything that stays the same from step to step: keys and values of
+/// the text and of the references, embeddings of timesteps and cameras, and the geometry.
 #[derive(Debug)]
 pub struct MultiviewDenoiser<'a> {
     unet: &'a UNet2DConditionModel,

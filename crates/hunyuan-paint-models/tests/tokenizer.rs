@@ -28,8 +28,8 @@ const MERGES: &[&str] = &[
     "Ã ©</w>",
 ];
 
-/// Returns the characters that represent the 256 bytes. Printable ones represent themselves, the others
-/// are U+0100 and following.
+/// Returns the characters that represent the 256 bytes. Printable ones represent themselves, the
+/// others are U+0100 and following.
 fn byte_characters() -> Vec<String> {
     let printable = |byte: &u32| matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
     let others = (0..256).filter(|byte| !printable(byte)).enumerate().map(|(i, _)| 256 + i as u32);

@@ -235,7 +235,8 @@ fn truncated_files_are_named() -> TestResult {
             let message = result.map_err(|error| error.to_string());
             let name = format!("cut-{percent}.{extension}");
             assert!(message.as_ref().is_err_and(|m| m.contains(&name)), "{name}: {message:?}");
-            // Half of a safetensors file has the whole header. An archive's directory is at its end.
+            // Half of a safetensors file has the whole header. An archive's directory is at its
+            // end.
             if extension == "safetensors" && percent >= 50 {
                 assert!(message.is_err_and(|m| m.contains("key 'text_model.")), "{name} names no key");
             }

@@ -10,8 +10,8 @@ use hunyuan_paint::{
     Painting, Progress, TexturedMesh, Variant,
     bake::{AutomaticViews, Cpu},
     image::ReferenceImage,
-    mesh::{CameraView, Mesh, UvMode, read_mesh},
-    models::{ModelError, pipelines::MultiviewOptions},
+    mesh::{CameraView, Mesh, UvMode, read_mesh, trained_cameras},
+    models::{ModelError, UNet2DConditionConfig, UNet2p5DConditionConfig, pipelines::MultiviewOptions},
     stages::{BakeStageOptions, GeneratedView, bake_views, prepare_surface, render_conditions},
 };
 #[cfg(feature = "gpu-geometry")]
@@ -368,4 +368,10 @@ fn check_finds_what_would_fail_late() -> TestResult {
     let error = pipeline.check(&view_size).err().ok_or("65 pixels are accepted")?;
     assert!(error.to_string().contains("multiple of 8"), "{error}");
     Ok(())
+}
+
+#[test]
+fn the_camera_embedding_has_a_row_for_every_trained_camera() {
+    let config = UNet2p5DConditionConfig::new(UNet2DConditionConfig::sd21());
+    assert_eq!(config.num_view_embeddings, trained_cameras().count());
 }

@@ -1,4 +1,4 @@
-//! A `config.json`, read as that of each network, which is then set up without weights.
+//! Reads a `config.json` as the configuration of each network, and builds the network without weights.
 #![no_main]
 
 use std::path::Path;

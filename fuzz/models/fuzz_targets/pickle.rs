@@ -1,4 +1,4 @@
-//! Weights as a pickled PyTorch checkpoint.
+//! Loads weights from a pickled PyTorch checkpoint.
 #![no_main]
 
 use hunyuan_paint_fuzz_models::load_weights;

@@ -1,4 +1,4 @@
-//! Weights as safetensors.
+//! Loads weights from a safetensors file.
 #![no_main]
 
 use hunyuan_paint_fuzz_models::load_weights;

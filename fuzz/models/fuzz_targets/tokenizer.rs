@@ -1,11 +1,11 @@
-//! The four files of a tokenizer, and a text for it.
+//! Reads the four files of a tokenizer, and tokenizes a text.
 #![no_main]
 
 use hunyuan_paint_fuzz_models::file;
 use hunyuan_paint_models::ClipTokenizer;
 use libfuzzer_sys::fuzz_target;
 
-/// What stands between the files.
+/// The byte that separates the files.
 const MARK: u8 = 0;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -1,4 +1,4 @@
-//! What the targets that load weights have in common.
+//! The parts that several targets share.
 
 use std::{path::PathBuf, sync::LazyLock};
 
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| TempDir::new().expect("a temporary folder"));
 
-/// A temporary file of this name, with this content.
+/// Writes a temporary file and returns its path.
 ///
 /// # Panics
 /// If it cannot be written.

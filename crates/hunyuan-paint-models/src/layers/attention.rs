@@ -7,11 +7,12 @@ use hunyuan_paint_kernels::{self as kernels, Operation, to_map, to_tokens};
 
 use super::linear::{linear, linear_plus};
 
-/// Multi-head attention (Vaswani et al. 2017). Queries come from one sequence, keys and values from the
-/// same or from another one.
+/// Multi-head attention (Vaswani et al. 2017). Queries come from one sequence, keys and values from
+/// the same or from another one.
 #[derive(Module, Debug)]
 pub(crate) struct Attention {
-    /// The norm before attention over the pixels of a feature map. Transformers have their own norms.
+    /// The norm before attention over the pixels of a feature map. Transformers have their own
+    /// norms.
     group_norm: Option<GroupNorm>,
     to_q: Linear,
     to_k: Linear,
@@ -20,8 +21,8 @@ pub(crate) struct Attention {
     heads: usize,
 }
 
-/// Keys and values of the tokens that are attended to, `[B, T, C]` each. They can be reused as long as
-/// the tokens stay the same.
+/// Keys and values of the tokens that are attended to, `[B, T, C]` each. They can be reused as long
+/// as the tokens stay the same.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyValue {
     key: Tensor<3>,
@@ -29,8 +30,8 @@ pub(crate) struct KeyValue {
 }
 
 impl Attention {
-    /// Creates attention of `channels` in and out, with keys and values from `context_channels`. Without
-    /// `qkv_bias`, only the output has a bias.
+    /// Creates attention of `channels` in and out, with keys and values from `context_channels`.
+    /// Without `qkv_bias`, only the output has a bias.
     pub(crate) fn new(
         channels: usize,
         context_channels: usize,
@@ -60,8 +61,8 @@ impl Attention {
         KeyValue { key: linear(&self.to_k, context.clone()), value: linear(&self.to_v, context) }
     }
 
-    /// Adds to `residual [B, S, C]` the attention of `hidden_states [B, S, C]` to the context. If the
-    /// context has a smaller batch, consecutive sequences share one of its sequences.
+    /// Adds to `residual [B, S, C]` the attention of `hidden_states [B, S, C]` to the context. If
+    /// the context has a smaller batch, consecutive sequences share one of its sequences.
     pub(crate) fn attend(
         &self,
         hidden_states: Tensor<3>,
@@ -83,7 +84,8 @@ impl Attention {
         Self { group_norm: Some(group_norm), ..self }
     }
 
-    /// Adds the normalized attention of every pixel to every pixel: `[B, C, H, W]` → `[B, C, H, W]`.
+    /// Adds the normalized attention of every pixel to every pixel: `[B, C, H, W]` →
+    /// `[B, C, H, W]`.
     pub(crate) fn forward_map(&self, x: Tensor<4>) -> Tensor<4> {
         let [_, _, height, width] = x.dims();
         let normed = match &self.group_norm {

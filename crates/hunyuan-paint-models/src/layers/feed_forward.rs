@@ -6,8 +6,8 @@ use burn::{
 
 use super::linear::{linear_gated, linear_plus};
 
-/// A transformer's feed-forward layer with a gated GELU (Shazeer 2020, arXiv 2002.05202). The hidden
-/// layer is four times as wide.
+/// A transformer's feed-forward layer with a gated GELU (Shazeer 2020, arXiv 2002.05202). The
+/// hidden layer is four times as wide.
 #[derive(Module, Debug)]
 pub(crate) struct FeedForward {
     /// `net.0.proj` in the checkpoint: values and gates.

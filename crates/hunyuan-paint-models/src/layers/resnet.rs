@@ -57,8 +57,8 @@ impl ResnetBlock2DConfig {
 }
 
 impl ResnetBlock2D {
-    /// Computes the channel biases for each timestep, `[T, C']`, from the time embeddings after SiLU,
-    /// `[T, C]`. `None` if the block has no time projection.
+    /// Computes the channel biases for each timestep, `[T, C']`, from the time embeddings after
+    /// SiLU, `[T, C]`. `None` if the block has no time projection.
     pub(crate) fn time_shift(&self, activated: Tensor<2>) -> Option<Tensor<2>> {
         let projection = self.time_emb_proj.as_ref()?;
         Some(linear(projection, activated.unsqueeze()).squeeze_dim(0))

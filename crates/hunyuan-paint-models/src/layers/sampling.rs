@@ -27,7 +27,8 @@ impl Downsample2D {
         Self { conv: conv.init(device), pads_before: padding == Padding::Around }
     }
 
-    /// `[B, C, H, W]` → `[B, C, ⌈H/2⌉, ⌈W/2⌉]`. Sides are rounded down with [`Padding::BottomRight`].
+    /// `[B, C, H, W]` → `[B, C, ⌈H/2⌉, ⌈W/2⌉]`. Sides are rounded down with
+    /// [`Padding::BottomRight`].
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let padding = if self.pads_before { Padding::Around } else { Padding::BottomRight };
         Conv3x3 { stride: 2, padding, ..conv3x3(&self.conv, x) }.run()

@@ -6,11 +6,11 @@ use burn::{
 
 use super::linear::linear;
 
-/// Returns `channels` sinusoidal features of a timestep, `[cos .., sin ..]` (Ho et al. 2020, with the
-/// halves swapped as in Stable Diffusion). With an odd number of channels, the last one is 0.
+/// Returns `channels` sinusoidal features of a timestep, `[cos .., sin ..]` (Ho et al. 2020, with
+/// the halves swapped as in Stable Diffusion). With an odd number of channels, the last one is 0.
 ///
-/// The features are computed on the host with portable functions, and rounded to single precision at
-/// the same points as in PyTorch, so they are the same on every device.
+/// The features are computed on the host with portable functions, and rounded to single precision
+/// at the same points as in PyTorch, so they are the same on every device.
 pub(crate) fn timestep_features(timestep: f64, channels: usize) -> Vec<f32> {
     let half = channels / 2;
     let timestep = timestep as f32;

@@ -66,8 +66,8 @@ pub(crate) enum CrossView<'a> {
     Off,
     /// The reference pass: every block stores its normalized input `[B, S, C]`.
     Store(&'a mut Vec<Tensor<3>>),
-    /// The main pass: every block attends to what the same block stored in the reference pass, and to
-    /// all views.
+    /// The main pass: every block attends to what the same block stored in the reference pass, and
+    /// to all views.
     Attend {
         /// Views of one object, consecutive in the batch.
         num_views: usize,
@@ -78,8 +78,8 @@ pub(crate) enum CrossView<'a> {
     },
 }
 
-/// A transformer block: self-attention, the 2.5-D UNet's attention to the reference and to all views,
-/// cross-attention to the text, and a feed-forward layer. Each has a residual.
+/// A transformer block: self-attention, the 2.5-D UNet's attention to the reference and to all
+/// views, cross-attention to the text, and a feed-forward layer. Each has a residual.
 #[derive(Module, Debug)]
 pub(crate) struct BasicTransformerBlock {
     norm1: LayerNorm,
@@ -114,7 +114,8 @@ impl BasicTransformerBlock {
         self.attn2.project(text)
     }
 
-    /// Computes keys and values of tokens `[1, T, C]` that the same block of the reference UNet stored.
+    /// Computes keys and values of tokens `[1, T, C]` that the same block of the reference UNet
+    /// stored.
     ///
     /// # Errors
     /// If the tokens do not have the block's width, or the block has no attention to a reference.
@@ -130,8 +131,8 @@ impl BasicTransformerBlock {
 
     /// `[B, S, C]` → `[B, S, C]`.
     fn forward(&self, x: Tensor<3>, inputs: &mut BlockInputs<'_>) -> Result<Tensor<3>, ModelError> {
-        // 1. self-attention; in addition, from the same normalized input, attention to the reference
-        //    and to the other views
+        // 1. self-attention; from the same normalized input, attention to the reference and to
+        //    all views
         let h = layer_norm(&self.norm1, x.clone());
         let mut x = self.attn1.attend(h.clone(), &self.attn1.project(h.clone()), x);
         match &mut inputs.cross_view {
@@ -177,8 +178,8 @@ fn layer_norm(norm: &LayerNorm, tokens: Tensor<3>) -> Tensor<3> {
 
 /// Adds to `x` the attention of all views to the reference tokens.
 ///
-/// Views of one object share keys and values, so they form one long sequence of queries. Objects that
-/// do not attend to the reference stay unchanged.
+/// Views of one object share keys and values, so they form one long sequence of queries. Objects
+/// that do not attend to the reference stay unchanged.
 fn attend_to_reference(
     attention: &Attention,
     h: &Tensor<3>,
@@ -221,10 +222,10 @@ impl Projection {
 
     /// Projects a map `[B, C, H, W]` to tokens `[B, H·W, C]`, contiguous in memory.
     ///
-    /// Contiguous because residuals are added to the tokens. burn adds two tensors in place of one of
-    /// them. On a GPU it chooses which one by a reference count that its server thread changes
-    /// asynchronously. If the layouts differed, that race would decide the layout of the sum, and with
-    /// it the order of summation in the next norm.
+    /// Contiguous because residuals are added to the tokens. burn adds two tensors in place of one
+    /// of them. On a GPU it chooses which one by a reference count that its server thread changes
+    /// asynchronously. If the layouts differed, that race would decide the layout of the sum, and
+    /// with it the order of summation in the next norm.
     fn project_in(&self, map: Tensor<4>) -> Tensor<3> {
         match self {
             Self::Linear(layer) => linear(layer, to_tokens(map)),

@@ -13,8 +13,8 @@ use crate::{AutoencoderKl, ModelError};
 
 /// Decodes the latents of one run.
 ///
-/// Where half precision overflows, decoding is repeated with the autoencoder in single precision. That
-/// one is loaded at the first overflow, and counts in the memory budget.
+/// Where half precision overflows, decoding is repeated with the autoencoder in single precision.
+/// That one is loaded at the first overflow, and counts in the memory budget.
 pub(super) struct Decoder<'a> {
     vae: &'a AutoencoderKl,
     /// `None` if `vae` has single precision.
@@ -31,8 +31,8 @@ impl<'a> Decoder<'a> {
         Self { vae, single_precision, loaded: OnceCell::new() }
     }
 
-    /// Decodes scaled latents `[N, C, h, w]` to images. The images depend on the latents alone, not on
-    /// overflows of earlier calls.
+    /// Decodes scaled latents `[N, C, h, w]` to images. The images depend on the latents alone, not
+    /// on overflows of earlier calls.
     pub(super) fn decode(&self, latents: Tensor<4>) -> Result<Vec<RgbImage>, ModelError> {
         match decode_with(self.vae, latents.clone())? {
             Some(images) => Ok(images),

@@ -17,8 +17,8 @@ pub struct DenoiseOptions {
     pub scheduler: SchedulerKind,
     /// The number of steps, at least 1.
     pub num_inference_steps: usize,
-    /// The scale of classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598). 1 or less switches
-    /// guidance off.
+    /// The scale of classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598). 1 or less
+    /// switches guidance off.
     pub guidance_scale: f32,
     /// DDIM's share of fresh noise, 0 to 1. Other schedulers ignore it.
     pub eta: f32,

@@ -5,8 +5,8 @@ use image::RgbImage;
 
 use crate::ModelError;
 
-/// Converts images of one size, whose sides are multiples of `factor`, to a tensor `[N, 3, H, W]`. Byte
-/// 0 becomes −1, byte 255 becomes 1.
+/// Converts images of one size, whose sides are multiples of `factor`, to a tensor `[N, 3, H, W]`.
+/// Byte 0 becomes −1, byte 255 becomes 1.
 pub(super) fn to_tensor(
     input: &'static str,
     images: &[RgbImage],
@@ -40,8 +40,9 @@ pub(super) fn to_tensor(
     Ok(Tensor::from_data(TensorData::new(values, shape), device))
 }
 
-/// Converts a tensor `[N, 3, H, W]` to images. −1 becomes byte 0, 1 becomes byte 255, values outside
-/// are clamped, and halves are rounded to the even byte. Returns `None` if a number is not finite.
+/// Converts a tensor `[N, 3, H, W]` to images. −1 becomes byte 0, 1 becomes byte 255, values
+/// outside are clamped, and halves are rounded to the even byte. Returns `None` if a number is not
+/// finite.
 pub(super) fn from_tensor(images: Tensor<4>) -> Result<Option<Vec<RgbImage>>, ModelError> {
     let dims = images.dims();
     let [_, channels, height, width] = dims;

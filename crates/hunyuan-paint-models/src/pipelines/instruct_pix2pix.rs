@@ -26,8 +26,8 @@ pub struct InstructPix2PixOptions {
     pub prompt: String,
     /// Scheduler, steps and the guidance by the text.
     pub denoise: DenoiseOptions,
-    /// The scale of the guidance by the image. Both guidances are off if the text's scale is 1 or less,
-    /// or this one is below 1.
+    /// The scale of the guidance by the image. Both guidances are off if the text's scale is 1 or
+    /// less, or this one is below 1.
     pub image_guidance_scale: f32,
 }
 
@@ -75,12 +75,13 @@ pub struct InstructPix2PixPipeline {
 }
 
 impl InstructPix2PixPipeline {
-    /// Opens a folder in the published layout: `unet`, `vae`, `text_encoder`, `tokenizer`, `scheduler`.
-    /// The memory plan decides whether networks are loaded now or at their stage of each run.
+    /// Opens a folder in the published layout: `unet`, `vae`, `text_encoder`, `tokenizer`,
+    /// `scheduler`. The memory plan decides whether networks are loaded now or at their stage of
+    /// each run.
     ///
     /// # Errors
-    /// If a file is missing or malformed, or weights do not match their configuration. Weights that are
-    /// loaded later are checked later.
+    /// If a file is missing or malformed, or weights do not match their configuration. Weights that
+    /// are loaded later are checked later.
     pub fn from_pretrained(
         folder: impl AsRef<Path>,
         options: impl Into<LoadOptions>,
@@ -133,8 +134,8 @@ impl InstructPix2PixPipeline {
         })
     }
 
-    /// Returns the number of parameters of the UNet in a folder in the published layout. Reads only its
-    /// configuration.
+    /// Returns the number of parameters of the UNet in a folder in the published layout. Reads only
+    /// its configuration.
     ///
     /// # Errors
     /// If the configuration is missing or malformed.
@@ -182,8 +183,8 @@ impl InstructPix2PixPipeline {
         self.tokenizer.encode(text)
     }
 
-    /// Returns the least memory that each stage of a run needs beside what is loaded, for an image of
-    /// this width and height in pixels. Never waits for a load.
+    /// Returns the least memory that each stage of a run needs beside what is loaded, for an image
+    /// of this width and height in pixels. Never waits for a load.
     pub fn memory_needs(&self, size: (u32, u32), options: &InstructPix2PixOptions) -> Vec<MemoryNeed> {
         let memory = &self.common.working_memory;
         let branches = if options.is_guided() { 3 } else { 1 };
@@ -206,8 +207,8 @@ impl InstructPix2PixPipeline {
 
     /// Edits `image`, whose sides must be multiples of the autoencoder's spatial factor.
     ///
-    /// `generator` draws the initial latents, then the noise of each step that adds some. `on_step` is
-    /// called after every step; `Break` cancels the run.
+    /// `generator` draws the initial latents, then the noise of each step that adds some. `on_step`
+    /// is called after every step; `Break` cancels the run.
     ///
     /// # Errors
     /// If an option or the image's size is invalid, the device has not enough memory, or `on_step`

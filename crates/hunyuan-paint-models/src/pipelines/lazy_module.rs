@@ -121,7 +121,8 @@ impl<T> LazyModule<T> {
         Ok(ModuleGuard { loaded: Some(loaded), frees: None })
     }
 
-    /// Returns the bytes of weights that [`acquire`](Self::acquire) would load. Never waits for a load.
+    /// Returns the bytes of weights that [`acquire`](Self::acquire) would load. Never waits for a
+    /// load.
     pub(super) fn bytes_to_load(&self) -> u64 {
         if self.state().kept.is_some() { 0 } else { self.bytes }
     }

@@ -21,8 +21,8 @@ pub use self::{
     multiview::{MultiviewInputs, MultiviewOptions, MultiviewPipeline, TURBO_STEPS, turbo_timesteps},
 };
 
-/// Returns whether a device still computes: adds two numbers there and reads the sums back. A device
-/// that was lost or refuses memory fails.
+/// Returns whether a device still computes: adds two numbers there and reads the sums back. A
+/// device that was lost or refuses memory fails.
 pub fn is_device_alive(device: &Device) -> bool {
     let numbers: Tensor<1> = Tensor::from_data(TensorData::new(vec![1.0_f32, 2.0], [2]), device);
     let sum = numbers.add_scalar(1.0).try_into_data().ok().map(TensorData::convert::<f32>);

@@ -1,5 +1,6 @@
-//! Hunyuan3D-Paint's multiview diffusion (arXiv 2501.12202, section 4): paints images of an object from
-//! several cameras, from reference images of the object and the geometry that each camera sees.
+//! Hunyuan3D-Paint's multiview diffusion (arXiv 2501.12202, section 4): paints images of an object
+//! from several cameras, from reference images of the object and the geometry that each camera
+//! sees.
 
 use std::{ops::ControlFlow, path::Path};
 
@@ -62,8 +63,8 @@ impl MultiviewOptions {
     /// Checks the ranges of all fields.
     ///
     /// # Errors
-    /// If [`DenoiseOptions::validate`] fails, or the run uses the turbo timesteps and has not 1 to 30
-    /// steps.
+    /// If [`DenoiseOptions::validate`] fails, or the run uses the turbo timesteps and has not 1 to
+    /// 30 steps.
     pub fn validate(&self) -> Result<(), ModelError> {
         self.denoise.validate()?;
         self.custom_timesteps().map(drop)
@@ -81,7 +82,8 @@ impl MultiviewOptions {
         turbo_timesteps(steps).ok_or_else(wrong).map(Some)
     }
 
-    /// Returns the branches that are predicted for each view. Guidance adds the one without references.
+    /// Returns the branches that are predicted for each view. Guidance adds the one without
+    /// references.
     fn branches(&self) -> &'static [Branch] {
         if self.denoise.guidance_scale > 1.0 {
             &[Branch::Unconditional, Branch::Conditional]
@@ -91,8 +93,8 @@ impl MultiviewOptions {
     }
 }
 
-/// Returns the timesteps of the turbo model, out of 1000: 989, 890, … 98 for 10 steps. `None` for 0 or
-/// more than 30 steps.
+/// Returns the timesteps of the turbo model, out of 1000: 989, 890, … 98 for 10 steps. `None` for 0
+/// or more than 30 steps.
 pub fn turbo_timesteps(num_inference_steps: usize) -> Option<Vec<usize>> {
     let ratio = 1000 / TURBO_GRID;
     let grid = |i: usize| (TURBO_GRID - i * TURBO_GRID / num_inference_steps) * ratio - 1;
@@ -126,8 +128,8 @@ impl MultiviewPipeline {
     /// whether networks are loaded now or at their stage of each run.
     ///
     /// # Errors
-    /// If a file is missing or malformed, or weights do not match their configuration. Weights that are
-    /// loaded later are checked later.
+    /// If a file is missing or malformed, or weights do not match their configuration. Weights that
+    /// are loaded later are checked later.
     pub fn from_pretrained(
         folder: impl AsRef<Path>,
         options: impl Into<LoadOptions>,
@@ -182,8 +184,8 @@ impl MultiviewPipeline {
         })
     }
 
-    /// Returns the number of parameters of both `UNets` in a folder in the published layout. Reads only
-    /// their configuration.
+    /// Returns the number of parameters of both `UNets` in a folder in the published layout. Reads
+    /// only their configuration.
     ///
     /// # Errors
     /// If the configuration is missing or malformed.
@@ -196,7 +198,8 @@ impl MultiviewPipeline {
         Ok(multiview + parameter_count(&config.init_reference(&device)?))
     }
 
-    /// Returns how many pixels wide and high one latent is. The sides of images are multiples of it.
+    /// Returns how many pixels wide and high one latent is. The sides of images are multiples of
+    /// it.
     pub fn spatial_factor(&self) -> u32 {
         self.common.spatial_factor as u32
     }
@@ -235,8 +238,8 @@ impl MultiviewPipeline {
         self.common.native_size
     }
 
-    /// Returns the least memory that each stage of a run needs beside what is loaded, for images of this
-    /// width and height in pixels. Never waits for a load.
+    /// Returns the least memory that each stage of a run needs beside what is loaded, for images of
+    /// this width and height in pixels. Never waits for a load.
     pub fn memory_needs(
         &self,
         references: usize,
@@ -271,8 +274,8 @@ impl MultiviewPipeline {
         self.common.check_memory(&self.memory_needs(references, views, size, options))
     }
 
-    /// Checks everything about the options that does not depend on the inputs: their ranges, and whether
-    /// the model's scheduler configuration supports them.
+    /// Checks everything about the options that does not depend on the inputs: their ranges, and
+    /// whether the model's scheduler configuration supports them.
     ///
     /// # Errors
     /// If [`MultiviewOptions::validate`] fails, or the scheduler refuses the options.
@@ -291,9 +294,9 @@ impl MultiviewPipeline {
 
     /// Paints one image for every view, of the size of the maps.
     ///
-    /// `posterior_generator` draws the autoencoder's noise for the references, then for the normal maps,
-    /// then for the position maps. `generator` draws the initial latents, then the noise of each step
-    /// that adds some. `on_step` is called after every step; `Break` cancels the run.
+    /// `posterior_generator` draws the autoencoder's noise for the references, then for the normal
+    /// maps, then for the position maps. `generator` draws the initial latents, then the noise of
+    /// each step that adds some. `on_step` is called after every step; `Break` cancels the run.
     ///
     /// # Errors
     /// If an option, a number of images or a size is invalid, the device has not enough memory, or

@@ -28,8 +28,8 @@ impl MultiviewPipeline {
 }
 
 impl InstructPix2PixPipeline {
-    /// Creates networks of the published size with random weights, which depend on the seed alone. The
-    /// tokenizer knows only the empty prompt.
+    /// Creates networks of the published size with random weights, which depend on the seed alone.
+    /// The tokenizer knows only the empty prompt.
     ///
     /// # Errors
     /// If the device does not support the precision, or has not enough memory.

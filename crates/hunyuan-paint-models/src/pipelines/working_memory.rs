@@ -1,10 +1,10 @@
-//! Lower bounds of the memory for intermediate results: the full-size feature maps that are alive at
-//! the same time. A run takes more than the estimate, so nothing that fits is refused.
+//! Lower bounds of the memory for intermediate results: the full-size feature maps that are alive
+//! at the same time. A run takes more than the estimate, so nothing that fits is refused.
 
 use crate::{AutoencoderKlConfig, LoadOptions, MemoryNeed, UNet2DConditionConfig};
 
-/// Feature maps of the outermost level that a UNet has at the same time: four for the hidden layer of
-/// the last feed-forward layer, its input and its residual, and three skip connections.
+/// Feature maps of the outermost level that a UNet has at the same time: four for the hidden layer
+/// of the last feed-forward layer, its input and its residual, and three skip connections.
 const UNET_MAPS: u64 = 9;
 
 /// Width of a feed-forward layer's hidden layer, relative to its input.

@@ -70,8 +70,8 @@ impl Entry {
     }
 }
 
-/// Writes the folders `hunyuan3d-delight-v2-0` and `hunyuan3d-paint-v2-0` with random weights: 12.8 GB in
-/// single precision. The weights depend on the seed alone, and equal those of
+/// Writes the folders `hunyuan3d-delight-v2-0` and `hunyuan3d-paint-v2-0` with random weights: 12.8
+/// GB in single precision. The weights depend on the seed alone, and equal those of
 /// [`MultiviewPipeline::random`](crate::pipelines::MultiviewPipeline::random) and
 /// [`InstructPix2PixPipeline::random`](crate::pipelines::InstructPix2PixPipeline::random).
 ///
@@ -223,8 +223,8 @@ fn list<M: Module>(network: &M, keys: KeyMap, seed: u64, entries: &mut Vec<Entry
     }));
 }
 
-/// Writes both networks of a small paint model to a temporary file. Returns their configuration and the
-/// file.
+/// Writes both networks of a small paint model to a temporary file. Returns their configuration and
+/// the file.
 #[cfg(test)]
 pub(crate) fn write_small_networks(
     name: &str,
@@ -261,7 +261,8 @@ mod tests {
     use super::*;
     use crate::{LoadOptions, random_weights::randomize};
 
-    /// Checks that both networks of a small paint model predict the same from a file as from memory.
+    /// Checks that both networks of a small paint model predict the same from a file as from
+    /// memory.
     fn check_round_trip(format: WeightsFormat, precision: Precision) -> Result<(), Box<dyn Error>> {
         let device = Device::flex();
         let (config, file) = write_small_networks("round-trip", format, precision, 5)?;

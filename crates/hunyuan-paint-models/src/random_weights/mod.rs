@@ -17,9 +17,9 @@ use crate::{
     parameters::{enter, leave},
 };
 
-/// Fills a network with weights that depend on the seed and on their names alone, so they are the same
-/// on every device. They are uniform, with a range that keeps the variance of a layer's inputs. Norms
-/// and biases have no effect.
+/// Fills a network with weights that depend on the seed and on their names alone, so they are the
+/// same on every device. They are uniform, with a range that keeps the variance of a layer's
+/// inputs. Norms and biases have no effect.
 pub(crate) fn randomize<M: Module>(network: M, seed: u64, precision: Precision) -> Result<M, ModelError> {
     precision.check(&network)?;
     Ok(network.map(&mut Randomize { seed, dtype: precision.dtype(), path: Vec::new() }))

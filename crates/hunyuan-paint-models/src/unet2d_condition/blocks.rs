@@ -55,7 +55,8 @@ impl BlockBuilder<'_> {
         .init(self.device)
     }
 
-    /// Creates a block with `from` channels in. It halves the feature map unless it is the last block.
+    /// Creates a block with `from` channels in. It halves the feature map unless it is the last
+    /// block.
     pub(super) fn down_block(&self, kind: DownBlockType, from: usize, level: Level, last: bool) -> DownBlock {
         let attends = kind == DownBlockType::CrossAttnDownBlock2D;
         DownBlock {
@@ -72,8 +73,8 @@ impl BlockBuilder<'_> {
         MidBlock { resnets: vec![resnet(), resnet()], attentions: vec![self.transformer(level)] }
     }
 
-    /// Creates a block with `from` channels in, which concatenates skip connections of `skips` channels
-    /// in this order. It enlarges the feature map unless it is the last block.
+    /// Creates a block with `from` channels in, which concatenates skip connections of `skips`
+    /// channels in this order. It enlarges the feature map unless it is the last block.
     pub(super) fn up_block(
         &self,
         kind: UpBlockType,
@@ -122,8 +123,8 @@ macro_rules! impl_block {
 
 impl_block!(DownBlock, MidBlock, UpBlock);
 
-/// Applies layer `i` of a block: a residual block, then the transformer of the same index, if the block
-/// has one.
+/// Applies layer `i` of a block: a residual block, then the transformer of the same index, if the
+/// block has one.
 fn forward_layer(
     block: &impl Block,
     i: usize,

@@ -95,8 +95,8 @@ impl Default for UNet2DConditionConfig {
 }
 
 impl UNet2DConditionConfig {
-    /// Returns the configuration of Stable Diffusion 2.1, which Hunyuan3D's networks share: 866 million
-    /// parameters.
+    /// Returns the configuration of Stable Diffusion 2.1, which Hunyuan3D's networks share: 866
+    /// million parameters.
     pub fn sd21() -> Self {
         Self {
             cross_attention_dim: 1024,
@@ -215,8 +215,8 @@ impl UNet2DConditionConfig {
         self.num_attention_heads.as_ref().unwrap_or(&self.attention_head_dim)
     }
 
-    /// Returns how often the sample is halved. If its height and width are multiples of 2 to this power,
-    /// the skip connections meet without resampling.
+    /// Returns how often the sample is halved. If its height and width are multiples of 2 to this
+    /// power, the skip connections meet without resampling.
     pub fn num_halvings(&self) -> usize {
         self.block_out_channels.len() - 1
     }

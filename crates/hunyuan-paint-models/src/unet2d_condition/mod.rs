@@ -227,8 +227,20 @@ impl UNet2DConditionModel {
         let features = TensorData::new(features.collect(), [times, channels]);
         let features = Tensor::<2>::from_data(features, &device).cast(compute_dtype);
         let mut embedded: Tensor<3> = self.time_embedding.forward(features).unsqueeze_dim(1);
-        if let (Some(class_embedding), Some(labels)) = (&self.class_embedding, class_labels) {
-            embedded = embedded + class_embedding.forward(labels.unsqueeze_dim(0));
+        match (&self.class_embedding, class_labels) {
+            (Some(class_embedding), Some(labels)) => {
+                embedded = embedded + class_embedding.forward(labels.unsqueeze_dim(0));
+            }
+            (None, None) => {}
+            (class_embedding, _) => {
+                let found =
+                    if class_embedding.is_some() { "none" } else { "labels without a class embedding" };
+                return Err(ModelError::Wiring {
+                    input: "class labels",
+                    layer: "class embedding",
+                    found: found.to_owned(),
+                });
+            }
         }
         let [_, rows, _] = embedded.dims();
         let activated = silu(embedded.flatten::<2>(0, 1));
@@ -307,8 +319,8 @@ impl Conditioning {
     }
 }
 
-/// A [`UNet2DConditionModel`] with everything that stays the same from step to step: keys and values of
-/// the text, and embeddings of the timesteps.
+/// A [`UNet2DConditionModel`] with everything that stays the same from step to step: keys and
+/// values of the text, and embeddings of the timesteps.
 #[derive(Debug)]
 pub struct UNet2DDenoiser<'a> {
     unet: &'a UNet2DConditionModel,
@@ -317,7 +329,8 @@ pub struct UNet2DDenoiser<'a> {
 }
 
 impl UNet2DDenoiser<'_> {
-    /// Predicts as [`UNet2DConditionModel::forward`] at the timestep of `step`, which counts from 0.
+    /// Predicts as [`UNet2DConditionModel::forward`] at the timestep of `step`, which counts from
+    /// 0.
     ///
     /// # Errors
     /// If the sample's shape is wrong, or there is no such step.

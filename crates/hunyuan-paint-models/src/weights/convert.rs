@@ -1,5 +1,5 @@
-//! Converts a file's tensors to a module's: transposes, renames and casts them. burn-store's own adapters
-//! do the same on one core; for gigabytes of weights, that is most of the loading time.
+//! Converts a file's tensors to a module's: transposes, renames and casts them. burn-store's own
+//! adapters do the same on one core; for gigabytes of weights, that is most of the loading time.
 
 use burn::{
     store::{

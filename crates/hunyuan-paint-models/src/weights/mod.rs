@@ -1,4 +1,5 @@
-//! Loads published weights into modules. This is the only module that knows files, keys and renames.
+//! Loads published weights into modules. This is the only module that knows files, keys and
+//! renames.
 //!
 //! The path of a module's field is its checkpoint key, except for the renames of [`KeyMap`] and for
 //! norms, whose `weight` and `bias` burn calls `gamma` and `beta`.
@@ -32,8 +33,9 @@ use crate::{LoadCallback, LoadOptions, LoadProgress, ModelError, parameters::par
 pub(crate) enum KeyMap {
     /// A network saved by diffusers or transformers.
     Diffusers,
-    /// The main network of the 2.5-D UNet. Its transformer blocks are wrapped: their keys begin with
-    /// `transformer_blocks.0.transformer.`, and the additional attentions stand beside `transformer`.
+    /// The main network of the 2.5-D UNet. Its transformer blocks are wrapped: their keys begin
+    /// with `transformer_blocks.0.transformer.`, and the additional attentions stand beside
+    /// `transformer`.
     MultiviewUNet,
     /// The reference network of the 2.5-D UNet, whose transformer blocks are wrapped too.
     ReferenceUNet,
@@ -129,11 +131,11 @@ fn split_block(path: &str) -> Option<(&str, &str, &str)> {
     Some((start, block, rest))
 }
 
-/// Loads a file's tensors into `module`, converted to the options' precision. Tensors are applied one
-/// after the other while the next ones are read ahead.
+/// Loads a file's tensors into `module`, converted to the options' precision. Tensors are applied
+/// one after the other while the next ones are read ahead.
 ///
-/// `.bin`, `.pt` and `.pth` files are read as pickled PyTorch checkpoints, without executing anything in
-/// them. All other files are read as safetensors.
+/// `.bin`, `.pt` and `.pth` files are read as pickled PyTorch checkpoints, without executing
+/// anything in them. All other files are read as safetensors.
 pub(crate) fn load<M: Module>(
     mut module: M,
     file: &Path,

@@ -1,5 +1,5 @@
-//! Reads tensors from a file while earlier ones are converted and uploaded. Reading includes copies and
-//! page faults of fresh memory; done in sequence, it would be half of the loading time.
+//! Reads tensors from a file while earlier ones are converted and uploaded. Reading includes copies
+//! and page faults of fresh memory; done in sequence, it would be half of the loading time.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -54,7 +54,8 @@ impl ReadAhead {
         Self(Arc::new(Shared { tensors, state: Mutex::new(state), changed: Condvar::new() }))
     }
 
-    /// Returns tensors that take their bytes from the readers. Without readers, they read on demand.
+    /// Returns tensors that take their bytes from the readers. Without readers, they read on
+    /// demand.
     pub(super) fn tensors(&self) -> Vec<StoredTensor> {
         let tensors = self.0.tensors.iter().enumerate();
         let ahead = |(index, tensor): (usize, &StoredTensor)| {
@@ -65,7 +66,8 @@ impl ReadAhead {
         tensors.map(ahead).collect()
     }
 
-    /// Calls `consume`, which takes the bytes of [`tensors`](Self::tensors), while threads read ahead.
+    /// Calls `consume`, which takes the bytes of [`tensors`](Self::tensors), while threads read
+    /// ahead.
     pub(super) fn run<T>(&self, consume: impl FnOnce() -> T) -> T {
         std::thread::scope(|scope| {
             // Stops the readers even if `consume` panics.
@@ -105,8 +107,8 @@ impl Shared {
         }
     }
 
-    /// Returns the bytes of a tensor. Waits for the reader that is reading it; reads it now if no reader
-    /// has begun.
+    /// Returns the bytes of a tensor. Waits for the reader that is reading it; reads it now if no
+    /// reader has begun.
     fn take(&self, index: usize) -> Result<TensorData, PackError> {
         let mut state = self.lock();
         loop {

@@ -1,7 +1,7 @@
 //! Reads the tensors of a safetensors file on demand.
 //!
-//! burn-store maps such a file into memory. If another process truncates a mapped file, the system ends
-//! this process. Here, a read beyond the end of the file is an error.
+//! burn-store maps such a file into memory. If another process truncates a mapped file, the system
+//! ends this process. Here, a read beyond the end of the file is an error.
 
 use std::{
     error::Error,
