@@ -10,7 +10,7 @@ use hunyuan_paint::{
     Painting, Progress, TexturedMesh, Variant,
     bake::{AutomaticViews, Cpu},
     image::ReferenceImage,
-    mesh::{CameraView, Mesh, UvMode, read_mesh, trained_cameras},
+    mesh::{CameraView, MAX_CAMERAS, Mesh, UvMode, read_mesh, trained_cameras, view_index},
     models::{ModelError, UNet2DConditionConfig, UNet2p5DConditionConfig, pipelines::MultiviewOptions},
     stages::{BakeStageOptions, GeneratedView, bake_views, prepare_surface, render_conditions},
 };
@@ -371,7 +371,10 @@ fn check_finds_what_would_fail_late() -> TestResult {
 }
 
 #[test]
-fn the_camera_embedding_has_a_row_for_every_trained_camera() {
+fn the_camera_embedding_has_a_row_for_every_trained_view() {
     let config = UNet2p5DConditionConfig::new(UNet2DConditionConfig::sd21());
-    assert_eq!(config.num_view_embeddings, trained_cameras().count());
+    assert_eq!(config.num_view_embeddings, MAX_CAMERAS);
+    for camera in trained_cameras() {
+        assert!(view_index(camera.azimuth_degrees, camera.elevation_degrees) < config.num_view_embeddings);
+    }
 }
