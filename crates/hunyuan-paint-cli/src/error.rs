@@ -4,7 +4,7 @@ use std::{error::Error, path::PathBuf};
 
 use hunyuan_paint::{
     PaintError, bake::BakeError, hub::HubError, image::ImageError, mesh::MeshError, models::ModelError,
-    raster::RasterError,
+    raster::RasterError, scheduler::SchedulerError,
 };
 
 /// Exit codes; the table is part of `--help` and of the README.
@@ -126,8 +126,22 @@ fn model_code(error: &ModelError) -> u8 {
         | ModelError::OutOfMemory { .. }
         | ModelError::AllocationTooLarge { .. } => exit_code::DEVICE,
         ModelError::Cancelled => exit_code::CANCELLED,
-        ModelError::Scheduler(_) => exit_code::FAILURE,
+        ModelError::Scheduler(error) => scheduler_code(error),
         _ => exit_code::INPUT,
+    }
+}
+
+fn scheduler_code(error: &SchedulerError) -> u8 {
+    match error {
+        SchedulerError::StepCount { .. }
+        | SchedulerError::Eta { .. }
+        | SchedulerError::CustomTimesteps { .. } => exit_code::USAGE,
+        // The configuration is a file of the model folder.
+        SchedulerError::Json { .. }
+        | SchedulerError::Config { .. }
+        | SchedulerError::UnknownField { .. }
+        | SchedulerError::Unsupported { .. } => exit_code::INPUT,
+        _ => exit_code::FAILURE,
     }
 }
 

@@ -17,6 +17,8 @@ fn painting<'a>(output: &'a Path, changes: &[&'a str]) -> Vec<String> {
         ("--image", path("assets/robot.png")),
         ("--model", path("crates/hunyuan-paint-testkit/cases/model_tiny")),
         ("--device", "cpu".into()),
+        ("--texture-size", "64".into()),
+        ("--render-size", "64".into()),
     ];
     let is_changed = |name: &str| changes.contains(&name);
     let mut arguments = vec!["paint".to_owned()];
@@ -72,6 +74,7 @@ fn bad_input_ends_with_its_code_a_reason_and_no_files() -> TestResult {
         (["--texture-size", "16385"], 2, "16385"),
         (["--render-size", "0"], 2, "render_size"),
         (["--steps", "0"], 2, "num_inference_steps"),
+        (["--steps", "1001"], 2, "num_inference_steps"),
         (["--random-weights", "sd21"], 2, "--model"),
     ] {
         let result = run(painting(&output, &arguments))?;
