@@ -215,26 +215,6 @@ fn together(
             )
         });
     });
-    let large = painted_views(SIZE);
-    let large_views = self::views(&large, &[]);
-    group.bench_function("reference: splat and merge, six views", |b| {
-        let on_view = &mut |_| ControlFlow::Continue(());
-        b.iter(|| {
-            black_box(
-                backend
-                    .splat(
-                        &BakeRequest {
-                            mesh: paint,
-                            views: &large_views,
-                            texture_size: SIZE,
-                            options: &options,
-                        },
-                        on_view,
-                    )
-                    .map(|_| ()),
-            )
-        });
-    });
     group.finish();
     Ok(())
 }

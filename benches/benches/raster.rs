@@ -12,7 +12,7 @@
 use std::{hint::black_box, path::Path, time::Duration};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use hunyuan_paint_benches::{View3d, raster_views};
+use hunyuan_paint_benches::{RasterScene, raster_views};
 use hunyuan_paint_raster::{Coverage, RasterOptions, Size, View, rasterize};
 #[cfg(feature = "wgpu")]
 use hunyuan_paint_raster::{
@@ -25,7 +25,7 @@ use pollster::block_on;
 const SIDES: [u32; 3] = [512, 2048, 4096];
 const COVERAGES: [Coverage; 2] = [Coverage::Reference, Coverage::FixedPoint];
 
-fn cpu(criterion: &mut Criterion, views: &[View3d]) {
+fn cpu(criterion: &mut Criterion, views: &[RasterScene]) {
     for coverage in COVERAGES {
         let mut group = criterion.benchmark_group(format!("CPU {coverage:?}"));
         group
@@ -46,10 +46,10 @@ fn cpu(criterion: &mut Criterion, views: &[View3d]) {
 }
 
 #[cfg(feature = "wgpu")]
-fn gpu(criterion: &mut Criterion, views: &[View3d], device: &GpuDevice) -> Result<(), RasterError> {
+fn gpu(criterion: &mut Criterion, views: &[RasterScene], device: &GpuDevice) -> Result<(), RasterError> {
     eprintln!("GPU: {}", device.description());
     for coverage in COVERAGES {
-        for depth_key in [DepthKey::Packed32, DepthKey::Packed64, DepthKey::TwoPass32] {
+        for depth_key in [DepthKey::Packed64, DepthKey::TwoPass32] {
             if !device.supports(depth_key) {
                 eprintln!("left out: {depth_key:?}, which the device does not support");
                 continue;
@@ -61,7 +61,7 @@ fn gpu(criterion: &mut Criterion, views: &[View3d], device: &GpuDevice) -> Resul
                 .sample_size(10)
                 .warm_up_time(Duration::from_millis(200))
                 .measurement_time(Duration::from_millis(500));
-            for mesh in views.iter().filter(|mesh| mesh.faces.len() <= depth_key.face_limit()) {
+            for mesh in views {
                 let uploaded = block_on(GpuMesh::new(device, &mesh.faces, mesh.clip_positions.len()))?;
                 for side in SIDES {
                     let draw = GpuDraw::new(View::new(&mesh.clip_positions, Size::square(side)));
@@ -90,7 +90,7 @@ fn gpu(criterion: &mut Criterion, views: &[View3d], device: &GpuDevice) -> Resul
     Ok(())
 }
 
-fn export(folder: &Path, views: &[View3d]) -> std::io::Result<()> {
+fn export(folder: &Path, views: &[RasterScene]) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
     for mesh in views {
         let floats = mesh.clip_positions.iter().flat_map(|v| v.to_array()).flat_map(f32::to_le_bytes);

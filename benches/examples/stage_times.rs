@@ -10,7 +10,7 @@ use clap::Parser;
 use hunyuan_paint_benches::raster_views;
 use hunyuan_paint_raster::{
     Coverage, DepthKey, RasterOptions, Size, View,
-    gpu::{GpuDevice, GpuDraw, GpuMesh, GpuRasterizer, Shares},
+    gpu::{BinningThresholds, GpuDevice, GpuDraw, GpuMesh, GpuRasterizer},
 };
 use pollster::block_on;
 
@@ -24,10 +24,10 @@ struct Arguments {
     #[arg(long)]
     mesh: Option<PathBuf>,
     /// Up to how many pixels one thread draws.
-    #[arg(long, default_value_t = Shares::default().small_pixels)]
+    #[arg(long, default_value_t = BinningThresholds::default().small_pixels)]
     small_pixels: u32,
     /// Up to how many pixels a side 32 threads draw.
-    #[arg(long, default_value_t = Shares::default().medium_side)]
+    #[arg(long, default_value_t = BinningThresholds::default().medium_side)]
     medium_side: u32,
 }
 
@@ -37,15 +37,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let device = block_on(GpuDevice::request())?;
     println!("{}", device.description());
     for coverage in [Coverage::FixedPoint, Coverage::Reference] {
-        for depth_key in [DepthKey::Packed64, DepthKey::TwoPass32, DepthKey::Packed32] {
+        for depth_key in [DepthKey::Packed64, DepthKey::TwoPass32] {
             if !device.supports(depth_key) {
                 continue;
             }
             let options = RasterOptions { coverage, depth_key: Some(depth_key), ..Default::default() };
             let rasterizer = block_on(GpuRasterizer::new(&device, options))?;
-            let mut rasterizer = rasterizer.with_shares(Shares { small_pixels, medium_side });
+            let mut rasterizer =
+                rasterizer.with_binning_thresholds(BinningThresholds { small_pixels, medium_side });
             println!("\n{coverage:?} {depth_key:?}");
-            for mesh in views.iter().filter(|mesh| mesh.faces.len() <= depth_key.face_limit()) {
+            for mesh in &views {
                 let uploaded = block_on(GpuMesh::new(&device, &mesh.faces, mesh.clip_positions.len()))?;
                 for side in [512, 2048, 4096] {
                     let draw = GpuDraw::new(View::new(&mesh.clip_positions, Size::square(side)));

@@ -58,7 +58,7 @@ fn direction(polar: f32, azimuth: f32) -> Vec3 {
 
 /// A mesh as a camera sees it.
 #[derive(Debug)]
-pub struct View3d {
+pub struct RasterScene {
     /// Its name.
     pub name: String,
     /// The vertices in clip space.
@@ -72,11 +72,11 @@ pub struct View3d {
 ///
 /// # Errors
 /// If the file cannot be read as a mesh.
-pub fn raster_views(file: Option<&Path>) -> Result<Vec<View3d>, Box<dyn Error>> {
+pub fn raster_views(file: Option<&Path>) -> Result<Vec<RasterScene>, Box<dyn Error>> {
     let corners = [[-1.0, -1.0], [3.0, -1.0], [-1.0, 3.0]];
     let triangle = corners.map(|[x, y]| Vec4::new(x, y, 0.0, 1.0)).to_vec();
     let mut views = vec![
-        View3d { name: "triangle".into(), clip_positions: triangle, faces: vec![[0, 1, 2]] },
+        RasterScene { name: "triangle".into(), clip_positions: triangle, faces: vec![[0, 1, 2]] },
         from_the_side("cube_12", &turned_cube()),
         from_the_side("sphere_4k", &sphere(45, 45, |_, _| 1.0)),
         from_the_side("bumpy_70k", &bumpy_sphere(187, 187)),
@@ -90,15 +90,15 @@ pub fn raster_views(file: Option<&Path>) -> Result<Vec<View3d>, Box<dyn Error>> 
         let camera = Camera::orthographic(0.0, 0.0);
         let clip_from_world = camera.clip_from_view() * camera.view_from_world();
         let clip_positions = mesh.positions.iter().map(|p| clip_from_world * p.extend(1.0)).collect();
-        views.push(View3d { name: "file".into(), clip_positions, faces: mesh.faces });
+        views.push(RasterScene { name: "file".into(), clip_positions, faces: mesh.faces });
     }
     Ok(views)
 }
 
 /// A mesh about the origin, with a radius of about 1, along z without perspective.
-fn from_the_side(name: &str, mesh: &Mesh) -> View3d {
+fn from_the_side(name: &str, mesh: &Mesh) -> RasterScene {
     let clip = |p: &Vec3| Vec4::new(0.85 * p.x, 0.85 * p.y, 0.5 * p.z, 1.0);
-    View3d {
+    RasterScene {
         name: name.to_owned(),
         clip_positions: mesh.positions.iter().map(clip).collect(),
         faces: mesh.faces.clone(),

@@ -17,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn run(u: &mut Unstructured<'_>) -> Result<()> {
     let mut options = BakeOptions {
-        transfer: choice(u, &[Transfer::Gather, Transfer::Splat, Transfer::Reference])?,
+        transfer: choice(u, &[Transfer::Gather, Transfer::Reference])?,
         fill: choice(u, &[Fill::Surface, Fill::Reference])?,
         ..BakeOptions::default()
     };

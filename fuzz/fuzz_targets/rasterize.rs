@@ -18,11 +18,8 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
     let scene = Scene::new(u)?;
     let (view, faces) = (scene.view(), &scene.faces);
     let draw = |depth_key| rasterize(&view, faces, RasterOptions { depth_key, ..scene.options });
-    let [packed, packed64, two_pass, default] =
-        [Some(DepthKey::Packed32), Some(DepthKey::Packed64), Some(DepthKey::TwoPass32), None].map(draw);
-    if let Ok(buffer) = &packed {
-        check_visibility(buffer, faces.len());
-    }
+    let [packed64, two_pass, default] =
+        [Some(DepthKey::Packed64), Some(DepthKey::TwoPass32), None].map(draw);
     assert_eq!(format!("{packed64:?}"), format!("{two_pass:?}"));
     assert_eq!(format!("{packed64:?}"), format!("{default:?}"));
     if let Ok(buffer) = default {

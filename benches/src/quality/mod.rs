@@ -49,10 +49,10 @@ pub use self::{
 /// The ways of baking that are compared.
 pub fn modes() -> Vec<(&'static str, BakeOptions)> {
     let gather_only = BakeOptions { fill: Fill::Reference, ..BakeOptions::default() };
-    let surface_only = BakeOptions { transfer: Transfer::Splat, ..BakeOptions::default() };
+    let surface_only = BakeOptions { transfer: Transfer::Reference, ..BakeOptions::default() };
     vec![
         ("Reference", BakeOptions::reference()),
-        ("Splat + Surface", surface_only),
+        ("Reference + Surface", surface_only),
         ("Gather + Reference", gather_only),
         ("Surface", BakeOptions::default()),
     ]
@@ -86,7 +86,7 @@ pub fn bake_views(
     let mut images = views.to_vec();
     let mut depths = Vec::new();
     match options.transfer {
-        Transfer::Splat | Transfer::Reference => {
+        Transfer::Reference => {
             for image in &mut images {
                 *image = resize_bicubic_rgb(image, sizes.render, sizes.render)?;
             }

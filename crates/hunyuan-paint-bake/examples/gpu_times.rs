@@ -12,8 +12,7 @@ use std::{
 
 use glam::{Vec2, Vec3};
 use hunyuan_paint_bake::{
-    BakeOptions, BakeView, ReliableDepth, WeightedMerge, back_project, draw_charts, gather, gpu::GpuBaker,
-    render_condition_maps,
+    BakeOptions, BakeView, ReliableDepth, draw_charts, gather, gpu::GpuBaker, render_condition_maps,
 };
 use hunyuan_paint_image::resize_bicubic_rgb;
 use hunyuan_paint_mesh::{Camera, CanonicalMesh, Mesh};
@@ -66,9 +65,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         let options = BakeOptions { depth_size: Some(size), ..options };
         Ok(block_on(baker.gather_async(&mesh, &small, texture_size, &options))?)
     })?;
-    let splatted = timed("splat and merge", || {
-        Ok(block_on(baker.project_and_merge(&mesh, &large, texture_size, &options))?)
-    })?;
 
     let start = Instant::now();
     for (camera, found) in cameras.iter().zip(&maps) {
@@ -85,13 +81,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let expected = gather(&mesh, &draw_charts(&mesh, texture_size)?, &large, &depths, &options)?;
     assert!(expected == texture, "gathered textures differ");
     println!("gather on the CPU, the same: {:.1?}", start.elapsed());
-    let start = Instant::now();
-    let mut merge = WeightedMerge::new(texture_size, &options)?;
-    for BakeView { camera, weight, image, .. } in &large {
-        merge.add(&back_project(&mesh, camera, image, texture_size, &options)?, *weight)?;
-    }
-    assert!(merge.finish() == splatted, "splatted textures differ");
-    println!("splat and merge on the CPU, the same: {:.1?}", start.elapsed());
     Ok(())
 }
 

@@ -54,7 +54,7 @@ fn first_neighbor(texel: u32) -> u32 {
 
 // a.x * b.y - a.y * b.x
 fn cross_2(a: vec2<f32>, b: vec2<f32>) -> f32 {
-    return rounded(rounded(a.x * b.y) - rounded(a.y * b.x));
+    return no_contract(no_contract(a.x * b.y) - no_contract(a.y * b.x));
 }
 
 // Barycentrics of a texel's center in the plane of a face, in the texture; `otherwise` for a face without an area, or
@@ -68,16 +68,16 @@ fn extrapolate(face: u32, texel: u32, otherwise: vec3<f32>) -> vec3<f32> {
         divide(f32(texel % params.texture_size) + 0.5, size),
         divide(f32(texel / params.texture_size) + 0.5, size),
     );
-    let ab = rounded_2(b - a);
-    let ac = rounded_2(c - a);
-    let ap = rounded_2(center - a);
+    let ab = no_contract_2(b - a);
+    let ac = no_contract_2(c - a);
+    let ap = no_contract_2(center - a);
     let area = cross_2(ab, ac);
     if (bitcast<u32>(area) & 0x7f800000u) == 0u {
         return otherwise;
     }
     let beta = divide(cross_2(ap, ac), area);
     let gamma = divide(cross_2(ab, ap), area);
-    let weights = vec3<f32>(rounded(rounded(1.0 - beta) - gamma), beta, gamma);
+    let weights = vec3<f32>(no_contract(no_contract(1.0 - beta) - gamma), beta, gamma);
     return select(otherwise, weights, all(abs(weights) <= vec3<f32>(EXTRAPOLATION_MAX)));
 }
 

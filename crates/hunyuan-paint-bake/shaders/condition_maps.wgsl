@@ -13,7 +13,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> maps: array<u32>;
 
 fn normal_byte(number: f32) -> u32 {
-    return to_byte(rounded(number + 1.0) * 0.5);
+    return to_byte(no_contract(number + 1.0) * 0.5);
 }
 
 @compute @workgroup_size(256)

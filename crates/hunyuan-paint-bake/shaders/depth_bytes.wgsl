@@ -26,10 +26,10 @@ fn depth_bytes(
     var byte = 0u;
     if depth[pixel] != NO_DEPTH {
         let farthest = bitcast<f32>(unordered(~depth_range[0]));
-        let nearest = max(bitcast<f32>(unordered(depth_range[1])), rounded(farthest + params.range_min));
-        let range = rounded(nearest - farthest);
+        let nearest = max(bitcast<f32>(unordered(depth_range[1])), no_contract(farthest + params.range_min));
+        let range = no_contract(nearest - farthest);
         if range != 0.0 {
-            byte = to_byte(divide(rounded(bitcast<f32>(depth[pixel]) - farthest), range));
+            byte = to_byte(divide(no_contract(bitcast<f32>(depth[pixel]) - farthest), range));
         }
     }
     bytes[pixel] = byte;

@@ -1,4 +1,4 @@
-// Grows a mask along the columns, and takes the depth of what it reaches away: what is left is reliable.
+// Dilates a mask along the columns and removes the depth of the pixels in it. The remaining depth is reliable.
 
 struct Params {
     width: u32,
@@ -8,7 +8,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> wide: array<u32>;
+@group(0) @binding(1) var<storage, read> row_dilated: array<u32>;
 @group(0) @binding(2) var<storage, read_write> depth: array<u32>;
 
 @compute @workgroup_size(256)
@@ -27,7 +27,7 @@ fn dilate_columns(
     var near = pixel - first * params.width;
     var found = 0u;
     for (var i = 0u; i < count; i++) {
-        found |= wide[near];
+        found |= row_dilated[near];
         near += params.width;
     }
     if found != 0u {

@@ -1,4 +1,4 @@
-// Grows a mask along the rows.
+// Dilates a mask along the rows.
 
 struct Params {
     width: u32,
@@ -9,7 +9,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> mask: array<u32>;
-@group(0) @binding(2) var<storage, read_write> wide: array<u32>;
+@group(0) @binding(2) var<storage, read_write> row_dilated: array<u32>;
 
 @compute @workgroup_size(256)
 fn dilate_rows(
@@ -28,5 +28,5 @@ fn dilate_rows(
     for (var near = start; near <= end; near++) {
         found |= mask[near];
     }
-    wide[pixel] = found;
+    row_dilated[pixel] = found;
 }

@@ -1,11 +1,11 @@
 // Each texel looks up its color in a view that sees it.
 
 struct Params {
-    // Rows of the matrix from paint space to clip space.
+    // Rows of the matrix from canonical space to clip space.
     clip_x: vec4<f32>,
     clip_y: vec4<f32>,
     clip_w: vec4<f32>,
-    // The third row of the matrix from paint space to view space.
+    // The third row of the matrix from canonical space to view space.
     z_view: vec4<f32>,
     // Pixels between NDC -1 and 1.
     span: vec2<f32>,
@@ -34,20 +34,20 @@ struct Taps {
 
 @group(0) @binding(0) var<uniform> params: Params;
 // See `texel_points`.
-@group(0) @binding(1) var<storage, read> points: array<f32>;
+@group(0) @binding(1) var<storage, read> points: array<u32>;
 // The view's reliable depth.
 @group(0) @binding(2) var<storage, read> depth: array<u32>;
 // A word a pixel, red in the lowest byte.
 @group(0) @binding(3) var<storage, read> image: array<u32>;
-// Color times trust, and trust, summed over the views.
+// Color times blend weight, and blend weight, summed over the views.
 @group(0) @binding(4) var<storage, read_write> totals: array<vec4<f32>>;
 
 fn add(a: f32, b: f32) -> f32 {
-    return rounded(a + b);
+    return no_contract(a + b);
 }
 
 fn multiply(a: f32, b: f32) -> f32 {
-    return rounded(a * b);
+    return no_contract(a * b);
 }
 
 // The sum of the products of three numbers each, from left to right.
@@ -65,7 +65,7 @@ fn place_on_view(clip: f32, w: f32, span: f32) -> f32 {
     return multiply(add(divide(clip, w) * 0.5, 0.5), span);
 }
 
-// Keys' cubic weights (1981, a = -0.5) for the pixels around a coordinate; the border goes on outwards.
+// Keys' cubic weights (1981, a = -0.5) for the pixels around a coordinate. Samples outside are clamped to the edge.
 fn taps_at(coordinate: f32, pixel_count: u32) -> Taps {
     let first = floor(coordinate);
     let t = add(coordinate, -first);
@@ -91,9 +91,9 @@ fn sample(view_x: f32, view_y: f32) -> vec3<f32> {
         for (var j = 0u; j < 4u; j++) {
             let word = image[start + columns.pixels[j]];
             let channels = vec3<f32>((vec3<u32>(word) >> vec3<u32>(0u, 8u, 16u)) & vec3<u32>(0xffu));
-            row_sum = rounded_3(row_sum + rounded_3(channels * columns.weights[j]));
+            row_sum = no_contract_3(row_sum + no_contract_3(channels * columns.weights[j]));
         }
-        sum = rounded_3(sum + rounded_3(row_sum * rows.weights[i]));
+        sum = no_contract_3(sum + no_contract_3(row_sum * rows.weights[i]));
     }
     return clamp(sum, vec3<f32>(0.0), vec3<f32>(255.0));
 }
@@ -105,28 +105,29 @@ fn gather(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let texel = group_of(workgroup, workgroup_count) * 256u + lane;
-    if texel >= params.texel_count || bitcast<u32>(points[6u * texel]) == NO_POINT {
+    if texel >= params.texel_count || points[6u * texel] == NO_POINT {
         return;
     }
-    let position = vec3<f32>(points[6u * texel], points[6u * texel + 1u], points[6u * texel + 2u]);
-    let normal = vec3<f32>(points[6u * texel + 3u], points[6u * texel + 4u], points[6u * texel + 5u]);
+    let place = 6u * texel;
+    let position = bitcast<vec3<f32>>(vec3<u32>(points[place], points[place + 1u], points[place + 2u]));
+    let normal = bitcast<vec3<f32>>(vec3<u32>(points[place + 3u], points[place + 4u], points[place + 5u]));
 
-    // 1. How squarely the view sees the point. Normals of paint space point inwards: away from the camera where it
+    // 1. How squarely the view sees the point. Normals of canonical space point inwards: away from the camera where it
     // sees the face.
     let normal_squared = dot_3(normal, normal);
     let along = -dot_3(params.z_view.xyz, normal);
-    if !(normal_squared >= NORMAL_SQUARED_MIN && along > 0.0) {
+    if is_nan(normal_squared) || is_nan(along) || normal_squared < NORMAL_SQUARED_MIN || along <= 0.0 {
         return;
     }
     let cosine_squared = divide(multiply(along, along), normal_squared);
-    if !(cosine_squared >= params.cosine_squared_min) {
+    if is_nan(cosine_squared) || cosine_squared < params.cosine_squared_min {
         return;
     }
     let cosine = square_root(cosine_squared);
 
     // 2. Where on the view.
     let w = at(params.clip_w, position);
-    if !(w > 0.0) {
+    if is_nan(w) || w <= 0.0 {
         return;
     }
     let view_x = place_on_view(at(params.clip_x, position), w, params.span.x);
@@ -134,22 +135,27 @@ fn gather(
     let column = add(view_x, 0.5);
     let row = add(view_y, 0.5);
     let view_size = vec2<f32>(params.view_size);
-    if !(column >= 0.0 && row >= 0.0 && column < view_size.x && row < view_size.y) {
+    if is_nan(column) || is_nan(row) {
+        return;
+    }
+    if column < 0.0 || row < 0.0 || column >= view_size.x || row >= view_size.y {
         return;
     }
 
     // 3. Whether it is this point that the view shows, and not one before it.
-    let seen = bitcast<f32>(depth[u32(row) * params.view_size.x + u32(column)]);
-    if !is_finite_number(seen) {
+    let seen_bits = depth[u32(row) * params.view_size.x + u32(column)];
+    if (seen_bits & 0x7f800000u) == 0x7f800000u {
         return;
     }
-    let gap = abs(add(at(params.z_view, position), -seen));
-    if !(multiply(gap, cosine) <= multiply(params.tolerance, w)) {
+    let gap = abs(add(at(params.z_view, position), -bitcast<f32>(seen_bits)));
+    let gap_along_normal = multiply(gap, cosine);
+    let gap_max = multiply(params.tolerance, w);
+    if is_nan(gap_along_normal) || is_nan(gap_max) || gap_along_normal > gap_max {
         return;
     }
 
-    let trust = floored_product(params.weight, power(cosine, params.exponent));
+    let weight = floored_product(params.weight, power(cosine, params.exponent));
     let total = totals[texel];
-    let color = rounded_3(total.xyz + rounded_3(sample(view_x, view_y) * trust));
-    totals[texel] = vec4<f32>(color, add(total.w, trust));
+    let color = no_contract_3(total.xyz + no_contract_3(sample(view_x, view_y) * weight));
+    totals[texel] = vec4<f32>(color, add(total.w, weight));
 }

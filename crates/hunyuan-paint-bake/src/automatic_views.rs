@@ -6,9 +6,9 @@ use rayon::prelude::*;
 
 use crate::{
     BakeError, BakeOptions, ReliableDepth, check, draw_charts,
-    sight::{SurfacePoint, VisibilityTest},
+    drawn_view::DrawnView,
     texels::point_attributes,
-    view::View,
+    visibility_test::{SurfacePoint, VisibilityTest},
 };
 
 /// Side of the texture whose texels stand for the surface.
@@ -136,9 +136,9 @@ impl Surface {
         options: &BakeOptions,
     ) -> Result<Vec<bool>, BakeError> {
         let size = Size::square(VIEW_SIZE);
-        let depth = ReliableDepth { z_view: View::new(mesh, camera, size)?.z_view(mesh), size };
-        let sight = VisibilityTest::new(camera, &depth, options);
-        Ok(self.points.par_iter().map(|(point, _)| sight.see(point).is_some()).collect())
+        let depth = ReliableDepth { z_view: DrawnView::new(mesh, camera, size)?.z_view(mesh), size };
+        let visibility = VisibilityTest::new(camera, &depth, options);
+        Ok(self.points.par_iter().map(|(point, _)| visibility.sample_at(point).is_some()).collect())
     }
 
     fn area(&self, counts: impl Fn(usize) -> bool) -> f64 {

@@ -1,4 +1,4 @@
-//! From a view of the object to a texture.
+//! Scatters a view of the object into a texture.
 
 use glam::Vec3;
 use hunyuan_paint_mesh::{Camera, CanonicalMesh, vertex_normals};
@@ -7,13 +7,13 @@ use image::RgbImage;
 use rayon::prelude::*;
 
 use crate::{
-    BakeError, BakeOptions, Transfer, check, ordered_splat,
+    BakeError, BakeOptions, check,
+    drawn_view::DrawnView,
     reliable_depth::{depth_edges, drop_unreliable},
-    splat::{COSINE_ONE, Mean, Sample, splat, weight_bits},
-    view::View,
+    splat::{Sample, splat},
 };
 
-/// What one view knows of the texture. Square, one value per texel, v down the rows.
+/// The texture as one view sees it. Square, one value per texel, v down the rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProjectedView {
     /// Colors from 0 to 1; zeros where the view sees nothing.
@@ -27,13 +27,13 @@ pub struct ProjectedView {
     pub texture_size: u32,
 }
 
-/// Puts the pixels of a view where the camera sees them in the texture.
+/// Scatters the pixels of a view into the texture, as the original does
+/// ([`Transfer::Reference`](crate::Transfer::Reference)), with its order of sums.
 ///
-/// Pixels near the object's outline, or near an edge in the depth map, are left out: there the image may
-/// show another part of the object than the mesh does. (The margin is 1 pixel for every 256 of the view's
-/// longer side.)
-/// A pixel adds to the four texels around its UV, with bilinear weights; UVs outside 0 to 1 are clamped. With
-/// [`Transfer::Reference`] sums are made of floats in the original's order, else of integers.
+/// Pixels near the object's outline, or near an edge in the depth map, are left out: there the image
+/// may show another part of the object than the mesh does. (The margin is 1 pixel for every 256 of the
+/// view's longer side.) A pixel adds to the four texels around its UV, with bilinear weights; UVs outside
+/// 0 to 1 are clamped.
 ///
 /// # Errors
 /// If the mesh is empty or inconsistent, the view or the texture is not 1 to
@@ -51,7 +51,7 @@ pub fn back_project(
     let size = check::size("view", view.width(), view.height())?;
 
     // 1. What each pixel sees.
-    let seen = View::new(mesh, camera, size)?;
+    let seen = DrawnView::new(mesh, camera, size)?;
     let normals_view = vertex_normals(&seen.positions_view, &mesh.faces);
     let attributes: Vec<[f32; 5]> = (mesh.uvs.iter().zip(&normals_view))
         .map(|(uv, normal)| [uv.x, uv.y, normal.x, normal.y, normal.z])
@@ -70,52 +70,30 @@ pub fn back_project(
             return None;
         }
         let [u, v, nx, ny, nz] = interpolate_at(&attributes, &mesh.faces, &seen.visibility, pixel)?;
-        // Not finite where a perspective camera stands inside the mesh.
-        let is_somewhere = u.is_finite() && v.is_finite();
-        let place = [u, v].map(|coordinate| coordinate.clamp(0.0, 1.0) * texel_scale);
-        is_somewhere.then_some((place, *color, Vec3::new(nx, ny, nz)))
+        // A perspective camera inside the mesh gives UVs that are not finite.
+        if !u.is_finite() || !v.is_finite() {
+            return None;
+        }
+        let cosine = cosine_to_camera(Vec3::new(nx, ny, nz));
+        let [r, g, b] = color.map(|byte| f32::from(byte) / 255.0);
+        Some(Sample {
+            texel: [u, v].map(|coordinate| coordinate.clamp(0.0, 1.0) * texel_scale),
+            value: [r, g, b, if cosine >= cosine_min { cosine } else { 0.0 }],
+        })
     };
     let pixels = z_view.par_iter().enumerate().zip(view.as_chunks::<3>().0).filter_map(pixel_at);
-    let (texture, cosine): (Vec<[f32; 3]>, Vec<f32>) = if options.transfer == Transfer::Reference {
-        let sample = |(texel, color, normal): ([f32; 2], [u8; 3], Vec3)| {
-            let cosine = fused_cosine_to_camera(normal);
-            let [r, g, b] = color.map(|byte| f32::from(byte) / 255.0);
-            let cosine = if cosine >= cosine_min { cosine } else { 0.0 };
-            ordered_splat::Sample { texel, value: [r, g, b, cosine] }
-        };
-        let samples: Vec<ordered_splat::Sample> = pixels.map(sample).collect();
-        let texels = ordered_splat::splat(&samples, texture_size as usize);
-        texels.par_iter().map(|&[r, g, b, cosine]| ([r, g, b], cosine)).unzip()
-    } else {
-        let weight_bits = weight_bits(size.pixel_count());
-        let sample = |(place, color, normal): ([f32; 2], [u8; 3], Vec3)| {
-            let cosine = quantized_cosine(cosine_to_camera(normal), cosine_min);
-            Sample::new(place, color, cosine, texture_size, weight_bits)
-        };
-        let samples: Vec<Sample> = pixels.map(sample).collect();
-        let texels = splat(&samples, texture_size as usize, weight_bits);
-        texels.par_iter().map(|&Mean { color, cosine }| (color, cosine)).unzip()
-    };
+    let samples: Vec<Sample> = pixels.collect();
+    let texels = splat(&samples, texture_size as usize);
+    let (texture, cosine): (Vec<[f32; 3]>, Vec<f32>) =
+        texels.par_iter().map(|&[r, g, b, cosine]| ([r, g, b], cosine)).unzip();
     let boundary = vec![0.0; cosine.len()];
     Ok(ProjectedView { texture, cosine, boundary, texture_size })
 }
 
-/// Cosine of the angle between a view-space normal of any length and (0, 0, −1), the axis that the camera
-/// looks along: the faces of a mesh in canonical space wind so that their normals point inwards.
-///
-/// Each product, sum, root and quotient is rounded by itself, so that a GPU can do the same.
+/// Returns the cosine of the angle between a view-space normal of any length and (0, 0, −1), the
+/// direction that the camera looks in: the faces of a mesh in canonical space wind so that their
+/// normals point inwards. Its fused steps meet the original's cosines bit for bit.
 fn cosine_to_camera(Vec3 { x, y, z }: Vec3) -> f32 {
-    let length = (x * x + y * y + z * z).sqrt();
-    -z / length.max(1e-8)
-}
-
-/// The same with fused steps as the original has them, whose cosines are then met bit for bit.
-fn fused_cosine_to_camera(Vec3 { x, y, z }: Vec3) -> f32 {
     let length = z.mul_add(z, y.mul_add(y, x * x)).sqrt();
     -z / length.max(1e-8)
-}
-
-/// A cosine of at least `cosine_min` in steps of 1 / [`COSINE_ONE`]; 0 for a lesser one.
-fn quantized_cosine(cosine: f32, cosine_min: f32) -> u16 {
-    if cosine >= cosine_min { (cosine * f32::from(COSINE_ONE) + 0.5) as u16 } else { 0 }
 }

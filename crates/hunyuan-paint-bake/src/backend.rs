@@ -7,8 +7,8 @@ use hunyuan_paint_mesh::{Camera, CanonicalMesh};
 use hunyuan_paint_raster::{Size, VisibilityBuffer};
 
 use crate::{
-    BakeError, BakeOptions, BakeView, BakedTexture, ConditionMaps, PartialTexture, ReliableDepth,
-    ViewRenderer, WeightedMerge, back_project, draw_charts, gather,
+    BakeError, BakeOptions, BakeView, BakedTexture, ConditionMaps, ReliableDepth, ViewRenderer, draw_charts,
+    gather,
 };
 
 /// Called before each view, with its number; `Break` ends the work.
@@ -81,16 +81,6 @@ pub trait Backend: fmt::Debug + Send {
         on_view: &mut OnView<'_>,
     ) -> Result<GatheredTexture, BakeError>;
 
-    /// Scatters the views' pixels, and merges them: [`back_project`] and [`WeightedMerge`].
-    ///
-    /// # Errors
-    /// As [`gather`](Self::gather).
-    fn splat(
-        &mut self,
-        request: &BakeRequest<'_>,
-        on_view: &mut OnView<'_>,
-    ) -> Result<PartialTexture, BakeError>;
-
     /// Returns whether the backend's device is lost. It may still work, more slowly, on a fallback.
     fn is_lost(&self) -> bool {
         false
@@ -141,20 +131,6 @@ impl Backend for Cpu {
         let charts = draw_charts(mesh, texture_size)?;
         let texture = gather(mesh, &charts, views, &depths, options)?;
         Ok(GatheredTexture { texture, charts: Some(charts) })
-    }
-
-    fn splat(
-        &mut self,
-        request: &BakeRequest<'_>,
-        on_view: &mut OnView<'_>,
-    ) -> Result<PartialTexture, BakeError> {
-        let BakeRequest { mesh, views, texture_size, options } = *request;
-        let mut merge = WeightedMerge::new(texture_size, options)?;
-        for (i, BakeView { camera, weight, image, .. }) in views.iter().enumerate() {
-            report(on_view, i)?;
-            merge.add(&back_project(mesh, camera, image, texture_size, options)?, *weight)?;
-        }
-        Ok(merge.finish())
     }
 }
 

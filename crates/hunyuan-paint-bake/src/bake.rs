@@ -8,8 +8,8 @@ use image::{GrayImage, RgbImage};
 use rayon::prelude::*;
 
 use crate::{
-    Backend, BakeError, BakeRequest, Cpu, PartialTexture, ReliableDepth, check, draw_charts, fill_gaps,
-    fill_gutter, fill_surface, fill_vertices,
+    Backend, BakeError, BakeRequest, Cpu, OnView, PartialTexture, ReliableDepth, WeightedMerge, back_project,
+    backend::report, check, draw_charts, fill_gaps, fill_gutter, fill_surface, fill_vertices,
 };
 
 /// How colors get from the views into the texture.
@@ -19,11 +19,10 @@ pub enum Transfer {
     /// u = (column + 0.5) / size, and a chart's outermost texels have what lies beyond the seam.
     #[default]
     Gather,
-    /// Each pixel of a view is scattered over the four texels around its UV, which lie at u = column / (size − 1) as in
-    /// the original. Viewers then show the texture shifted by up to half a texel, and texels between the pixels' places
-    /// stay blank. Sums are integers, so that every device gives the same bits.
-    Splat,
-    /// The same with sums of floats in the original's order, to its bits. On the CPU only, whatever the backend.
+    /// Each pixel of a view is scattered over the four texels around its UV, which lie at
+    /// u = column / (size − 1): the original's way, to its bits ([`back_project`], then
+    /// [`WeightedMerge`]). Viewers then show the texture shifted by up to half a texel, and texels
+    /// between the pixels stay blank. Runs on the CPU, whatever the backend.
     Reference,
 }
 
@@ -110,8 +109,8 @@ pub struct BakeView<'a> {
     pub camera: Camera,
     /// How much it counts against other views; at least 0.
     pub weight: f32,
-    /// What was taken; the background does not matter. [`Transfer::Splat`] and [`Transfer::Reference`] project it at its own
-    /// size.
+    /// What was taken; the background does not matter. [`Transfer::Reference`] projects it
+    /// at its own size.
     pub image: &'a RgbImage,
     /// Where the view can be relied on, for [`Transfer::Gather`], if that is known. It may have another size than the
     /// image; finer is better.
@@ -154,8 +153,8 @@ pub struct BakedTexture {
 /// Makes a texture from views of the object: brings their colors into the texture, weighted by trust, and fills
 /// what none sees.
 ///
-/// Where pixels are splatted, views that come first go first: see [`WeightedMerge::add`](crate::WeightedMerge::add). The
-/// result does not depend on the number of threads.
+/// With [`Transfer::Reference`] the order of the views matters: see [`WeightedMerge::add`]. The result
+/// does not depend on the number of threads.
 /// `progress` is called before each stage and may end it all.
 ///
 /// # Errors
@@ -196,40 +195,54 @@ pub fn bake_with(
             check_painted(gathered.texture.coverage.iter().any(|&painted| painted != 0))?;
             (Transferred::Bytes(gathered.texture), gathered.charts)
         }
-        Transfer::Splat | Transfer::Reference => {
-            let texture = backend.splat(request, &mut on_view)?;
+        Transfer::Reference => {
+            let texture = project_and_merge(request, &mut on_view)?;
             check_painted(texture.coverage.contains(&true))?;
             (Transferred::Floats(texture), None)
         }
     };
 
     // 2. The rest.
-    let mut report = |stage| match progress(stage) {
+    let mut on_stage = |stage| match progress(stage) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(BakeError::Cancelled),
     };
     match options.fill {
         Fill::Surface => {
-            report(BakeProgress::FillSurface)?;
+            on_stage(BakeProgress::FillSurface)?;
             let charts = charts.map_or_else(|| draw_charts(mesh, texture_size), Ok)?;
             let mut texture = BakedTexture::from(texture);
             fill_surface(mesh, &charts, &mut texture)?;
-            report(BakeProgress::FillGutter)?;
+            on_stage(BakeProgress::FillGutter)?;
             fill_gutter(&charts, &mut texture.image)?;
             Ok(texture)
         }
         Fill::Reference => {
-            report(BakeProgress::FillSurface)?;
+            on_stage(BakeProgress::FillSurface)?;
             let mut texture = PartialTexture::from(texture);
             let painted = texture.mask();
             fill_vertices(mesh, &mut texture)?;
-            report(BakeProgress::FillGutter)?;
+            on_stage(BakeProgress::FillGutter)?;
             Ok(BakedTexture { image: fill_gaps(&texture)?, coverage: painted })
         }
     }
 }
 
-/// What either way of transfer makes.
+/// Scatters the pixels of all views into the texture.
+fn project_and_merge(
+    request: &BakeRequest<'_>,
+    on_view: &mut OnView<'_>,
+) -> Result<PartialTexture, BakeError> {
+    let BakeRequest { mesh, views, texture_size, options } = *request;
+    let mut merge = WeightedMerge::new(texture_size, options)?;
+    for (i, BakeView { camera, weight, image, .. }) in views.iter().enumerate() {
+        report(on_view, i)?;
+        merge.add(&back_project(mesh, camera, image, texture_size, options)?, *weight)?;
+    }
+    Ok(merge.finish())
+}
+
+/// The texture after either transfer.
 enum Transferred {
     Bytes(BakedTexture),
     Floats(PartialTexture),

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::{
     BakeError, ReliableDepth, check,
-    view::{View, depth_bounds, normalize_depth},
+    drawn_view::{DrawnView, depth_bounds, normalize_depth},
 };
 
 /// Normal and position of what a camera sees; square, rows from the top.
@@ -48,11 +48,11 @@ impl<'a> ViewRenderer<'a> {
         camera: &Camera,
         resolution: u32,
     ) -> Result<(ConditionMaps, ReliableDepth), BakeError> {
-        let view = View::new(self.mesh, camera, check::size("condition map", resolution, resolution)?)?;
+        let view = DrawnView::new(self.mesh, camera, check::size("condition map", resolution, resolution)?)?;
         Ok((self.condition_maps(&view, resolution), ReliableDepth::of(&view, self.mesh)))
     }
 
-    fn condition_maps(&self, view: &View, resolution: u32) -> ConditionMaps {
+    fn condition_maps(&self, view: &DrawnView, resolution: u32) -> ConditionMaps {
         let mut normal = RgbImage::new(resolution, resolution);
         let mut position = RgbImage::new(resolution, resolution);
         let width = resolution as usize;
@@ -74,7 +74,7 @@ impl<'a> ViewRenderer<'a> {
 
     /// The bytes of the normal and the position map at a pixel.
     #[inline(always)]
-    fn bytes_at(&self, view: &View, pixel: usize) -> ([u8; 3], [u8; 3]) {
+    fn bytes_at(&self, view: &DrawnView, pixel: usize) -> ([u8; 3], [u8; 3]) {
         match interpolate_at(&self.attributes, &self.mesh.faces, &view.visibility, pixel) {
             Some([x, y, z, nx, ny, nz]) => {
                 ([nx, ny, nz].map(|n| to_byte((n + 1.0) * 0.5)), [x, y, z].map(to_byte))
@@ -94,7 +94,7 @@ pub fn render_condition_maps(
     resolution: u32,
 ) -> Result<ConditionMaps, BakeError> {
     let renderer = ViewRenderer::new(mesh)?;
-    let view = View::new(mesh, camera, check::size("condition map", resolution, resolution)?)?;
+    let view = DrawnView::new(mesh, camera, check::size("condition map", resolution, resolution)?)?;
     Ok(renderer.condition_maps(&view, resolution))
 }
 
@@ -110,7 +110,7 @@ pub fn render_depth_map(
 ) -> Result<Vec<f32>, BakeError> {
     check::mesh(mesh)?;
     let size = check::size("depth map", resolution, resolution)?;
-    let mut depth = View::new(mesh, camera, size)?.z_view(mesh);
+    let mut depth = DrawnView::new(mesh, camera, size)?.z_view(mesh);
     let bounds = depth_bounds(&depth);
     depth.par_iter_mut().for_each(|z| *z = normalize_depth(*z, bounds));
     Ok(depth)

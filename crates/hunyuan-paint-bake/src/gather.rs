@@ -9,14 +9,15 @@ use image::{GrayImage, RgbImage};
 use rayon::prelude::*;
 
 use crate::{
-    BakeError, BakeOptions, BakeView, BakedTexture, ReliableDepth, check,
-    merge::{TRUST_MIN, floored_product, power},
-    sight::{Seen, SurfacePoint, VisibilityTest, pixel_side},
+    BakeError, BakeOptions, BakeView, BakedTexture, ReliableDepth,
+    blend_weight::{BLEND_WEIGHT_MIN, floored_product, power},
+    check,
     texels::{mean_texel_side, point_attributes},
+    visibility_test::{SurfacePoint, VisibilityTest, VisibleSample, pixel_side},
 };
 
 /// Texels that a thread takes at a time.
-const TEXELS_PER_SHARE: usize = 1 << 12;
+const TEXELS_PER_BATCH: usize = 1 << 12;
 
 /// A view is scaled down before it is looked up if a texel spans more than so many of its pixels.
 const PIXELS_PER_TEXEL_MAX: f64 = 1.25;
@@ -57,14 +58,14 @@ pub fn gather(
 
     let mut image = RgbImage::new(charts.width, charts.height);
     let mut painted = GrayImage::new(charts.width, charts.height);
-    let colors = image.as_chunks_mut::<3>().0.par_chunks_mut(TEXELS_PER_SHARE);
-    colors.zip(painted.par_chunks_mut(TEXELS_PER_SHARE)).enumerate().for_each(
-        |(share, (colors, painted))| {
+    let colors = image.as_chunks_mut::<3>().0.par_chunks_mut(TEXELS_PER_BATCH);
+    colors.zip(painted.par_chunks_mut(TEXELS_PER_BATCH)).enumerate().for_each(
+        |(batch, (colors, painted))| {
             // With the widest vector instructions that the processor has; nothing is fused.
             pulp::Arch::new().dispatch(
                 #[inline(always)]
                 || {
-                    let texels = share * TEXELS_PER_SHARE..;
+                    let texels = batch * TEXELS_PER_BATCH..;
                     for ((texel, color), painted) in texels.zip(colors).zip(painted) {
                         let point = interpolate_at(&attributes, &mesh.faces, charts, texel)
                             .and_then(SurfacePoint::new);
@@ -80,7 +81,7 @@ pub fn gather(
 }
 
 /// The size to which a view's image is scaled before it is looked up. `texel_side` is the side of a square with as much
-/// surface as a texel has in the mean; paint-space units.
+/// surface as a texel has in the mean; units of canonical space.
 pub(crate) fn lookup_size(view: &BakeView<'_>, view_size: Size, texel_side: f64) -> Size {
     let view_pixels_per_texel = texel_side / pixel_side(&view.camera, view_size);
     let shrunk = |side: u32, view_side: u32| {
@@ -101,7 +102,7 @@ pub(crate) fn image_scale(image_size: Size, view_size: Size) -> [f32; 2] {
 
 /// A view, ready to be looked up.
 struct Source<'a> {
-    sight: VisibilityTest<'a>,
+    visibility: VisibilityTest<'a>,
     weight: f32,
     exponent: u32,
     /// Red, green, blue, and a byte for alignment.
@@ -127,7 +128,7 @@ impl<'a> Source<'a> {
             false => padded(&resize_bicubic_rgb(image, image_size.width, image_size.height)?),
         };
         Ok(Self {
-            sight: VisibilityTest::new(&camera, depth, options),
+            visibility: VisibilityTest::new(&camera, depth, options),
             weight,
             exponent: options.cosine_exponent,
             pixels,
@@ -140,7 +141,7 @@ impl<'a> Source<'a> {
     /// not see the point.
     #[inline(always)]
     fn look_up(&self, point: &SurfacePoint) -> Option<(f32, [f32; 3])> {
-        let Seen { cosine, at } = self.sight.see(point)?;
+        let VisibleSample { cosine, at } = self.visibility.sample_at(point)?;
         Some((floored_product(self.weight, power(cosine, self.exponent)), self.sample(at)))
     }
 
@@ -169,19 +170,19 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The mean of the colors that the views show at a point, weighted by trust, as bytes.
+/// The mean of the colors that the views show at a point, averaged by blend weight, as bytes.
 #[inline(always)]
 fn mean_color(sources: &[Source<'_>], point: &SurfacePoint) -> Option<[u8; 3]> {
     let mut sum = [0.0_f32; 3];
-    let mut trust_sum = 0.0_f32;
+    let mut weight_sum = 0.0_f32;
     for source in sources {
-        let Some((trust, color)) = source.look_up(point) else { continue };
+        let Some((weight, color)) = source.look_up(point) else { continue };
         for (sum, channel) in sum.iter_mut().zip(color) {
-            *sum += channel * trust;
+            *sum += channel * weight;
         }
-        trust_sum += trust;
+        weight_sum += weight;
     }
-    (trust_sum > TRUST_MIN).then(|| sum.map(|sum| (sum / trust_sum + 0.5) as u8))
+    (weight_sum > BLEND_WEIGHT_MIN).then(|| sum.map(|sum| (sum / weight_sum + 0.5) as u8))
 }
 
 /// Four neighboring pixels along an axis and the cubic's weights for them; the border goes on outwards.

@@ -1,32 +1,26 @@
-//! From one texture per view to one texture.
+//! Merges the textures of the views into one, as the original does.
 
 use image::GrayImage;
 use rayon::prelude::*;
 
-use crate::{BakeError, BakeOptions, ProjectedView, Transfer, check};
+use crate::{BakeError, BakeOptions, ProjectedView, blend_weight::BLEND_WEIGHT_MIN, check};
 
-/// A view is left out if less than one in so many of the texels that it sees are new.
+/// A view is left out if fewer than one in so many of the texels that it sees are new.
 const SEEN_PER_NEW: usize = 100;
 
-/// The least sum of trust that counts as painted.
-pub(crate) const TRUST_MIN: f32 = 1e-8;
-
-/// Trust below that, 2^-60, is none: numbers so small that devices may take them for zero never come up.
-const TRUST_FLOOR: f32 = 8.673_617_4e-19;
-
-/// A texture in the making. Square, one value per texel, v down the rows.
+/// An unfinished texture. Square, one value per texel, v down the rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartialTexture {
     /// Colors from 0 to 1.
     pub colors: Vec<[f32; 3]>,
-    /// Whether each texel has a color of its own; the others are yet to be filled.
+    /// Whether a view colored the texel. The other texels are still to be filled.
     pub coverage: Vec<bool>,
     /// Texels along each side.
     pub texture_size: u32,
 }
 
 impl PartialTexture {
-    /// 255 where a texel is painted, 0 elsewhere.
+    /// Returns the coverage as an image: 255 where a view colored the texel, 0 elsewhere.
     pub fn mask(&self) -> GrayImage {
         GrayImage::from_fn(self.texture_size, self.texture_size, |x, y| {
             let texel = y as usize * self.texture_size as usize + x as usize;
@@ -41,32 +35,29 @@ impl PartialTexture {
     }
 }
 
-/// The mean of all views' textures, weighted by how far each view is to be trusted at each texel:
-/// `weight · cosine^exponent`. Views are added one by one, so only one of them needs to be in memory.
+/// The mean of the textures of all views, each with the blend weight `weight · cosine^exponent` at each
+/// texel. Views are added one by one, so that only one of them needs to be in memory.
 #[derive(Clone, Debug)]
 pub struct WeightedMerge {
-    /// Color times trust, and trust, summed over the views.
+    /// Color times blend weight, and blend weight, summed over the views.
     sums: Vec<([f32; 3], f32)>,
     texture_size: u32,
     exponent: u32,
-    transfer: Transfer,
 }
 
 impl WeightedMerge {
-    /// A texture of which nothing is painted.
+    /// Returns a merge of no views.
     ///
     /// # Errors
     /// If the size is not 1 to [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT), or an option is out of range.
     pub fn new(texture_size: u32, options: &BakeOptions) -> Result<Self, BakeError> {
         options.validate()?;
         let texel_count = check::size("texture", texture_size, texture_size)?.pixel_count();
-        let exponent = options.cosine_exponent;
-        let transfer = options.transfer;
-        Ok(Self { sums: vec![([0.0; 3], 0.0); texel_count], texture_size, exponent, transfer })
+        Ok(Self { sums: vec![([0.0; 3], 0.0); texel_count], texture_size, exponent: options.cosine_exponent })
     }
 
-    /// Adds a view, and says whether it counted: a view is left out if the ones before have painted more
-    /// than 99% of what it sees. The order of views matters, therefore: the important ones come first.
+    /// Adds a view, and returns whether it counted. A view is left out if earlier ones cover more than 99%
+    /// of the texels that it sees. So the order of the views matters: add the important ones first.
     ///
     /// # Errors
     /// If the view's texture is of another size, or the weight is negative or not finite (the error calls it
@@ -81,60 +72,39 @@ impl WeightedMerge {
         check::length("cosine", self.sums.len(), view.cosine.len())?;
 
         let exponent = self.exponent;
-        let is_reference = self.transfer == Transfer::Reference;
-        let trust_of = |cosine: f32| match is_reference {
-            true => weight * power_rounded_once(cosine, exponent),
-            false => floored_product(weight, power(cosine, exponent)),
-        };
-        let (seen, painted) = (view.cosine.par_iter().zip(&self.sums))
-            .map(|(&cosine, &(_, trust))| {
-                let seen = trust_of(cosine) > 0.0;
-                (usize::from(seen), usize::from(seen && trust > 0.0))
+        let blend_weight = |cosine: f32| weight * power_rounded_once(cosine, exponent);
+        let (seen, covered) = (view.cosine.par_iter().zip(&self.sums))
+            .map(|(&cosine, &(_, weight_sum))| {
+                let seen = blend_weight(cosine) > 0.0;
+                (usize::from(seen), usize::from(seen && weight_sum > 0.0))
             })
             .reduce(|| (0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-        if seen - painted < seen.div_ceil(SEEN_PER_NEW) {
+        if seen - covered < seen.div_ceil(SEEN_PER_NEW) {
             return Ok(false);
         }
 
         let view_texels = view.texture.par_iter().zip(&view.cosine);
-        self.sums.par_iter_mut().zip(view_texels).for_each(|((color_sum, trust_sum), (color, &cosine))| {
-            let trust = trust_of(cosine);
+        self.sums.par_iter_mut().zip(view_texels).for_each(|((color_sum, weight_sum), (color, &cosine))| {
+            let blend_weight = blend_weight(cosine);
             for (sum, channel) in color_sum.iter_mut().zip(color) {
-                *sum += channel * trust;
+                *sum += channel * blend_weight;
             }
-            *trust_sum += trust;
+            *weight_sum += blend_weight;
         });
         Ok(true)
     }
 
-    /// The texture so far.
+    /// Returns the mean of all views.
     pub fn finish(self) -> PartialTexture {
-        let mean = |(color, trust): ([f32; 3], f32)| {
-            (color.map(|channel| channel / trust.max(TRUST_MIN)), trust > TRUST_MIN)
+        let mean = |(color, weight): ([f32; 3], f32)| {
+            (color.map(|channel| channel / weight.max(BLEND_WEIGHT_MIN)), weight > BLEND_WEIGHT_MIN)
         };
-        let (colors, painted) = self.sums.into_par_iter().map(mean).unzip();
-        PartialTexture { colors, coverage: painted, texture_size: self.texture_size }
+        let (colors, coverage) = self.sums.into_par_iter().map(mean).unzip();
+        PartialTexture { colors, coverage, texture_size: self.texture_size }
     }
 }
 
-/// `base^exponent` by squaring, each product rounded to single precision: the same on every device, unlike `powi`.
-/// `exponent` is at least 1.
-#[inline]
-pub(crate) fn power(base: f32, exponent: u32) -> f32 {
-    let (mut result, mut square, mut bits) = (1.0, base, exponent);
-    loop {
-        if bits & 1 == 1 {
-            result = floored_product(result, square);
-        }
-        bits >>= 1;
-        if bits == 0 {
-            return result;
-        }
-        square = floored_product(square, square);
-    }
-}
-
-/// `base^exponent`, rounded to single precision once: the original's.
+/// Returns `base^exponent`, rounded to single precision once, as in the original.
 fn power_rounded_once(base: f32, exponent: u32) -> f32 {
     let (mut result, mut square, mut bits) = (1.0, f64::from(base), exponent);
     while bits > 0 {
@@ -145,12 +115,6 @@ fn power_rounded_once(base: f32, exponent: u32) -> f32 {
         bits >>= 1;
     }
     result as f32
-}
-
-/// The product of two numbers, or 0 if it is below [`TRUST_FLOOR`].
-pub(crate) fn floored_product(a: f32, b: f32) -> f32 {
-    let product = a * b;
-    if product < TRUST_FLOOR { 0.0 } else { product }
 }
 
 #[cfg(test)]
@@ -164,21 +128,21 @@ mod tests {
     }
 
     #[test]
-    fn trust_weighs_colors() -> Result<(), BakeError> {
+    fn colors_are_averaged_by_blend_weight() -> Result<(), BakeError> {
         let mut merge = WeightedMerge::new(2, &BakeOptions::default())?;
         merge.add(&view(&[(1.0, 1.0), (0.5, 0.5), (0.0, 0.0), (0.25, 1.0)]), 1.0)?;
         merge.add(&view(&[(0.0, 1.0), (0.0, 1.0), (0.75, 1.0), (0.0, 0.0)]), 3.0)?;
         let texture = merge.finish();
-        let trust = 0.5_f32.powi(4);
+        let weight = 0.5_f32.powi(4);
         assert_eq!(texture.colors[0], [0.25; 3]);
-        assert!((texture.colors[1][0] - 0.5 * trust / (trust + 3.0)).abs() < 1e-7);
+        assert!((texture.colors[1][0] - 0.5 * weight / (weight + 3.0)).abs() < 1e-7);
         assert_eq!(texture.colors[2..], [[0.75; 3], [0.25; 3]]);
         assert_eq!(texture.coverage, [true; 4]);
         Ok(())
     }
 
     #[test]
-    fn hardly_any_trust_is_none() -> Result<(), BakeError> {
+    fn texels_below_the_least_weight_are_not_covered() -> Result<(), BakeError> {
         let mut merge = WeightedMerge::new(2, &BakeOptions::default())?;
         merge.add(&view(&[(1.0, 1.0), (1.0, 0.0), (1.0, 0.009), (1.0, 0.011)]), 1.0)?;
         let texture = merge.finish();
@@ -209,14 +173,5 @@ mod tests {
             assert!(matches!(merge.add(&view(&[(1.0, 1.0); 9]), weight), Err(BakeError::Weight { .. })));
         }
         Ok(())
-    }
-
-    #[test]
-    fn power_is_repeated_multiplication() {
-        assert_eq!([1, 2, 4, 5].map(|exponent| power(0.5, exponent)), [0.5, 0.25, 0.0625, 0.03125]);
-        assert_eq!(
-            [59, 60, 61, u32::MAX].map(|exponent| power(0.5, exponent) > 0.0),
-            [true, true, false, false]
-        );
     }
 }

@@ -5,7 +5,7 @@ use hunyuan_paint_raster::interpolate_at;
 use image::RgbImage;
 use rayon::prelude::*;
 
-use crate::{BakeError, check, view::View};
+use crate::{BakeError, check, drawn_view::DrawnView};
 
 /// Renders the textured mesh without any light on white, `size` pixels a side.
 ///
@@ -22,7 +22,7 @@ pub fn render_textured(
 ) -> Result<RgbImage, BakeError> {
     check::mesh(mesh)?;
     check::size("texture", texture.width(), texture.height())?;
-    let View { visibility, .. } = View::new(mesh, camera, check::size("preview", size, size)?)?;
+    let DrawnView { visibility, .. } = DrawnView::new(mesh, camera, check::size("preview", size, size)?)?;
     let uvs: Vec<[f32; 2]> = mesh.uvs.iter().map(|uv| uv.to_array()).collect();
     let mut image = RgbImage::new(size, size);
     image.as_chunks_mut().0.par_iter_mut().enumerate().for_each(|(pixel, color)| {

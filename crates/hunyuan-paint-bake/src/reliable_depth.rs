@@ -10,13 +10,13 @@ use crate::{
     BakeError, check,
     condition_maps::to_byte,
     dilate::BitMask,
-    view::{View, depth_bounds, normalize_depth},
+    drawn_view::{DrawnView, depth_bounds, normalize_depth},
 };
 
 /// Canny's thresholds for steps in the depth map.
 pub(crate) const DEPTH_EDGE_THRESHOLDS: [u16; 2] = [30, 80];
 
-/// Depths are told apart as if they were spread over at least so much; paint-space units. The original spreads them
+/// Depths are told apart as if they were spread over at least so much; units of canonical space. The original spreads them
 /// over what the view happens to show: of a flat side that is its rounding errors, and all of it would be edges.
 pub(crate) const DEPTH_RANGE_MIN: f32 = 0.05;
 
@@ -28,7 +28,7 @@ const PIXELS_PER_MARGIN: u32 = 256;
 /// does. (The margin is 1 pixel for every 256 of the longer side.)
 #[derive(Clone, Debug)]
 pub struct ReliableDepth {
-    /// One value per pixel, row by row, in paint-space units; the camera looks along −z. NaN where a pixel shows the
+    /// One value per pixel, row by row, in units of canonical space; the camera looks along −z. NaN where a pixel shows the
     /// background or cannot be relied on.
     pub z_view: Vec<f32>,
     /// The size of the view.
@@ -43,10 +43,10 @@ impl ReliableDepth {
     pub fn render(mesh: &CanonicalMesh, camera: &Camera, width: u32, height: u32) -> Result<Self, BakeError> {
         check::mesh(mesh)?;
         let size = check::size("view", width, height)?;
-        Ok(Self::of(&View::new(mesh, camera, size)?, mesh))
+        Ok(Self::of(&DrawnView::new(mesh, camera, size)?, mesh))
     }
 
-    pub(crate) fn of(view: &View, mesh: &CanonicalMesh) -> Self {
+    pub(crate) fn of(view: &DrawnView, mesh: &CanonicalMesh) -> Self {
         let size = view.visibility.size();
         let mut z_view = view.z_view(mesh);
         let edges = depth_edges(&z_view, size, DEPTH_RANGE_MIN);

@@ -99,7 +99,7 @@ pub(crate) fn point_attributes(mesh: &CanonicalMesh) -> Vec<[f32; 6]> {
     (mesh.positions.iter().zip(&normals)).map(|(p, n)| [p.x, p.y, p.z, n.x, n.y, n.z]).collect()
 }
 
-/// The side of a square with as much surface as a texel has in the mean; paint-space units.
+/// The side of a square with as much surface as a texel has in the mean; units of canonical space.
 pub(crate) fn mean_texel_side(mesh: &CanonicalMesh, charts: &VisibilityBuffer) -> f64 {
     let has_face = |face: &&u32| (**face as usize) < mesh.faces.len();
     texel_side(mesh, charts.face_index.par_iter().filter(has_face).count())

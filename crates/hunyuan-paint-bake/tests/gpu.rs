@@ -1,36 +1,25 @@
-//! The GPU does what the CPU does. Without a GPU these tests say so and do nothing, unless
-//! `HUNYUAN_PAINT_REQUIRE_GPU=1`.
-
-#![expect(clippy::print_stderr, reason = "a test that could not run has to say so")]
+//! The GPU gives the same bits as the CPU.
 
 use std::{error::Error, f32::consts::PI, ops::ControlFlow};
 
 use glam::{Vec2, Vec3};
 use hunyuan_paint_bake::{
-    Backend, BakeError, BakeOptions, BakeRequest, BakeView, ConditionMaps, Cpu, PartialTexture,
-    ReliableDepth, RenderRequest, Transfer, WeightedMerge, back_project, bake, bake_with, draw_charts,
-    gather, gpu::GpuBaker, render_condition_maps,
+    Backend, BakeError, BakeOptions, BakeRequest, BakeView, ConditionMaps, Cpu, ReliableDepth, RenderRequest,
+    Transfer, bake, bake_with, draw_charts, gather, gpu::GpuBaker, render_condition_maps,
 };
 use hunyuan_paint_image::{canny, resize_bicubic_rgb};
 use hunyuan_paint_mesh::{Camera, CanonicalMesh, Mesh, Projection};
-use hunyuan_paint_raster::{NO_FACE, RasterError, Size, gpu::GpuDevice};
+use hunyuan_paint_raster::{NO_FACE, Size, gpu::GpuDevice};
+use hunyuan_paint_test_support::gpu_or_skip;
 use image::{GrayImage, RgbImage};
 use pollster::block_on;
 use rayon::ThreadPoolBuilder;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
-fn gpu() -> Result<Option<GpuDevice>, RasterError> {
-    match block_on(GpuDevice::request()) {
-        Ok(device) => Ok(Some(device)),
-        Err(RasterError::NoGpu { reason })
-            if std::env::var_os("HUNYUAN_PAINT_REQUIRE_GPU").is_none_or(|value| value != "1") =>
-        {
-            eprintln!("SKIPPED: no GPU: {reason}");
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    }
+#[track_caller]
+fn gpu() -> Option<GpuDevice> {
+    gpu_or_skip("baking on the GPU", block_on(GpuDevice::request()))
 }
 
 /// Numbers that look random (`SplitMix64`).
@@ -138,7 +127,7 @@ fn cameras() -> Vec<Camera> {
 
 #[test]
 fn condition_maps_are_the_same_to_the_bit() -> Outcome {
-    let Some(device) = gpu()? else { return Ok(()) };
+    let Some(device) = gpu() else { return Ok(()) };
     let mut baker = block_on(GpuBaker::new(&device))?;
     for mesh in meshes()? {
         for (render_size, view_size) in [(256, 64), (129, 50), (64, 64), (40, 97), (1, 1), (7, 1)] {
@@ -160,7 +149,7 @@ fn condition_maps_are_the_same_to_the_bit() -> Outcome {
 
 #[test]
 fn canny_finds_the_same_edges() -> Outcome {
-    let Some(device) = gpu()? else { return Ok(()) };
+    let Some(device) = gpu() else { return Ok(()) };
     let mut baker = block_on(GpuBaker::new(&device))?;
     let mut random = Random(5);
     let (mut pixels, mut edges) = (0, 0);
@@ -192,7 +181,7 @@ fn bits(numbers: &[f32]) -> Vec<u32> {
 
 #[test]
 fn reliable_depth_is_the_same_to_the_bit() -> Outcome {
-    let Some(device) = gpu()? else { return Ok(()) };
+    let Some(device) = gpu() else { return Ok(()) };
     let mut baker = block_on(GpuBaker::new(&device))?;
     let mut reliable = 0;
     for mesh in meshes()? {
@@ -212,7 +201,7 @@ fn reliable_depth_is_the_same_to_the_bit() -> Outcome {
 
 #[test]
 fn charts_are_the_same_to_the_bit() -> Outcome {
-    let Some(device) = gpu()? else { return Ok(()) };
+    let Some(device) = gpu() else { return Ok(()) };
     let mut baker = block_on(GpuBaker::new(&device))?;
     for mesh in meshes()? {
         for texture_size in [1, 2, 37, 128, 255] {
@@ -230,7 +219,7 @@ fn charts_are_the_same_to_the_bit() -> Outcome {
 
 #[test]
 fn gathered_textures_are_the_same_to_the_bit() -> Outcome {
-    let Some(device) = gpu()? else { return Ok(()) };
+    let Some(device) = gpu() else { return Ok(()) };
     let mut baker = block_on(GpuBaker::new(&device))?;
     let mut random = Random(23);
     for mesh in meshes()? {
@@ -285,65 +274,9 @@ fn gathered_textures_are_the_same_to_the_bit() -> Outcome {
     Ok(())
 }
 
-fn on_the_cpu(
-    mesh: &CanonicalMesh,
-    views: &[BakeView<'_>],
-    texture_size: u32,
-    options: &BakeOptions,
-) -> Result<PartialTexture, BakeError> {
-    let mut merge = WeightedMerge::new(texture_size, options)?;
-    for BakeView { camera, weight, image, .. } in views {
-        merge.add(&back_project(mesh, camera, image, texture_size, options)?, *weight)?;
-    }
-    Ok(merge.finish())
-}
-
-#[test]
-fn splatted_textures_are_the_same_to_the_bit() -> Outcome {
-    let Some(device) = gpu()? else { return Ok(()) };
-    let mut baker = block_on(GpuBaker::new(&device))?;
-    let mut random = Random(17);
-    for mesh in meshes()? {
-        for (sizes, texture_size, view_angle_max_degrees, cosine_exponent) in [
-            ([[256, 256], [256, 256]], 128, 75.0, 4),
-            ([[200, 99], [300, 200]], 61, 90.0, 1),
-            ([[97, 130], [1, 1]], 200, 60.0, 7),
-            ([[64, 64], [50, 51]], 1, 75.0, 4),
-            ([[64, 64], [50, 51]], 2, 75.0, 300),
-        ] {
-            let images = sizes.map(|[width, height]| random.image(width, height));
-            let cameras = cameras();
-            // The first camera once more: its pixels are all painted.
-            let cameras = cameras.iter().chain(&cameras[..1]);
-            let views: Vec<BakeView<'_>> = cameras
-                .zip(images.iter().cycle())
-                .zip([1.0, 0.1, 0.5, 0.3].into_iter().cycle())
-                .map(|((&camera, image), weight)| BakeView::new(camera, weight, image))
-                .collect();
-            let options = BakeOptions { view_angle_max_degrees, cosine_exponent, ..BakeOptions::default() };
-            let found = block_on(baker.project_and_merge(&mesh, &views, texture_size, &options))?;
-            for threads in [1, 2, 7] {
-                let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
-                let expected = pool.install(|| on_the_cpu(&mesh, &views, texture_size, &options))?;
-                assert_eq!(found.coverage, expected.coverage);
-                let bits = |texture: &PartialTexture| -> Vec<[u32; 3]> {
-                    texture.colors.iter().map(|color| color.map(f32::to_bits)).collect()
-                };
-                let (found, expected) = (bits(&found), bits(&expected));
-                let differ = found.iter().zip(&expected).position(|(found, expected)| found != expected);
-                assert_eq!(differ, None, "{sizes:?} to {texture_size}");
-            }
-            if texture_size > 2 {
-                assert!(found.coverage.iter().filter(|&&painted| painted).count() > 100);
-            }
-        }
-    }
-    Ok(())
-}
-
 #[test]
 fn wrong_input_is_an_error() -> Outcome {
-    let Some(device) = gpu()? else { return Ok(()) };
+    let Some(device) = gpu() else { return Ok(()) };
     let mesh = ball()?;
     let mut baker = block_on(GpuBaker::new(&device))?;
     let camera = Camera::orthographic(0.0, 0.0);
@@ -353,36 +286,36 @@ fn wrong_input_is_an_error() -> Outcome {
     let maps = block_on(baker.condition_maps(&mesh, &[camera], 0, 4));
     assert!(matches!(maps, Err(BakeError::Size { what: "condition map", .. })));
     assert!(block_on(baker.condition_maps(&mesh, &[], 4, 4))?.is_empty());
-    let none = block_on(baker.project_and_merge(&mesh, &[], 16, &options));
+    let none = block_on(baker.gather_async(&mesh, &[], 16, &options));
     assert!(matches!(none, Err(BakeError::NoViews)));
     let unweighted = BakeView { weight: f32::NAN, ..view };
-    let bad = block_on(baker.project_and_merge(&mesh, &[view, unweighted], 16, &options));
+    let bad = block_on(baker.gather_async(&mesh, &[view, unweighted], 16, &options));
     assert!(matches!(bad, Err(BakeError::Weight { view: 1, .. })));
 
-    let mut small = block_on(GpuBaker::new(&device.clone().with_binding_limit(50_000)))?;
-    let too_large = block_on(small.project_and_merge(&mesh, &[view], 8, &options));
-    assert!(matches!(too_large, Err(BakeError::TooLargeForGpu { found: 98_304, limit: 50_000, .. })));
+    let mut small = block_on(GpuBaker::new(&device.clone().with_binding_limit(47_000)))?;
+    let too_large = block_on(small.gather_async(&mesh, &[view], 8, &options));
+    assert!(matches!(too_large, Err(BakeError::TooLargeForGpu { found: 49_152, limit: 47_000, .. })));
     let small_image = RgbImage::new(16, 16);
     let small_view = BakeView { image: &small_image, ..view };
-    let too_large = block_on(small.project_and_merge(&mesh, &[small_view], 64, &options));
-    assert!(matches!(too_large, Err(BakeError::TooLargeForGpu { found: 65_536, limit: 50_000, .. })));
     let too_large = block_on(small.gather_async(&mesh, &[small_view], 100, &options));
-    assert!(matches!(too_large, Err(BakeError::TooLargeForGpu { found: 120_000, limit: 50_000, .. })));
+    assert!(matches!(too_large, Err(BakeError::TooLargeForGpu { found: 120_000, limit: 47_000, .. })));
     let too_large = block_on(small.canny(&GrayImage::new(200, 100), 1, 2));
-    assert!(matches!(too_large, Err(BakeError::TooLargeForGpu { found: 80_000, limit: 50_000, .. })));
+    assert!(matches!(too_large, Err(BakeError::TooLargeForGpu { found: 80_000, limit: 47_000, .. })));
     let short = ReliableDepth { z_view: vec![0.0; 3], size: Size::square(2) };
     let with_short = BakeView { depth: Some(&short), ..small_view };
     let bad = block_on(small.gather_async(&mesh, &[small_view, with_short], 8, &options));
     assert!(matches!(bad, Err(BakeError::BufferLength { buffer: "depth", expected: 4, found: 3 })));
-    // What was planned before the error is forgotten.
-    let fits = block_on(small.project_and_merge(&mesh, &[small_view], 16, &options))?;
-    assert_eq!(fits, on_the_cpu(&mesh, &[small_view], 16, &options)?);
+    // A failed call leaves no planned work behind.
+    let fits = block_on(small.gather_async(&mesh, &[small_view], 16, &options))?;
+    let depth = ReliableDepth::render(&mesh, &camera, 16, 16)?;
+    let charts = draw_charts(&mesh, 16)?;
+    assert_eq!(fits, gather(&mesh, &charts, &[small_view], &[depth], &options)?);
     Ok(())
 }
 
 #[test]
 fn baking_ends_the_same_also_where_the_device_is_too_small() -> Outcome {
-    let Some(device) = gpu()? else { return Ok(()) };
+    let Some(device) = gpu() else { return Ok(()) };
     let [mesh, ..] = &meshes()?[..] else { return Ok(()) };
     let mut random = Random(5);
     let images: Vec<RgbImage> = (0..2).map(|_| random.image(96, 96)).collect();
@@ -403,7 +336,7 @@ fn baking_ends_the_same_also_where_the_device_is_too_small() -> Outcome {
         )?;
         let same = maps.iter().zip(&expected_maps).all(|(found, expected)| found.maps == expected.maps);
         assert!(same && maps.len() == 2, "maps, limit {limit}");
-        for transfer in [Transfer::Gather, Transfer::Splat, Transfer::Reference] {
+        for transfer in [Transfer::Gather, Transfer::Reference] {
             let options = BakeOptions { transfer, ..BakeOptions::default() };
             let go_on = &mut |_| ControlFlow::Continue(());
             let expected =

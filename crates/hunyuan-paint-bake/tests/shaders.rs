@@ -17,9 +17,9 @@ struct Shader {
 /// All shaders; none needs more than WebGPU has.
 fn shaders() -> Result<Vec<Shader>, Box<dyn Error>> {
     let mut shaders = Vec::new();
-    for stage in BakePass::ALL {
-        let name = stage.name();
-        let source = stage.source();
+    for &pass in BakePass::ALL {
+        let name = pass.name();
+        let source = pass.source();
         let module = naga::front::wgsl::parse_str(&source)
             .map_err(|error| format!("{name}: {}", error.emit_to_string(&source)))?;
         let info = Validator::new(ValidationFlags::all(), Capabilities::empty())

@@ -14,6 +14,6 @@ fn clear(
         counters[index] = 0u;
     }
     if index < arrayLength(&keys) {
-        keys[index] = vec4<u32>(params.background_key);
+        keys[index] = vec4<u32>(BACKGROUND_KEY);
     }
 }

@@ -22,13 +22,11 @@ struct Params {
     channel_count: u32,
     first_channel: u32,
     group_channels: u32,
-    // What a pixel's key is before anything is drawn.
-    background_key: u32,
     // Small faces have no more pixels than that in their bounding box.
     small_pixels: u32,
     // Small and medium faces have no side of their bounding box longer than that, in pixels; at most 127.
     medium_side: u32,
-    // What only the host knows to be 0.
+    // 0, which the compiler cannot know: see `float.wgsl`.
     zero: u32,
 }
 
@@ -37,5 +35,8 @@ struct Params {
 // The least depth that shows, for each pixel of the band, in the coverage rule's own numbers.
 @group(0) @binding(6) var<storage, read> depth_prior: array<u32>;
 
-// What a face does not give a pixel.
+// The words of the key of a pixel that shows the background.
+const BACKGROUND_KEY: u32 = 0xffffffffu;
+
+// The depth of a pixel that a face does not cover.
 const NO_FRAGMENT: u32 = 0xffffffffu;

@@ -16,6 +16,6 @@ fn draw_pixel(triangle: Triangle, pixel: vec2<u32>, face: u32) {
     let pixel_index = index_of(pixel);
     let steps = fragment_at(triangle, pixel, pixel_index);
     if steps != NO_FRAGMENT {
-        offer(pixel_index, key_depth(steps), params.first_face + face);
+        offer(pixel_index, steps, params.first_face + face);
     }
 }

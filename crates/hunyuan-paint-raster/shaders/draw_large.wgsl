@@ -15,10 +15,9 @@ fn try_pixel(best: vec2<u32>, triangle: Triangle, bounds: vec4<u32>, face: u32, 
     if any(pixel < bounds.xy) || any(pixel >= bounds.zw) {
         return best;
     }
-    let steps = fragment_at(triangle, pixel, index_of(pixel));
-    let depth = key_depth(steps);
+    let depth = fragment_at(triangle, pixel, index_of(pixel));
     let wins = depth < best.x || (depth == best.x && face < best.y);
-    return select(best, vec2<u32>(depth, face), steps != NO_FRAGMENT && wins);
+    return select(best, vec2<u32>(depth, face), depth != NO_FRAGMENT && wins);
 }
 
 fn keep(best: vec2<u32>, pixel: vec2<u32>) {

@@ -2,10 +2,6 @@
 
 @group(0) @binding(5) var<storage, read_write> keys: array<atomic<u64>>;
 
-fn key_depth(steps: u32) -> u32 {
-    return steps;
-}
-
 fn offer(pixel_index: u32, depth: u32, face: u32) {
     atomicMin(&keys[pixel_index], (u64(depth) << 32u) | u64(face));
 }

@@ -18,8 +18,8 @@ fn project_vertex(clip_bits: vec4<u32>) -> vec4<u32> {
     }
     let offset = f32(params.half_pixels) * 0.5;
     let ndc = vec3<f32>(divide(clip.x, clip.w), divide(clip.y, clip.w), divide(clip.z, clip.w));
-    let position = rounded_2((ndc.xy * 0.5 + 0.5) * vec2<f32>(params.span)) + offset;
-    let depth = rounded(ndc.z * DEPTH_SCALE) + 0.5;
+    let position = no_contract_2((ndc.xy * 0.5 + 0.5) * vec2<f32>(params.span)) + offset;
+    let depth = no_contract(ndc.z * DEPTH_SCALE) + 0.5;
     return vec4<u32>(bitcast<vec2<u32>>(position), bitcast<u32>(depth), clip_bits.w);
 }
 

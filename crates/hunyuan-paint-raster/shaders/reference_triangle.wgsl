@@ -18,7 +18,7 @@ fn triangle_of(corners: array<vec4<u32>, 3>, origin: vec2<u32>) -> Triangle {
     let a = bitcast<vec2<f32>>(corners[0].xy);
     let ab = bitcast<vec2<f32>>(corners[1].xy) - a;
     let ac = bitcast<vec2<f32>>(corners[2].xy) - a;
-    let area = rounded(ac.x * ab.y) - rounded(ab.x * ac.y);
+    let area = no_contract(ac.x * ab.y) - no_contract(ab.x * ac.y);
     var inverse_area = 0.0;
     // The inverse of less would overflow.
     if abs(area) > 2.9387359e-39 {
@@ -33,11 +33,11 @@ fn covers_nothing(triangle: Triangle) -> bool {
 }
 
 fn barycentrics_at(triangle: Triangle, pixel: vec2<u32>) -> vec3<f32> {
-    let d = rounded_2(vec2<f32>(pixel) + 0.5) - triangle.a;
-    let beta_area = rounded(triangle.ac.x * d.y) - rounded(d.x * triangle.ac.y);
-    let gamma_area = rounded(d.x * triangle.ab.y) - rounded(triangle.ab.x * d.y);
-    let beta = rounded(beta_area * triangle.inverse_area);
-    let gamma = rounded(gamma_area * triangle.inverse_area);
+    let d = no_contract_2(vec2<f32>(pixel) + 0.5) - triangle.a;
+    let beta_area = no_contract(triangle.ac.x * d.y) - no_contract(d.x * triangle.ac.y);
+    let gamma_area = no_contract(d.x * triangle.ab.y) - no_contract(triangle.ab.x * d.y);
+    let beta = no_contract(beta_area * triangle.inverse_area);
+    let gamma = no_contract(gamma_area * triangle.inverse_area);
     return vec3<f32>(remainder(beta, gamma), beta, gamma);
 }
 
@@ -45,26 +45,28 @@ fn barycentrics_at(triangle: Triangle, pixel: vec2<u32>) -> vec3<f32> {
 // is subtracted as well (Knuth's and Dekker's two-sum). Only beside a midpoint may a weight below 2^-49 be missed.
 fn remainder(beta: f32, gamma: f32) -> f32 {
     // In double precision 1 - beta is a multiple of 2^-53.
-    let exact_beta = select(beta, rounded(rounded(beta + TWO_TO_MINUS_30) - TWO_TO_MINUS_30), beta < TWO_TO_MINUS_30);
-    let sum = rounded(exact_beta + gamma);
-    let from_gamma = rounded(sum - exact_beta);
-    let from_beta = rounded(sum - from_gamma);
-    let sum_lost = rounded(exact_beta - from_beta) + rounded(gamma - from_gamma);
-    let rest = rounded(1.0 - sum);
-    let rest_lost = rounded(rounded(1.0 - rest) - sum);
-    return rest + rounded(rest_lost - sum_lost);
+    let exact_beta = select(beta, no_contract(no_contract(beta + TWO_TO_MINUS_30) - TWO_TO_MINUS_30), beta < TWO_TO_MINUS_30);
+    let sum = no_contract(exact_beta + gamma);
+    let from_gamma = no_contract(sum - exact_beta);
+    let from_beta = no_contract(sum - from_gamma);
+    let sum_lost = no_contract(exact_beta - from_beta) + no_contract(gamma - from_gamma);
+    let rest = no_contract(1.0 - sum);
+    let rest_lost = no_contract(no_contract(1.0 - rest) - sum);
+    return rest + no_contract(rest_lost - sum_lost);
 }
 
 // From 0 (near) to 1 (far).
 fn depth_at(triangle: Triangle, weights: vec3<f32>) -> f32 {
-    return (rounded(weights.x * triangle.depth.x) + rounded(weights.y * triangle.depth.y))
-        + rounded(weights.z * triangle.depth.z);
+    return (no_contract(weights.x * triangle.depth.x) + no_contract(weights.y * triangle.depth.y))
+        + no_contract(weights.z * triangle.depth.z);
 }
 
 // Depth in steps of 2^-18, or NO_FRAGMENT. `pixel_index` counts within the band.
 fn fragment_at(triangle: Triangle, pixel: vec2<u32>, pixel_index: u32) -> u32 {
     let weights = barycentrics_at(triangle, pixel);
-    if !all(weights >= vec3<f32>(0.0)) {
+    // Not negative and not NaN, in integers: a device may assume that there is no NaN.
+    let bits = bitcast<vec3<u32>>(weights);
+    if any((bits > vec3<u32>(0x7f800000u)) & (bits != vec3<u32>(0x80000000u))) {
         return NO_FRAGMENT;
     }
     let depth = depth_at(triangle, weights);
@@ -76,7 +78,8 @@ fn fragment_at(triangle: Triangle, pixel: vec2<u32>, pixel_index: u32) -> u32 {
         return NO_FRAGMENT;
     }
     let steps = depth * DEPTH_STEPS;
-    if !(steps > -1.0 && steps < 2147483647.0) {
+    let is_nan = (bitcast<u32>(steps) & 0x7fffffffu) > 0x7f800000u;
+    if is_nan || steps <= -1.0 || steps >= 2147483647.0 {
         return NO_FRAGMENT;
     }
     return u32(max(steps, 0.0));

@@ -61,7 +61,7 @@ pub struct RasterOptions {
     pub coverage: Coverage,
     /// Where NDC −1 and 1 lie on the image.
     pub viewport: Viewport,
-    /// How a pixel remembers its nearest face. `None` takes the fastest exact one that the device has.
+    /// How a GPU's pixel stores its nearest face. `None` takes the fastest that the device supports.
     pub depth_key: Option<DepthKey>,
 }
 
@@ -111,14 +111,11 @@ impl Viewport {
     }
 }
 
-/// How a pixel remembers its nearest face. The exact ones order by depth in steps of 2⁻¹⁸ of the range, then by
-/// face, and agree to the bit.
+/// How a pixel of a GPU stores its nearest face. Both order by depth in steps of 2⁻¹⁸ of the range, then by
+/// face, and agree to the bit, with the CPU too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DepthKey {
-    /// 13 bits of depth above 19 bits of face in one word: the least memory, at most
-    /// [`PACKED32_FACES`](Self::PACKED32_FACES) faces, and surfaces closer than 2⁻¹³ of the range fight.
-    Packed32,
     /// Depth above face in 64 bits. Needs a device with 64-bit atomic minimum.
     Packed64,
     /// First the least depth of each pixel, then the least face at that depth: exact on every device, but
@@ -127,21 +124,11 @@ pub enum DepthKey {
 }
 
 impl DepthKey {
-    /// The most faces that [`Packed32`](Self::Packed32) can tell apart.
-    pub const PACKED32_FACES: usize = (1 << 19) - 2;
-    /// The most faces of the exact keys: as many as the original's 31 bits hold.
-    pub const EXACT_FACES: usize = (1 << 31) - 3;
+    /// The most faces that a key can tell apart: as many as the original's 31 bits hold.
+    pub const FACE_LIMIT: usize = (1 << 31) - 3;
 
-    /// The most faces that a key can tell apart.
-    pub const fn face_limit(self) -> usize {
-        match self {
-            Self::Packed32 => Self::PACKED32_FACES,
-            Self::Packed64 | Self::TwoPass32 => Self::EXACT_FACES,
-        }
-    }
-
-    pub(crate) fn check(self, face_count: usize) -> Result<(), RasterError> {
-        match self.face_limit() {
+    pub(crate) fn check(face_count: usize) -> Result<(), RasterError> {
+        match Self::FACE_LIMIT {
             limit if face_count > limit => Err(RasterError::TooManyFaces { limit, found: face_count }),
             _ => Ok(()),
         }

@@ -159,21 +159,6 @@ fn the_viewport_may_end_at_the_image_edges() -> Result<(), RasterError> {
 }
 
 #[test]
-fn packed32_sees_depth_in_13_bits() -> Result<(), RasterError> {
-    let vertices: Vec<Vec4> = [0.11, 0.11 - 1e-4].into_iter().flat_map(sheet).collect();
-    let faces = [[0, 1, 2], [3, 4, 5]];
-    for (depth_key, nearest) in [(DepthKey::Packed32, 0), (DepthKey::Packed64, 1), (DepthKey::TwoPass32, 1)] {
-        for coverage in [Coverage::Reference, Coverage::FixedPoint] {
-            let options = RasterOptions { coverage, depth_key: Some(depth_key), ..Default::default() };
-            let view = View::new(&vertices, Size::square(2));
-            let visibility = hunyuan_paint_raster::rasterize(&view, &faces, options)?;
-            assert_eq!(visibility.face_index, [nearest; 4], "{options:?}");
-        }
-    }
-    Ok(())
-}
-
-#[test]
 fn the_depth_range_is_that_of_visible_pixels() -> Result<(), RasterError> {
     let vertices: Vec<Vec4> = [-0.5, 0.5].into_iter().flat_map(sheet).collect();
     for options in [RasterOptions::default(), FIXED_POINT] {

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::{BakeError, PartialTexture, check, condition_maps::to_byte, grouped::Grouped};
 
-/// Neighbors closer than this weigh no more than at this distance; paint-space units.
+/// Neighbors closer than this weigh no more than at this distance; units of canonical space.
 const DISTANCE_MIN: f64 = 1e-4;
 
 /// How far the inpainting looks for known texels, in texels.

@@ -5,8 +5,8 @@ use pollster::block_on;
 
 use super::GpuBaker;
 use crate::{
-    Backend, BakeError, BakeRequest, Cpu, Fill, GatheredTexture, OnView, PartialTexture, RenderRequest,
-    RenderedView, Transfer, backend::report, draw_charts,
+    Backend, BakeError, BakeRequest, Cpu, Fill, GatheredTexture, OnView, RenderRequest, RenderedView,
+    backend::report, draw_charts,
 };
 
 /// Blocks until the device is done. A view's depth stays on the device, because drawing it again takes less time than
@@ -55,25 +55,6 @@ impl Backend for GpuBaker {
                 Cpu.gather(request, on_view)
             }
             texture => Ok(GatheredTexture { texture: texture?, charts: charts? }),
-        }
-    }
-
-    fn splat(
-        &mut self,
-        request: &BakeRequest<'_>,
-        on_view: &mut OnView<'_>,
-    ) -> Result<PartialTexture, BakeError> {
-        if request.options.transfer == Transfer::Reference || self.device.is_lost() {
-            return Cpu.splat(request, on_view);
-        }
-        let BakeRequest { mesh, views, texture_size, options } = *request;
-        (0..views.len()).try_for_each(|view| report(on_view, view))?;
-        match block_on(self.project_and_merge(mesh, views, texture_size, options)) {
-            Err(error) if is_of_the_gpu(&error) => {
-                warn("splatting", &error);
-                Cpu.splat(request, on_view)
-            }
-            texture => texture,
         }
     }
 

@@ -9,8 +9,8 @@ use hunyuan_paint_raster::{
 use image::RgbImage;
 use rayon::prelude::*;
 
-use super::{GpuBaker, resize, stages::BakePass, work::Work};
-use crate::{BakeError, ConditionMaps, check, condition_maps::condition_attributes, view::project};
+use super::{GpuBaker, passes::params, resize, work::Work};
+use crate::{BakeError, ConditionMaps, check, condition_maps::condition_attributes, drawn_view::project};
 
 /// Bytes of a pixel of two images.
 const PIXEL_BYTES: u64 = 8;
@@ -88,8 +88,7 @@ fn plan(
     let maps = work.buffer("condition maps", u64::from(pixel_count) * PIXEL_BYTES)?;
     let scaled = work.buffer(SCALED, result_bytes)?;
     work.dispatch(
-        BakePass::ConditionMaps,
-        &[pixel_count],
+        &params::ConditionMaps { pixel_count },
         &[&drawn.face_index, Work::attributes(drawn)?, &maps],
         pixel_count,
     )?;

@@ -10,13 +10,13 @@ use hunyuan_paint_raster::{
 use image::{GrayImage, RgbImage};
 use rayon::prelude::*;
 
-use super::{GpuBaker, reliable_depth, resize, stages::BakePass, work::Work};
+use super::{GpuBaker, passes::params, reliable_depth, resize, work::Work};
 use crate::{
     BakeError, BakeOptions, BakeView, BakedTexture, check,
     gather::{image_scale, lookup_size},
     reliable_depth::DEPTH_RANGE_MIN,
-    sight::ViewProjection,
     texels::{chart_positions, point_attributes, texel_side},
+    visibility_test::ViewProjection,
 };
 
 /// The charts of a texture, drawn.
@@ -70,7 +70,7 @@ impl GpuBaker {
                 let totals = work.buffer("totals", u64::from(texel_count) * 16)?;
                 work.clear(&totals);
                 let buffers = [&charts.face_index, &charts.barycentrics, &charts.faces, &vertices, &points];
-                work.dispatch(BakePass::TexelPoints, &[texel_count], &buffers, texel_count)?;
+                work.dispatch(&params::TexelPoints { texel_count }, &buffers, texel_count)?;
                 Ok([points, totals])
             })
             .await?;
@@ -84,13 +84,17 @@ impl GpuBaker {
         let texels = Texels { count: texel_count, points: &points, totals: &totals };
         for view in views {
             let size = view_size(view, options);
-            let aim = ViewProjection::new(&view.camera, size, options);
-            if !aim.clip_rows.iter().chain([&aim.z_row]).all(|row| row.is_finite()) {
+            let projection = ViewProjection::new(&view.camera, size, options);
+            if !projection.clip_rows.iter().chain([&projection.z_row]).all(|row| row.is_finite()) {
                 // Such a camera sees nothing.
                 continue;
             }
-            let lookup =
-                Lookup { aim, view_size: size, image_size: lookup_size(view, size, texel_side), options };
+            let lookup = Lookup {
+                projection,
+                view_size: size,
+                image_size: lookup_size(view, size, texel_side),
+                options,
+            };
             match view.depth {
                 Some(depth) => {
                     self.submit(|work| {
@@ -114,7 +118,7 @@ impl GpuBaker {
         let texels = self
             .submit(|work| {
                 let texels = work.buffer("texels", u64::from(texel_count) * 4)?;
-                work.dispatch(BakePass::Paint, &[texel_count], &[&totals, &texels], texel_count)?;
+                work.dispatch(&params::Normalize { texel_count }, &[&totals, &texels], texel_count)?;
                 Ok(texels)
             })
             .await?;
@@ -188,7 +192,7 @@ impl GpuBaker {
             work.clear(&count);
             let buffers =
                 [&drawn.face_index, &drawn.barycentrics, &faces, &uvs, &face_index, &barycentrics, &count];
-            work.dispatch(BakePass::Charts, &[texture_size], &buffers, texel_count)?;
+            work.dispatch(&params::Charts { texture_size }, &buffers, texel_count)?;
             Ok(Charts { face_index, barycentrics, faces, texel_count: count, view })
         })
         .await
@@ -206,7 +210,7 @@ struct Texels<'a> {
 
 /// How a view is looked up.
 struct Lookup<'a> {
-    aim: ViewProjection,
+    projection: ViewProjection,
     view_size: Size,
     /// The size that the image has to be scaled to.
     image_size: Size,
@@ -230,24 +234,25 @@ fn plan(
     let pixel_count = size.pixel_count() as u32;
     let bytes = work.upload("image", &view.image.as_raw()[..3 * pixel_count as usize])?;
     let mut pixels = work.buffer("pixels", 4 * u64::from(pixel_count))?;
-    work.dispatch(BakePass::Unpack, &[pixel_count], &[&bytes, &pixels], pixel_count)?;
+    work.dispatch(&params::Unpack { pixel_count }, &[&bytes, &pixels], pixel_count)?;
     if lookup.image_size != size {
         pixels = resize::plan(work, &pixels, size, lookup.image_size)?;
     }
-    let ViewProjection { clip_rows: [clip_x, clip_y, clip_w], z_row, span, .. } = lookup.aim;
-    let numbers = [clip_x, clip_y, clip_w, z_row].into_iter().flat_map(|row| row.to_array());
-    let numbers = numbers.chain(span).chain(image_scale(lookup.image_size, lookup.view_size));
-    let mut params: Vec<u32> = numbers.map(f32::to_bits).collect();
-    params.extend([
-        lookup.view_size.width,
-        lookup.view_size.height,
-        lookup.image_size.width,
-        lookup.image_size.height,
-        lookup.aim.tolerance.to_bits(),
-        lookup.aim.cosine_squared_min.to_bits(),
-        view.weight.to_bits(),
-        lookup.options.cosine_exponent,
-        texels.count,
-    ]);
-    work.dispatch(BakePass::Gather, &params, &[texels.points, depth, &pixels, texels.totals], texels.count)
+    let ViewProjection { clip_rows: [clip_x, clip_y, clip_w], z_row, span, .. } = lookup.projection;
+    let params = params::Gather {
+        clip_x: clip_x.to_array(),
+        clip_y: clip_y.to_array(),
+        clip_w: clip_w.to_array(),
+        z_view: z_row.to_array(),
+        span,
+        image_scale: image_scale(lookup.image_size, lookup.view_size),
+        view_size: [lookup.view_size.width, lookup.view_size.height],
+        image_size: [lookup.image_size.width, lookup.image_size.height],
+        tolerance: lookup.projection.tolerance,
+        cosine_squared_min: lookup.projection.cosine_squared_min,
+        weight: view.weight,
+        exponent: lookup.options.cosine_exponent,
+        texel_count: texels.count,
+    };
+    work.dispatch(&params, &[texels.points, depth, &pixels, texels.totals], texels.count)
 }

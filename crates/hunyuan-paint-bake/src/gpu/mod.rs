@@ -24,10 +24,9 @@
 mod backend;
 mod condition_maps;
 mod gather;
+mod passes;
 mod reliable_depth;
 mod resize;
-mod splat;
-mod stages;
 mod work;
 
 use hunyuan_paint_raster::{
@@ -36,7 +35,7 @@ use hunyuan_paint_raster::{
     texture,
 };
 
-pub use self::stages::BakePass;
+pub use self::passes::BakePass;
 use self::work::Work;
 use crate::BakeError;
 
@@ -66,7 +65,7 @@ impl GpuBaker {
         plan: impl FnOnce(&mut Work) -> Result<T, BakeError>,
     ) -> Result<T, BakeError> {
         let device = self.device.clone();
-        let outcome = device.checked("baking", || Ok(self.work.plan_and_submit(plan))).await;
+        let outcome = device.with_error_scopes("baking", || Ok(self.work.plan_and_submit(plan))).await;
         if outcome.is_err() {
             // Buffers that the device had no room for cannot be used again.
             self.work.release();

@@ -8,11 +8,11 @@ use hunyuan_paint_raster::{
 };
 use image::GrayImage;
 
-use super::{GpuBaker, stages::BakePass, work::Work};
+use super::{GpuBaker, passes::params, work::Work};
 use crate::{
     BakeError, ReliableDepth, check,
+    drawn_view::project,
     reliable_depth::{DEPTH_EDGE_THRESHOLDS, DEPTH_RANGE_MIN, margin},
-    view::project,
 };
 
 /// Appends how view-space z of a drawn view is found where it is reliable. `channel` of `channel_count` attributes is z;
@@ -32,20 +32,15 @@ pub(super) fn plan(
     let bytes = work.buffer("bytes", 4 * u64::from(pixel_count))?;
     work.clear(&range);
     let buffers = [&drawn.face_index, Work::attributes(drawn)?, &depth, &range];
-    work.dispatch(BakePass::VisibleDepth, &[pixel_count, channel_count, channel], &buffers, pixel_count)?;
-    work.dispatch(
-        BakePass::DepthBytes,
-        &[pixel_count, range_min.to_bits()],
-        &[&depth, &range, &bytes],
-        pixel_count,
-    )?;
+    work.dispatch(&params::VisibleDepth { pixel_count, channel_count, channel }, &buffers, pixel_count)?;
+    work.dispatch(&params::DepthBytes { pixel_count, range_min }, &[&depth, &range, &bytes], pixel_count)?;
 
     let mask = plan_canny(work, &bytes, &depth, size, DEPTH_EDGE_THRESHOLDS)?;
 
-    let params = [size.width, size.height, margin(size)];
-    let wide = work.buffer("gradients", 4 * u64::from(pixel_count))?;
-    work.dispatch(BakePass::DilateRows, &params, &[&mask, &wide], pixel_count)?;
-    work.dispatch(BakePass::DilateColumns, &params, &[&wide, &depth], pixel_count)?;
+    let (Size { width, height }, radius) = (size, margin(size));
+    let row_dilated = work.buffer("mask dilated along the rows", 4 * u64::from(pixel_count))?;
+    work.dispatch(&params::DilateRows { width, height, radius }, &[&mask, &row_dilated], pixel_count)?;
+    work.dispatch(&params::DilateColumns { width, height, radius }, &[&row_dilated, &depth], pixel_count)?;
     Ok(depth)
 }
 
@@ -62,12 +57,12 @@ fn plan_canny(
     let gradients = work.buffer("gradients", 4 * u64::from(pixel_count))?;
     let labels = work.buffer("labels", 4 * u64::from(pixel_count))?;
     let [first, second] = thresholds.map(u32::from);
-    let sides = [size.width, size.height];
-    work.dispatch(BakePass::Sobel, &sides, &[bytes, &gradients], pixel_count)?;
-    let params = [size.width, size.height, first.min(second), first.max(second)];
-    work.dispatch(BakePass::Candidates, &params, &[&gradients, &labels], pixel_count)?;
-    work.dispatch(BakePass::Connect, &sides, &[&labels], pixel_count)?;
-    work.dispatch(BakePass::Unreliable, &[pixel_count], &[&labels, depth, bytes], pixel_count)?;
+    let Size { width, height } = size;
+    let (low, high) = (first.min(second), first.max(second));
+    work.dispatch(&params::Sobel { width, height }, &[bytes, &gradients], pixel_count)?;
+    work.dispatch(&params::Candidates { width, height, low, high }, &[&gradients, &labels], pixel_count)?;
+    work.dispatch(&params::Connect { width, height }, &[&labels], pixel_count)?;
+    work.dispatch(&params::Unreliable { pixel_count }, &[&labels, depth, bytes], pixel_count)?;
     Ok(bytes.clone())
 }
 

@@ -3,7 +3,7 @@
 use hunyuan_paint_image::ResizeKernel;
 use hunyuan_paint_raster::{Size, gpu::wgpu};
 
-use super::{stages::BakePass, work::Work};
+use super::{passes::params, work::Work};
 use crate::BakeError;
 
 /// A kernel on the GPU.
@@ -63,9 +63,10 @@ pub(super) fn plan_rows(
     source: &wgpu::Buffer,
     target: &wgpu::Buffer,
 ) -> Result<(), BakeError> {
-    let params = [source_width, target_width, row_count, 0, 0];
+    let params =
+        params::ResizeRows { source_width, target_width, row_count, source_start: 0, target_start: 0 };
     let buffers = [&kernel.taps, &kernel.weights, source, target];
-    work.dispatch(BakePass::ResizeRows, &params, &buffers, target_width * row_count)
+    work.dispatch(&params, &buffers, target_width * row_count)
 }
 
 /// Appends how each of `width` columns is resampled to so many rows. `starts` are where the image begins in the source
@@ -79,7 +80,13 @@ pub(super) fn plan_columns(
     source: &wgpu::Buffer,
     target: &wgpu::Buffer,
 ) -> Result<(), BakeError> {
-    let params = [width, width, row_count, source_start, target_start];
+    let params = params::ResizeColumns {
+        source_width: width,
+        target_width: width,
+        row_count,
+        source_start,
+        target_start,
+    };
     let buffers = [&kernel.taps, &kernel.weights, source, target];
-    work.dispatch(BakePass::ResizeColumns, &params, &buffers, width * row_count)
+    work.dispatch(&params, &buffers, width * row_count)
 }

@@ -5,7 +5,7 @@ use hunyuan_paint_raster::{
     gpu::{GpuBand, GpuDevice, GpuView, wgpu},
 };
 
-use super::stages::BakePass;
+use super::passes::{BakePass, PassParams};
 use crate::BakeError;
 
 /// Threads of a workgroup in every stage.
@@ -31,8 +31,8 @@ enum Step {
 impl Work {
     pub(super) async fn new(device: &GpuDevice) -> Result<Self, RasterError> {
         let compile = |stage: BakePass| (stage, device.compile(stage.name(), stage.source()));
-        let compile_all = || Ok(BakePass::ALL.into_iter().map(compile).collect());
-        let pipelines = device.checked("compiling shaders", compile_all).await?;
+        let compile_all = || Ok(BakePass::ALL.iter().copied().map(compile).collect());
+        let pipelines = device.with_error_scopes("compiling shaders", compile_all).await?;
         Ok(Self { device: device.clone(), pipelines, buffers: Vec::new(), steps: Vec::new() })
     }
 
@@ -104,22 +104,21 @@ impl Work {
         self.steps.push(Step::Clear(buffer.clone()));
     }
 
-    /// Appends a stage for so many pixels or texels. The words are its `params` but for the zero at the end; the
-    /// buffers are bound from 1 on.
-    pub(super) fn dispatch(
+    /// Appends the pass that takes these parameters, with a thread for each of `thread_count` pixels or
+    /// texels. The buffers are bound from 1 on.
+    pub(super) fn dispatch<P: PassParams>(
         &mut self,
-        stage: BakePass,
-        params: &[u32],
+        params: &P,
         buffers: &[&wgpu::Buffer],
         thread_count: u32,
     ) -> Result<(), BakeError> {
-        let found = self.pipelines.iter().find(|(of, _)| *of == stage);
+        let found = self.pipelines.iter().find(|(pass, _)| *pass == P::PASS);
         let pipeline = found.map(|(_, pipeline)| pipeline.clone()).ok_or_else(|| RasterError::Gpu {
             operation: "baking",
-            reason: format!("the stage {} is not compiled", stage.name()),
+            reason: format!("the pass {} is not compiled", P::PASS.name()),
         })?;
-        let mut words = params.to_vec();
-        // The zero that only the host knows, and whole quadruples of words.
+        let mut words: Vec<u32> = bytemuck::cast_slice(std::slice::from_ref(params)).to_vec();
+        // The word `zero`, and padding to a multiple of 16 bytes.
         words.push(0);
         words.resize(words.len().next_multiple_of(4), 0);
         let bindings: Vec<_> = (1..).zip(buffers.iter().copied()).collect();

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::rule::{Bounds, CoverageRule, Fragments, LANES};
-use crate::{DepthKey, DepthPrior, Size};
+use super::coverage::{Bounds, CoverageRule, Fragments, LANES};
+use crate::{DepthPrior, Size};
 
 /// Some rows of the image.
 #[derive(Clone, Debug)]
@@ -13,36 +13,11 @@ pub(super) struct Band {
     pub(super) rows: Range<u32>,
 }
 
-/// The depth of a pixel that shows the background, and what a depth in steps of 2⁻¹⁸ becomes in a key.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct KeyDepth {
-    background: u32,
-    packed32: bool,
-}
+/// The depth of a pixel that shows the background.
+pub(super) const BACKGROUND_DEPTH: u32 = u32::MAX;
 
-impl KeyDepth {
-    pub(super) const fn new(key: DepthKey) -> Self {
-        match key {
-            DepthKey::Packed32 => Self { background: PACKED32_FAR, packed32: true },
-            DepthKey::Packed64 | DepthKey::TwoPass32 => Self { background: u32::MAX, packed32: false },
-        }
-    }
-
-    pub(super) const fn background(self) -> u32 {
-        self.background
-    }
-
-    #[inline(always)]
-    fn of(self, steps: u32) -> u32 {
-        if self.packed32 { (steps.min(1 << 18) * PACKED32_FAR) >> 18 } else { steps }
-    }
-}
-
-/// The greatest depth of 13 bits.
-const PACKED32_FAR: u32 = (1 << 13) - 1;
-
-/// Writes the nearest face of each pixel of a band, or leaves [`crate::NO_FACE`]. The depth buffer holds the
-/// background's depth at first.
+/// Writes the nearest face of each pixel of a band, or leaves [`crate::NO_FACE`]. At first the depth
+/// buffer holds [`BACKGROUND_DEPTH`].
 ///
 /// `faces` are those that touch the band, in order: a face's index and vertices.
 #[inline(always)]
@@ -51,7 +26,6 @@ pub(super) fn draw<R: CoverageRule>(
     faces: impl Iterator<Item = (u32, [u32; 3])>,
     band: &Band,
     depth_prior: Option<DepthPrior<'_>>,
-    key: KeyDepth,
     depth_buffer: &mut [u32],
     face_index: &mut [u32],
 ) {
@@ -80,9 +54,8 @@ pub(super) fn draw<R: CoverageRule>(
                     if depth < least {
                         continue;
                     }
-                    let Some(steps) = R::quantize(depth) else { continue };
-                    // Faces come in order: where depths are equal, the one that is there stays.
-                    let depth = key.of(steps);
+                    let Some(depth) = R::quantize(depth) else { continue };
+                    // Faces come in order: where depths are equal, the earlier one stays.
                     if depth < depths[column] {
                         depths[column] = depth;
                         face_index[column] = index;

@@ -7,7 +7,7 @@ use std::array::from_fn;
 
 use glam::Vec4;
 
-use super::rule::{Bounds, CoverageRule, Fragments, LANES, Placement, bits};
+use super::coverage::{Bounds, CoverageRule, Fragments, LANES, ViewportTransform, bits};
 use crate::Size;
 
 /// Steps of a pixel to which vertices are snapped.
@@ -152,16 +152,16 @@ const fn pixel_center(pixel: u32) -> i32 {
 }
 
 impl SnappedVertex {
-    fn new(clip: Vec4, placement: Placement) -> Option<Self> {
+    fn new(clip: Vec4, transform: ViewportTransform) -> Option<Self> {
         if !(f32::MIN_POSITIVE..f32::INFINITY).contains(&clip.w) {
             return None;
         }
         let on_image = |ndc: i32, span: u32| {
             let half = SUBPIXELS as u32 / 2;
-            let position = scale(ndc + ONE as i32, span * half) + (placement.half_pixels * half) as i32;
+            let position = scale(ndc + ONE as i32, span * half) + (transform.half_pixels * half) as i32;
             (-GUARD_BAND..=GUARD_BAND).contains(&position).then_some(position)
         };
-        let [x_span, y_span] = placement.span;
+        let [x_span, y_span] = transform.span;
         Some(Self {
             position: [on_image(ratio(clip.x, clip.w)?, x_span)?, on_image(ratio(clip.y, clip.w)?, y_span)?],
             depth: scale(ratio(clip.z, clip.w)?, DEPTH_SCALE) + ONE as i32 / 2,
@@ -217,8 +217,8 @@ impl CoverageRule for FixedPoint {
     type Triangle = Triangle;
     type Depth = i32;
 
-    fn project(clip: Vec4, placement: Placement) -> SnappedVertex {
-        SnappedVertex::new(clip, placement).unwrap_or_default()
+    fn project(clip: Vec4, transform: ViewportTransform) -> SnappedVertex {
+        SnappedVertex::new(clip, transform).unwrap_or_default()
     }
 
     #[inline(always)]

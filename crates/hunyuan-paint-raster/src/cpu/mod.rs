@@ -10,13 +10,13 @@
 //! The image is cut into horizontal bands that know nothing of each other, so threads share nothing that is
 //! written and the result does not depend on them.
 
+mod coverage;
 mod draw;
 mod fixed_point;
 mod interpolate;
 mod project;
 mod reference;
 mod resolve;
-mod rule;
 
 use std::iter;
 
@@ -24,32 +24,33 @@ use rayon::prelude::*;
 
 pub use interpolate::{interpolate, interpolate_at};
 
-pub(crate) use self::rule::Placement;
+pub(crate) use self::coverage::ViewportTransform;
 use self::{
-    draw::{Band, KeyDepth},
+    coverage::{Bounds, CoverageRule},
+    draw::{BACKGROUND_DEPTH, Band},
     fixed_point::FixedPoint,
     reference::Reference,
-    rule::{Bounds, CoverageRule},
 };
 use crate::{
     Coverage, DepthKey, NO_FACE, RasterError, RasterOptions, Size, View, VisibilityBuffer, view::DEPTH_SCALE,
 };
 
-/// Into how many bands an image is cut, so that threads have something to share.
+/// The number of bands that an image is cut into, for threads to share.
 const BAND_COUNT: u32 = 64;
 
-/// How many faces a thread sorts into bands at a time.
-const FACES_PER_SHARE: usize = 1 << 14;
+/// The number of faces that a thread sorts into bands at a time.
+const FACES_PER_BATCH: usize = 1 << 14;
 
 /// Finds the nearest face at every pixel center.
 ///
 /// Nothing is clipped or culled. A pixel shows the face of the lowest depth, in steps that
 /// [`DepthKey`] tells, and of those the one that comes first. A vertex that is not finite, or has w = 0,
-/// makes its faces invisible; so does, with [`Coverage::FixedPoint`], one that lies far outside.
+/// makes its faces invisible; so does, with [`Coverage::FixedPoint`], one that lies far outside. The
+/// depth key of the options concerns GPUs only.
 ///
 /// # Errors
 /// If the size is not 1 to [`Size::LIMIT`] pixels a side, a face names a vertex that does not exist, there
-/// are more faces than the depth key can tell apart, or the depth prior has another number of values than
+/// are more faces than [`DepthKey::FACE_LIMIT`], or the depth prior has another number of values than
 /// the image has pixels.
 pub fn rasterize(
     view: &View<'_>,
@@ -58,26 +59,24 @@ pub fn rasterize(
 ) -> Result<VisibilityBuffer, RasterError> {
     view.check()?;
     check_vertices(faces, view.clip_positions.len())?;
-    let key = options.depth_key.unwrap_or(DepthKey::Packed64);
-    key.check(faces.len())?;
-    let placement = Placement::new(options.viewport, view.size);
+    DepthKey::check(faces.len())?;
+    let transform = ViewportTransform::new(options.viewport, view.size);
     Ok(match options.coverage {
-        Coverage::Reference => rasterize_by::<Reference>(view, faces, placement, KeyDepth::new(key)),
-        Coverage::FixedPoint => rasterize_by::<FixedPoint>(view, faces, placement, KeyDepth::new(key)),
+        Coverage::Reference => rasterize_by::<Reference>(view, faces, transform),
+        Coverage::FixedPoint => rasterize_by::<FixedPoint>(view, faces, transform),
     })
 }
 
 fn rasterize_by<R: CoverageRule>(
     view: &View<'_>,
     faces: &[[u32; 3]],
-    placement: Placement,
-    key: KeyDepth,
+    transform: ViewportTransform,
 ) -> VisibilityBuffer {
     let size @ Size { width, height } = view.size;
-    let vertices = project::project::<R>(view.clip_positions, placement);
+    let vertices = project::project::<R>(view.clip_positions, transform);
     let band_rows = height.div_ceil(BAND_COUNT);
     let band_pixels = band_rows as usize * width as usize;
-    let shares =
+    let batches =
         sort_into_bands(faces, band_rows, |face| R::bounds(face.map(|i| vertices[i as usize]), size));
 
     // Zeros come without work; the threads write what they need.
@@ -90,17 +89,17 @@ fn rasterize_by<R: CoverageRule>(
         .map_init(Vec::new, |depth_buffer, (index, (face_index, barycentrics))| {
             let first_row = index as u32 * band_rows;
             let band = Band { size, rows: first_row..(first_row + band_rows).min(height) };
-            let faces_here = shares.iter().flat_map(|bands| bands.get(index)).flatten();
+            let faces_here = batches.iter().flat_map(|bands| bands.get(index)).flatten();
             let faces_here = faces_here.map(|&face| (face, faces[face as usize]));
             face_index.fill(NO_FACE);
             depth_buffer.clear();
-            depth_buffer.resize(face_index.len(), key.background());
+            depth_buffer.resize(face_index.len(), BACKGROUND_DEPTH);
             // With the widest vector instructions that the processor has: the results are the same.
             pulp::Arch::new().dispatch(
                 #[inline(always)]
                 || {
                     let prior = view.depth_prior;
-                    draw::draw::<R>(&vertices, faces_here, &band, prior, key, depth_buffer, face_index);
+                    draw::draw::<R>(&vertices, faces_here, &band, prior, depth_buffer, face_index);
                     resolve::resolve::<R>(&vertices, faces, &band, face_index, barycentrics)
                 },
             )
@@ -141,15 +140,16 @@ pub(crate) fn depth_threshold(coverage: Coverage, depth: f32) -> u32 {
     }
 }
 
-/// For each share of the faces, and each band of rows, the faces of the share that touch the band, in order.
+/// Returns, for each batch of faces and each band of rows, the faces of the batch that touch the band,
+/// in order.
 fn sort_into_bands(
     faces: &[[u32; 3]],
     band_rows: u32,
     bounds_of: impl Fn([u32; 3]) -> Option<Bounds> + Sync,
 ) -> Vec<Vec<Vec<u32>>> {
-    let sort_share = |(share, faces): (usize, &[[u32; 3]])| {
+    let sort_batch = |(batch, faces): (usize, &[[u32; 3]])| {
         let mut bands: Vec<Vec<u32>> = iter::repeat_with(Vec::new).take(BAND_COUNT as usize).collect();
-        for (&face, index) in faces.iter().zip((share * FACES_PER_SHARE) as u32..) {
+        for (&face, index) in faces.iter().zip((batch * FACES_PER_BATCH) as u32..) {
             let Some(Bounds { rows, .. }) = bounds_of(face) else { continue };
             for band in rows.start / band_rows..=(rows.end - 1) / band_rows {
                 bands[band as usize].push(index);
@@ -157,7 +157,7 @@ fn sort_into_bands(
         }
         bands
     };
-    faces.par_chunks(FACES_PER_SHARE).enumerate().map(sort_share).collect()
+    faces.par_chunks(FACES_PER_BATCH).enumerate().map(sort_batch).collect()
 }
 
 /// Whether every face names vertices that exist.

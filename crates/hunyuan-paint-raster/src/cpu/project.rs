@@ -3,9 +3,12 @@
 use glam::Vec4;
 use rayon::prelude::*;
 
-use super::rule::{CoverageRule, Placement};
+use super::coverage::{CoverageRule, ViewportTransform};
 
 /// Carries every vertex to the image.
-pub(super) fn project<R: CoverageRule>(clip_positions: &[Vec4], placement: Placement) -> Vec<R::Vertex> {
-    clip_positions.par_iter().map(|&clip| R::project(clip, placement)).collect()
+pub(super) fn project<R: CoverageRule>(
+    clip_positions: &[Vec4],
+    transform: ViewportTransform,
+) -> Vec<R::Vertex> {
+    clip_positions.par_iter().map(|&clip| R::project(clip, transform)).collect()
 }

@@ -7,7 +7,7 @@ use std::{array::from_fn, ops::Range};
 
 use glam::Vec4;
 
-use super::rule::{Bounds, CoverageRule, Fragments, LANES, Placement, bits};
+use super::coverage::{Bounds, CoverageRule, Fragments, LANES, ViewportTransform, bits};
 use crate::{Size, view::DEPTH_SCALE};
 
 /// Steps of depth; quantizing makes the order of faces decide between surfaces that touch.
@@ -96,9 +96,9 @@ impl CoverageRule for Reference {
     type Triangle = Triangle;
     type Depth = f32;
 
-    fn project(clip: Vec4, placement: Placement) -> ScreenVertex {
-        let [x_span, y_span] = placement.span.map(|span| span as f32);
-        let offset = placement.half_pixels as f32 * 0.5;
+    fn project(clip: Vec4, transform: ViewportTransform) -> ScreenVertex {
+        let [x_span, y_span] = transform.span.map(|span| span as f32);
+        let offset = transform.half_pixels as f32 * 0.5;
         ScreenVertex {
             x: (clip.x / clip.w * 0.5 + 0.5) * x_span + offset,
             y: (clip.y / clip.w * 0.5 + 0.5) * y_span + offset,

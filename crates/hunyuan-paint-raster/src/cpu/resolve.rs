@@ -1,8 +1,8 @@
 //! `RasterPass` 3: where on its face each pixel lies.
 
 use super::{
+    coverage::{CoverageRule, LANES},
     draw::Band,
-    rule::{CoverageRule, LANES},
 };
 
 /// Writes the perspective-correct barycentrics of each pixel of a band that shows a face, and returns the least

@@ -123,7 +123,7 @@ impl GpuDevice {
     }
 
     /// Whether both are clones of one device.
-    pub(super) fn is(&self, other: &Self) -> bool {
+    pub(super) fn ptr_eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.lost, &other.lost)
     }
 
@@ -150,7 +150,7 @@ impl GpuDevice {
     ///
     /// # Errors
     /// The device's objection, or else the work's own error.
-    pub async fn checked<T>(
+    pub async fn with_error_scopes<T>(
         &self,
         operation: &'static str,
         work: impl FnOnce() -> Result<T, RasterError>,
@@ -174,13 +174,13 @@ impl GpuDevice {
     }
 
     /// A buffer of zeros that shaders can read and write, and that can be [`read`](Self::read). Call it within
-    /// [`checked`](Self::checked).
+    /// [`with_error_scopes`](Self::with_error_scopes).
     pub fn storage(&self, label: &'static str, bytes: u64) -> wgpu::Buffer {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
         self.buffer(label, bytes, usage)
     }
 
-    /// A buffer of zeros of at least 16 bytes. Call it within [`checked`](Self::checked).
+    /// A buffer of zeros of at least 16 bytes. Call it within [`with_error_scopes`](Self::with_error_scopes).
     pub fn buffer(&self, label: &'static str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
         // An empty binding is not allowed.
         let size = bytes.max(16);
@@ -192,7 +192,7 @@ impl GpuDevice {
         })
     }
 
-    /// A buffer with contents, in whole words of 4 bytes. Call it within [`checked`](Self::checked).
+    /// A buffer with contents, in whole words of 4 bytes. Call it within [`with_error_scopes`](Self::with_error_scopes).
     pub fn upload(&self, label: &'static str, contents: &[u8], usage: wgpu::BufferUsages) -> wgpu::Buffer {
         let buffer = self.buffer(label, contents.len() as u64, usage | wgpu::BufferUsages::COPY_DST);
         self.queue.write_buffer(&buffer, 0, contents);
@@ -200,7 +200,7 @@ impl GpuDevice {
     }
 
     /// Compiles a WGSL module's entry point, whose name is also the pipeline's. Call it within
-    /// [`checked`](Self::checked).
+    /// [`with_error_scopes`](Self::with_error_scopes).
     pub fn compile(&self, entry_point: &'static str, source: String) -> wgpu::ComputePipeline {
         let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(entry_point),
@@ -217,7 +217,7 @@ impl GpuDevice {
     }
 
     /// Binds a uniform of these words at 0, and whole buffers. `bindings` are all others that the shader has. Call it
-    /// within [`checked`](Self::checked).
+    /// within [`with_error_scopes`](Self::with_error_scopes).
     pub fn bind(
         &self,
         pipeline: &wgpu::ComputePipeline,
@@ -278,13 +278,14 @@ impl GpuDevice {
     ) -> Result<(), RasterError> {
         let piece_bytes = bytes.min(READ_BYTES);
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let staging = self.checked("allocating", || Ok(self.buffer("read back", piece_bytes, usage))).await?;
+        let staging =
+            self.with_error_scopes("allocating", || Ok(self.buffer("read back", piece_bytes, usage))).await?;
         let mut offset = 0;
         while offset < bytes {
             let size = (bytes - offset).min(piece_bytes);
             let failed = |reason: String| RasterError::Gpu { operation: "reading back", reason };
             let (sender, receiver) = oneshot::channel();
-            self.checked("reading back", || {
+            self.with_error_scopes("reading back", || {
                 let mut encoder = self.device.create_command_encoder(&Default::default());
                 encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, size);
                 self.queue.submit([encoder.finish()]);

@@ -55,9 +55,9 @@ impl GpuMesh {
         vertex_count: usize,
     ) -> Result<Self, RasterError> {
         check_vertices(faces, vertex_count)?;
-        crate::DepthKey::TwoPass32.check(faces.len())?;
+        crate::DepthKey::check(faces.len())?;
         device
-            .checked("uploading a mesh", || {
+            .with_error_scopes("uploading a mesh", || {
                 let limit = device.binding_limit();
                 let chunks: Vec<Chunk> = if vertex_count as u64 * VERTEX_BYTES <= limit {
                     let faces_per_chunk = (limit / FACE_BYTES).max(1) as usize;
@@ -94,7 +94,7 @@ impl GpuMesh {
     }
 
     pub(super) fn check_device(&self, device: &GpuDevice) -> Result<(), RasterError> {
-        match self.device.is(device) {
+        match self.device.ptr_eq(device) {
             true => Ok(()),
             false => Err(RasterError::Foreign { resource: "faces", owner: "device" }),
         }
@@ -178,7 +178,7 @@ impl GpuAttributes {
         mesh.check_device(device)?;
         mesh.check_vertex_values("attributes", attributes.len())?;
         device
-            .checked("uploading attributes", || {
+            .with_error_scopes("uploading attributes", || {
                 let group = |chunk: &Chunk, first: usize| {
                     let channels = first..N.min(first + GROUP_CHANNELS);
                     let values: Vec<f32> =

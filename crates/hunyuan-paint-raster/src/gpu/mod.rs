@@ -41,7 +41,8 @@ mod view;
 
 pub use device::GpuDevice;
 pub use mesh::{GpuAttributes, GpuMesh};
-pub use rasterizer::{GpuDraw, GpuRasterizer, Shares};
+pub use params::BinningThresholds;
+pub use rasterizer::{GpuDraw, GpuRasterizer};
 pub use shaders::{FLOAT_WGSL, RasterPass, SHARED_WGSL};
 pub use view::{GpuBand, GpuView};
 pub use wgpu;

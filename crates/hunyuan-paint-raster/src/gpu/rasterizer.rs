@@ -5,21 +5,21 @@ use std::ops::Range;
 use super::{
     device::GpuDevice,
     mesh::{GpuAttributes, GpuMesh},
-    params::Params,
+    params::{BinningThresholds, MEDIUM_SIDE_LIMIT, Params},
     shaders::RasterPass,
     view::{GpuBand, GpuView},
 };
 use crate::{
     DepthKey, RasterError, RasterOptions, Size, View,
-    cpu::{Placement, depth_threshold},
+    cpu::{ViewportTransform, depth_threshold},
 };
 
 /// Threads of a workgroup in the stages that give each pixel, vertex or face a thread.
 const GROUP_SIZE: u32 = 256;
 /// How many workgroups share the medium faces.
 const MEDIUM_GROUPS: u32 = 4096;
-/// The longest side of a medium face that edge functions of 32 bits allow, in pixels.
-const MEDIUM_SIDE_LIMIT: u32 = 127;
+/// The 32-bit words of a pixel's key.
+const KEY_WORDS: u64 = 2;
 /// The side of a tile of the large faces, in pixels.
 const TILE: u32 = 32;
 /// How many buffers of views that are no longer needed are kept.
@@ -49,27 +49,12 @@ pub struct GpuRasterizer {
     pub(super) device: GpuDevice,
     options: RasterOptions,
     depth_key: DepthKey,
-    shares: Shares,
+    thresholds: BinningThresholds,
     pipelines: Vec<(RasterPass, wgpu::ComputePipeline)>,
     /// A key for each pixel of a band; drawings follow one another and share it.
     keys: Option<wgpu::Buffer>,
     /// The buffers of views that are no longer needed, the oldest first.
     spare: Vec<wgpu::Buffer>,
-}
-
-/// Which faces go to which part of `draw`. It changes the time, never the picture.
-#[derive(Clone, Copy, Debug)]
-pub struct Shares {
-    /// Up to how many pixels a face's bounding box has for one thread to draw it.
-    pub small_pixels: u32,
-    /// Up to how long a face's bounding box is for 32 threads to draw it, in pixels; at most 127.
-    pub medium_side: u32,
-}
-
-impl Default for Shares {
-    fn default() -> Self {
-        Self { small_pixels: 128, medium_side: MEDIUM_SIDE_LIMIT }
-    }
 }
 
 /// One dispatch of a stage.
@@ -99,23 +84,24 @@ impl GpuRasterizer {
         let compile = |stage: RasterPass| {
             (stage, device.compile(stage.name(), stage.source(options.coverage, depth_key)))
         };
-        let compile_all = || Ok(RasterPass::ALL.into_iter().map(compile).collect());
-        let pipelines = device.checked("compiling shaders", compile_all).await?;
+        let compile_all = || Ok(RasterPass::ALL.iter().copied().map(compile).collect());
+        let pipelines = device.with_error_scopes("compiling shaders", compile_all).await?;
         Ok(Self {
             device: device.clone(),
             options,
             depth_key,
-            shares: Shares::default(),
+            thresholds: BinningThresholds::default(),
             pipelines,
             keys: None,
             spare: Vec::new(),
         })
     }
 
-    /// Shares the faces out differently, for a device on which that is faster.
+    /// Sets the thresholds between small, medium and large faces, for a device on which others are faster.
     #[must_use]
-    pub fn with_shares(mut self, shares: Shares) -> Self {
-        self.shares = Shares { medium_side: shares.medium_side.min(MEDIUM_SIDE_LIMIT), ..shares };
+    pub fn with_binning_thresholds(mut self, thresholds: BinningThresholds) -> Self {
+        self.thresholds =
+            BinningThresholds { medium_side: thresholds.medium_side.min(MEDIUM_SIDE_LIMIT), ..thresholds };
         self
     }
 
@@ -131,7 +117,7 @@ impl GpuRasterizer {
     /// the depth key can tell apart, or the device has no room or is lost.
     pub async fn draw(&mut self, mesh: &GpuMesh, draws: &[GpuDraw<'_>]) -> Result<Vec<GpuView>, RasterError> {
         let device = self.device.clone();
-        let drawn = device.checked("drawing", || {
+        let drawn = device.with_error_scopes("drawing", || {
             let mut dispatches = Vec::new();
             let mut views = Vec::new();
             for draw in draws {
@@ -153,7 +139,7 @@ impl GpuRasterizer {
     /// Takes a view back, whose buffers views of the same size are then drawn into. What has been submitted may still
     /// read them: the device keeps to the order.
     pub fn recycle(&mut self, view: GpuView) {
-        if view.device.is(&self.device) {
+        if view.device.ptr_eq(&self.device) {
             for band in view.bands {
                 self.spare.extend([band.face_index, band.barycentrics]);
                 self.spare.extend(band.attributes.into_iter().chain(band.mask));
@@ -194,7 +180,7 @@ impl GpuRasterizer {
         let view = &draw.view;
         view.check()?;
         mesh.check_device(&self.device)?;
-        self.depth_key.check(mesh.face_count())?;
+        DepthKey::check(mesh.face_count())?;
         mesh.check_vertex_values("clip positions", view.clip_positions.len())?;
         if let Some(attributes) = draw.attributes {
             attributes.check(mesh)?;
@@ -208,7 +194,7 @@ impl GpuRasterizer {
 
         for (chunk, index) in mesh.chunks.iter().zip(0..) {
             let positions = chunk.upload_positions(&device, view.clip_positions);
-            let params = Params { chunk: Some((index, chunk)), ..self.params(view, 0..height) };
+            let params = self.params(view, 0..height).for_chunk(index, chunk);
             let bindings = [(1, &positions), (2, &chunk.vertices)];
             self.dispatch(
                 RasterPass::Project,
@@ -259,26 +245,20 @@ impl GpuRasterizer {
                 device.upload("depth prior", bytemuck::cast_slice(&least), wgpu::BufferUsages::STORAGE)
             }
         };
-        let of_chunk = |chunk: (u32, _)| Params { chunk: Some(chunk), ..self.params(view, rows.clone()) };
+        let band_params = self.params(view, rows.clone());
         let chunks = || (0..).zip(&mesh.chunks);
 
         // A thread clears four words.
-        let key_words = self.key_words() as u32 * pixel_count;
+        let key_words = KEY_WORDS as u32 * pixel_count;
         let threads = key_words.div_ceil(4).max(2 * mesh.chunks.len() as u32);
         let bindings = [(4, &mesh.counters), (5, keys)];
-        self.dispatch(
-            RasterPass::Clear,
-            &self.params(view, rows.clone()),
-            &bindings,
-            groups_for(threads),
-            dispatches,
-        )?;
+        self.dispatch(RasterPass::Clear, &band_params, &bindings, groups_for(threads), dispatches)?;
 
         let passes = if self.depth_key == DepthKey::TwoPass32 { 0..2 } else { 0..1 };
         let tile_count = width.div_ceil(TILE) * (rows.len() as u32).div_ceil(TILE);
         for second_pass in passes {
             for (index, chunk) in chunks().filter(|(_, chunk)| chunk.face_count > 0) {
-                let params = Params { second_pass, ..of_chunk((index, chunk)) };
+                let params = Params { second_pass, ..band_params.for_chunk(index, chunk) };
                 let bindings = [
                     (2, &chunk.vertices),
                     (3, &chunk.faces),
@@ -304,7 +284,7 @@ impl GpuRasterizer {
             ];
             self.dispatch(
                 RasterPass::Resolve,
-                &of_chunk((index, chunk)),
+                &band_params.for_chunk(index, chunk),
                 &bindings,
                 groups_for(pixel_count),
                 dispatches,
@@ -313,9 +293,12 @@ impl GpuRasterizer {
         if let (Some(attributes), Some(pixels)) = (draw.attributes, &band.attributes) {
             for ((index, chunk), groups) in chunks().zip(&attributes.chunks) {
                 for group in groups {
-                    let channels =
-                        [attributes.channel_count() as u32, group.first_channel, group.channel_count];
-                    let params = Params { channels, ..of_chunk((index, chunk)) };
+                    let params = Params {
+                        channel_count: attributes.channel_count() as u32,
+                        first_channel: group.first_channel,
+                        group_channels: group.channel_count,
+                        ..band_params.for_chunk(index, chunk)
+                    };
                     let bindings = [
                         (1, &group.values),
                         (3, &chunk.faces),
@@ -335,13 +318,7 @@ impl GpuRasterizer {
         }
         if let Some(mask) = &band.mask {
             let bindings = [(8, &band.face_index), (11, mask)];
-            self.dispatch(
-                RasterPass::Mask,
-                &self.params(view, rows),
-                &bindings,
-                groups_for(pixel_count),
-                dispatches,
-            )?;
+            self.dispatch(RasterPass::Mask, &band_params, &bindings, groups_for(pixel_count), dispatches)?;
         }
         Ok(band)
     }
@@ -350,7 +327,7 @@ impl GpuRasterizer {
     fn dispatch(
         &self,
         stage: RasterPass,
-        params: &Params<'_>,
+        params: &Params,
         bindings: &[(u32, &wgpu::Buffer)],
         group_count: u32,
         dispatches: &mut Vec<Dispatch>,
@@ -358,39 +335,15 @@ impl GpuRasterizer {
         if group_count == 0 {
             return Ok(());
         }
-        let words = params.words(self.background_key(), self.shares);
         let pipeline = self.pipeline(stage)?.clone();
-        let bind_group = self.device.bind(&pipeline, &words, bindings);
+        let bind_group = self.device.bind(&pipeline, bytemuck::cast_slice(&[*params]), bindings);
         dispatches.push(Dispatch { stage, pipeline, bind_group, group_count });
         Ok(())
     }
 
-    fn params(&self, view: &View<'_>, rows: Range<u32>) -> Params<'static> {
-        Params {
-            placement: Placement::new(self.options.viewport, view.size),
-            width: view.size.width,
-            rows,
-            chunk: None,
-            second_pass: 0,
-            has_depth_prior: view.depth_prior.is_some(),
-            channels: [0; 3],
-        }
-    }
-
-    /// The 32-bit words of a pixel's key.
-    fn key_words(&self) -> u64 {
-        match self.depth_key {
-            DepthKey::Packed32 => 1,
-            DepthKey::Packed64 | DepthKey::TwoPass32 => 2,
-        }
-    }
-
-    /// The words of the key of a pixel that shows the background.
-    fn background_key(&self) -> u32 {
-        match self.depth_key {
-            DepthKey::Packed32 => 0xFFF8_0000,
-            DepthKey::Packed64 | DepthKey::TwoPass32 => u32::MAX,
-        }
+    fn params(&self, view: &View<'_>, rows: Range<u32>) -> Params {
+        let transform = ViewportTransform::new(self.options.viewport, view.size);
+        Params::new(view, rows, transform, self.thresholds)
     }
 
     /// The rows of a band whose buffers all can be bound.
@@ -406,7 +359,7 @@ impl GpuRasterizer {
 
     /// Keys for so many pixels.
     fn keys(&mut self, pixel_count: u64) -> wgpu::Buffer {
-        let bytes = (pixel_count * self.key_words() * 4).next_multiple_of(16);
+        let bytes = (pixel_count * KEY_WORDS * 4).next_multiple_of(16);
         match &self.keys {
             Some(keys) if keys.size() >= bytes => keys.clone(),
             _ => self.keys.insert(self.device.storage("keys", bytes)).clone(),

@@ -6,7 +6,7 @@ use crate::{Coverage, DepthKey};
 /// into a second dimension.
 pub const SHARED_WGSL: &str = include_str!("../../shaders/shared.wgsl");
 
-/// WGSL functions whose float results are those of IEEE 754 to the last bit, as the CPU's are: `rounded` around each
+/// WGSL functions whose float results are those of IEEE 754 to the last bit, as the CPU's are: `no_contract` around each
 /// product and sum, `divide`, `square_root`, `weighted_sum`. A module that this is joined to needs a uniform `params`
 /// with a field `zero: u32`, which the host fills with 0.
 pub const FLOAT_WGSL: &str = include_str!("../../shaders/float.wgsl");
@@ -47,7 +47,7 @@ struct RuleSources {
 
 impl RasterPass {
     /// All stages.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: &'static [Self] = &[
         Self::Clear,
         Self::Project,
         Self::DrawSmall,
@@ -99,15 +99,11 @@ impl RasterPass {
                 resolve: include_str!("../../shaders/fixed_point_resolve.wgsl"),
             },
         };
-        let exact_resolve = include_str!("../../shaders/key_exact_resolve.wgsl");
-        let (key, key_resolve) = match depth_key {
-            DepthKey::Packed32 => (
-                include_str!("../../shaders/key_packed32.wgsl"),
-                include_str!("../../shaders/key_packed32_resolve.wgsl"),
-            ),
-            DepthKey::Packed64 => (include_str!("../../shaders/key_packed64.wgsl"), exact_resolve),
-            DepthKey::TwoPass32 => (include_str!("../../shaders/key_two_pass32.wgsl"), exact_resolve),
+        let key = match depth_key {
+            DepthKey::Packed64 => include_str!("../../shaders/key_packed64.wgsl"),
+            DepthKey::TwoPass32 => include_str!("../../shaders/key_two_pass32.wgsl"),
         };
+        let key_resolve = include_str!("../../shaders/key_resolve.wgsl");
         let drawn_by = |triangle, stage| vec![common, rule.common, triangle, key, corners, draw, stage];
         let parts = match self {
             Self::Clear => vec![common, include_str!("../../shaders/clear.wgsl")],

@@ -25,7 +25,7 @@ impl GpuRasterizer {
     ) -> Result<Vec<Duration>, RasterError> {
         let mut dispatches = Vec::new();
         let device = self.device.clone();
-        let _view = device.checked("drawing", || self.plan(mesh, draw, &mut dispatches)).await?;
+        let _view = device.with_error_scopes("drawing", || self.plan(mesh, draw, &mut dispatches)).await?;
         let mut times = Vec::new();
         while times.len() < repetitions as usize {
             let count = PASSES_PER_QUERY_SET.min(repetitions as usize - times.len());
@@ -47,7 +47,7 @@ impl GpuRasterizer {
     ) -> Result<Vec<(RasterPass, Duration)>, RasterError> {
         let mut dispatches = Vec::new();
         let device = self.device.clone();
-        let _view = device.checked("drawing", || self.plan(mesh, draw, &mut dispatches)).await?;
+        let _view = device.with_error_scopes("drawing", || self.plan(mesh, draw, &mut dispatches)).await?;
         let mut times = Vec::new();
         let passes: Vec<&[Dispatch]> = dispatches.chunks(1).collect();
         for passes in passes.chunks(PASSES_PER_QUERY_SET) {
@@ -65,7 +65,7 @@ impl GpuRasterizer {
         let count = 2 * passes.len() as u32;
         let bytes = u64::from(count) * 8;
         let resolved = device
-            .checked(operation, || {
+            .with_error_scopes(operation, || {
                 let queries = device.wgpu_device().create_query_set(&wgpu::QuerySetDescriptor {
                     label: Some("timestamps"),
                     ty: wgpu::QueryType::Timestamp,

@@ -37,7 +37,7 @@ impl SurfacePoint {
 
 /// A point as a camera sees it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Seen {
+pub(crate) struct VisibleSample {
     /// Cosine of the angle between the surface's normal and the camera's axis.
     pub(crate) cosine: f32,
     /// Column and row on the view; pixel centers lie at whole numbers.
@@ -53,7 +53,7 @@ pub(crate) struct ViewProjection {
     pub(crate) z_row: Vec4,
     /// Pixels between NDC −1 and 1.
     pub(crate) span: [f32; 2],
-    /// How far apart along the surface's normal two points may be, where w is 1; paint-space units.
+    /// How far apart along the surface's normal two points may be, where w is 1; units of canonical space.
     pub(crate) tolerance: f32,
     pub(crate) cosine_squared_min: f32,
 }
@@ -74,48 +74,50 @@ impl ViewProjection {
 
 /// A camera and what it sees.
 pub(crate) struct VisibilityTest<'a> {
-    aim: ViewProjection,
+    projection: ViewProjection,
     depth: &'a ReliableDepth,
 }
 
 impl<'a> VisibilityTest<'a> {
     pub(crate) fn new(camera: &Camera, depth: &'a ReliableDepth, options: &BakeOptions) -> Self {
-        Self { aim: ViewProjection::new(camera, depth.size, options), depth }
+        Self { projection: ViewProjection::new(camera, depth.size, options), depth }
     }
 
     /// Where the view shows a point, and how squarely; `None` if it does not.
     #[inline(always)]
-    pub(crate) fn see(&self, point: &SurfacePoint) -> Option<Seen> {
+    pub(crate) fn sample_at(&self, point: &SurfacePoint) -> Option<VisibleSample> {
         let SurfacePoint { position, normal, normal_squared } = *point;
 
         // 1. How squarely. Normals of canonical space point inwards: away from the camera where it sees the face.
-        let [x, y, z, _] = self.aim.z_row.to_array();
+        let [x, y, z, _] = self.projection.z_row.to_array();
         let along = -(x * normal.x + y * normal.y + z * normal.z);
         let cosine_squared = along * along / normal_squared;
-        if !(along > 0.0 && cosine_squared >= self.aim.cosine_squared_min) {
+        if !(along > 0.0 && cosine_squared >= self.projection.cosine_squared_min) {
             return None;
         }
         let cosine = cosine_squared.sqrt();
 
         // 2. Where on the view.
-        let [clip_x, clip_y, clip_w] = self.aim.clip_rows.map(|row| at(row, position));
+        let [clip_x, clip_y, clip_w] = self.projection.clip_rows.map(|row| at(row, position));
         // Comparisons with what is not a number fail.
         let is_in_front = clip_w > 0.0;
         if !is_in_front {
             return None;
         }
-        let view_x = (clip_x / clip_w * 0.5 + 0.5) * self.aim.span[0];
-        let view_y = (clip_y / clip_w * 0.5 + 0.5) * self.aim.span[1];
+        let view_x = (clip_x / clip_w * 0.5 + 0.5) * self.projection.span[0];
+        let view_y = (clip_y / clip_w * 0.5 + 0.5) * self.projection.span[1];
         let Size { width, height } = self.depth.size;
         let (column, row) = nearest(view_x, width).zip(nearest(view_y, height))?;
 
         // 3. Whether it is this point that the view shows, and not one before it. NaN is not.
-        let gap = (at(self.aim.z_row, position) - self.depth.z_view[row * width as usize + column]).abs();
-        (gap * cosine <= self.aim.tolerance * clip_w).then_some(Seen { cosine, at: [view_x, view_y] })
+        let gap =
+            (at(self.projection.z_row, position) - self.depth.z_view[row * width as usize + column]).abs();
+        (gap * cosine <= self.projection.tolerance * clip_w)
+            .then_some(VisibleSample { cosine, at: [view_x, view_y] })
     }
 }
 
-/// The side of a pixel where w is 1, by the coarser of the two axes; paint-space units.
+/// The side of a pixel where w is 1, by the coarser of the two axes; units of canonical space.
 pub(crate) fn pixel_side(camera: &Camera, size: Size) -> f64 {
     let clip_from_view = camera.clip_from_view().as_dmat4();
     let side = |axis: usize, pixels: u32| {
@@ -149,10 +151,10 @@ mod tests {
         let size = Size::square(65);
         let wall = ReliableDepth { z_view: vec![0.2 - Camera::DISTANCE; 65 * 65], size };
         let options = BakeOptions::default();
-        let sight = VisibilityTest::new(&camera, &wall, &options);
+        let visibility = VisibilityTest::new(&camera, &wall, &options);
         let see = |y: f32, normal: [f32; 3]| {
             let [nx, ny, nz] = normal;
-            SurfacePoint::new([0.0, y, 0.0, nx, ny, nz]).and_then(|point| sight.see(&point))
+            SurfacePoint::new([0.0, y, 0.0, nx, ny, nz]).and_then(|point| visibility.sample_at(&point))
         };
         let seen = see(0.2, [0.0, -2.0, 0.0]);
         assert!(seen.is_some_and(|seen| (seen.cosine - 1.0).abs() < 1e-6), "{seen:?}");
@@ -164,7 +166,7 @@ mod tests {
         let nowhere = ReliableDepth { z_view: vec![f32::NAN; 65 * 65], size };
         let blind = VisibilityTest::new(&camera, &nowhere, &options);
         let point = SurfacePoint::new([0.0, 0.2, 0.0, 0.0, -1.0, 0.0]);
-        assert_eq!(point.and_then(|point| blind.see(&point)), None, "nowhere reliable");
+        assert_eq!(point.and_then(|point| blind.sample_at(&point)), None, "nowhere reliable");
     }
 
     #[test]

@@ -1,13 +1,13 @@
-// How far a view is to be trusted at a texel.
+// How much a view counts at a texel: weight * cosine^exponent.
 
-// Trust below that, 2^-60, is none.
-const TRUST_FLOOR: f32 = 8.673617379884035e-19;
-// The least sum of trust that counts as painted.
-const TRUST_MIN: f32 = 1e-8;
+// Smaller blend weights, below 2^-60, are 0.
+const BLEND_WEIGHT_FLOOR: f32 = 8.673617379884035e-19;
+// A texel is covered if the sum of its blend weights is greater.
+const BLEND_WEIGHT_MIN: f32 = 1e-8;
 
 fn floored_product(a: f32, b: f32) -> f32 {
-    let product = rounded(a * b);
-    return select(product, 0.0, product < TRUST_FLOOR);
+    let product = no_contract(a * b);
+    return select(product, 0.0, product < BLEND_WEIGHT_FLOOR);
 }
 
 // base^exponent by squaring; the exponent is at least 1.

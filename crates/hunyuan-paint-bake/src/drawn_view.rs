@@ -1,4 +1,4 @@
-//! A mesh seen by a camera.
+//! A mesh drawn from a camera.
 
 use glam::{Mat4, Vec3, Vec4};
 use hunyuan_paint_mesh::{Camera, CanonicalMesh};
@@ -9,15 +9,15 @@ use rayon::prelude::*;
 
 use crate::BakeError;
 
-/// What a camera sees of a mesh.
+/// A mesh drawn from a camera: vertices in view space, and the face that each pixel shows.
 #[derive(Debug)]
-pub(crate) struct View {
+pub(crate) struct DrawnView {
     /// The vertices in view space.
     pub(crate) positions_view: Vec<Vec3>,
     pub(crate) visibility: VisibilityBuffer,
 }
 
-impl View {
+impl DrawnView {
     pub(crate) fn new(mesh: &CanonicalMesh, camera: &Camera, size: Size) -> Result<Self, BakeError> {
         let (positions_view, positions_clip) = project(&mesh.positions, camera);
         let visibility =

@@ -11,14 +11,14 @@ pub(super) const LANES: usize = 8;
 
 /// From NDC to the image.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Placement {
+pub(crate) struct ViewportTransform {
     /// The pixels between NDC −1 and 1, horizontally and vertically.
     pub(crate) span: [u32; 2],
     /// Where NDC −1 lies, in halves of a pixel from the image's edge.
     pub(crate) half_pixels: u32,
 }
 
-impl Placement {
+impl ViewportTransform {
     pub(crate) const fn new(viewport: Viewport, size: Size) -> Self {
         let span = [viewport.span(size.width), viewport.span(size.height)];
         Self { span, half_pixels: viewport.half_pixels() }
@@ -43,7 +43,7 @@ pub(super) trait CoverageRule: Sync {
     type Depth: Copy + PartialOrd;
 
     /// Carries a vertex from clip space to the image.
-    fn project(clip: Vec4, placement: Placement) -> Self::Vertex;
+    fn project(clip: Vec4, transform: ViewportTransform) -> Self::Vertex;
 
     /// The pixels of the image that a face may cover; `None` if there are none.
     fn bounds(corners: [Self::Vertex; 3], size: Size) -> Option<Bounds>;

@@ -1,5 +1,5 @@
-// The mean color of each texel as a word: red in the lowest byte, 255 in the highest one if the texel is painted, all
-// 0 if not.
+// Divides the sums of each texel into a word: red in the lowest byte, 255 in the highest one if a view covers the
+// texel. The word of any other texel is 0.
 
 struct Params {
     texel_count: u32,
@@ -7,16 +7,16 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-// Color times trust, and trust.
+// Color times blend weight, and blend weight, summed over the views.
 @group(0) @binding(1) var<storage, read> totals: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> texels: array<u32>;
 
-fn byte_of(sum: f32, trust: f32) -> u32 {
-    return min(u32(rounded(divide(sum, trust) + 0.5)), 255u);
+fn byte_of(sum: f32, weight: f32) -> u32 {
+    return min(u32(no_contract(divide(sum, weight) + 0.5)), 255u);
 }
 
 @compute @workgroup_size(256)
-fn paint(
+fn normalize_colors(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroup_count: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
@@ -27,7 +27,7 @@ fn paint(
     }
     let total = totals[texel];
     var word = 0u;
-    if total.w > TRUST_MIN {
+    if total.w > BLEND_WEIGHT_MIN {
         word = byte_of(total.x, total.w)
             | (byte_of(total.y, total.w) << 8u)
             | (byte_of(total.z, total.w) << 16u)
