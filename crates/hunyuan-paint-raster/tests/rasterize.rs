@@ -5,8 +5,8 @@ mod common;
 use common::{Random, Scene, soup};
 use glam::{DVec2, Vec4};
 use hunyuan_paint_raster::{
-    Coverage, DepthKey, DepthPrior, NO_FACE, RasterError, RasterOptions, Size, View, Viewport,
-    VisibilityBuffer, interpolate,
+    Coverage, DepthPrior, NO_FACE, RasterError, RasterOptions, Size, View, Viewport, VisibilityBuffer,
+    interpolate,
 };
 use rayon::ThreadPoolBuilder;
 
