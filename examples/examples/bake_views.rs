@@ -13,7 +13,7 @@ use hunyuan_paint::{
     GeometryDevice,
     bake::BakeOptions,
     ignore_progress,
-    image::read_image,
+    imaging::read_image,
     mesh::{DEFAULT_VIEWS, UnwrapOptions, UvMode, read_mesh},
     preview::{contact_sheet, four_sides, write_png},
     stages::{BakeStageOptions, GeneratedView, bake_views, prepare_surface},

@@ -10,7 +10,7 @@ use std::{error::Error, ops::ControlFlow, path::PathBuf};
 use clap::Parser;
 use hunyuan_paint::{
     PaintOptions, PaintPipeline, Variant,
-    image::read_image,
+    imaging::read_image,
     mesh::read_mesh,
     preview::{painting_sheet, write_png},
 };

@@ -47,7 +47,7 @@ fn run(project: &Path) -> Result<Output, Box<dyn Error>> {
 #[ignore = "compiles burn once more"]
 fn five_lines_paint_a_mesh() -> TestResult {
     let main = r#"
-use hunyuan_paint::{PaintError, PaintOptions, PaintPipeline, Variant, image::read_image, mesh::read_mesh};
+use hunyuan_paint::{PaintError, PaintOptions, PaintPipeline, Variant, imaging::read_image, mesh::read_mesh};
 
 fn main() -> Result<(), PaintError> {
     let (mesh, image) = (read_mesh("ASSETS/robot.glb")?, read_image("ASSETS/robot.png")?);

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use hunyuan_paint::{
     DelightOptions, PaintOptions, PaintPipeline, Progress,
     bake::{BakeOptions, Cpu},
-    image::{DelightInput, ReferenceImage},
+    imaging::{DelightInput, ReferenceImage},
     mesh::{Camera, CameraView, DEFAULT_VIEWS, UnwrapOptions, UvMode},
     models::{
         folders::DELIGHT_FOLDER,

@@ -351,3 +351,32 @@ fn baking_ends_the_same_also_where_the_device_is_too_small() -> Outcome {
     }
     Ok(())
 }
+
+#[test]
+fn a_device_lost_in_mid_job_is_replaced_by_the_cpu() -> Outcome {
+    let Some(device) = gpu() else { return Ok(()) };
+    let mesh = ball()?;
+    let mut random = Random(6);
+    let images: Vec<RgbImage> = (0..2).map(|_| random.image(64, 64)).collect();
+    let cameras = [0.0, 90.0].map(|azimuth| Camera::orthographic(azimuth, 0.0));
+    let views = [BakeView::new(cameras[0], 1.0, &images[0]), BakeView::new(cameras[1], 0.5, &images[1])];
+    let options = BakeOptions::default();
+    let render = RenderRequest { mesh: &mesh, cameras: &cameras, render_size: 96, view_size: 48 };
+    let request = BakeRequest { mesh: &mesh, views: &views, texture_size: 64, options: &options };
+    let go_on = &mut |_| ControlFlow::Continue(());
+    let expected_maps = Cpu.render_views(&render, go_on)?;
+    let expected = bake(&request, &mut |_| ControlFlow::Continue(()))?;
+
+    let mut baker = block_on(GpuBaker::new(&device))?;
+    baker.render_views(&render, go_on)?;
+    assert!(!baker.is_lost());
+    let baked = bake_with(&mut baker, &request, &mut |_| {
+        device.wgpu_device().destroy();
+        ControlFlow::Continue(())
+    })?;
+    assert!(baked == expected);
+    assert!(baker.is_lost());
+    let maps = baker.render_views(&render, go_on)?;
+    assert!(maps.iter().zip(&expected_maps).all(|(found, expected)| found.maps == expected.maps));
+    Ok(())
+}

@@ -3,7 +3,7 @@
 use std::{error::Error, path::PathBuf};
 
 use hunyuan_paint::{
-    PaintError, bake::BakeError, hub::HubError, image::ImageError, mesh::MeshError, models::ModelError,
+    PaintError, bake::BakeError, hub::HubError, imaging::ImageError, mesh::MeshError, models::ModelError,
     raster::RasterError, scheduler::SchedulerError,
 };
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hunyuan_paint::{
     MemoryPlan,
-    image::{ReferenceImage, read_image},
+    imaging::{ReferenceImage, read_image},
     mesh::{CameraView, DEFAULT_VIEWS, UvMode, parse_views},
 };
 use image::RgbImage;

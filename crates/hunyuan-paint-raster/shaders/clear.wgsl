@@ -13,7 +13,8 @@ fn clear(
     if index < arrayLength(&counters) {
         counters[index] = 0u;
     }
-    if index < arrayLength(&keys) {
+    // A thread clears the keys of two pixels. The buffer has room for a whole last pair.
+    if 2u * index < params.width * params.row_count {
         keys[index] = vec4<u32>(BACKGROUND_KEY);
     }
 }

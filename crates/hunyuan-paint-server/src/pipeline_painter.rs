@@ -3,7 +3,7 @@ use std::{error::Error, io::Cursor};
 use hunyuan_paint::{
     PaintError, PaintOptions, PaintPipeline,
     bake::BakeError,
-    image::{DEFAULT_BORDER_RATIO, ImageError, ReferenceImage},
+    imaging::{DEFAULT_BORDER_RATIO, ImageError, ReferenceImage},
     mesh::{Mesh, MeshError, MeshFormat, UvMode, read_mesh_from_bytes},
 };
 use image::{DynamicImage, ImageReader, Limits};

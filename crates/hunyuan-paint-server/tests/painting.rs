@@ -7,7 +7,7 @@ use std::{error::Error, path::PathBuf, sync::Arc};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hunyuan_paint::{
     ComputeDevice, GeometryDevice, PaintError, PaintOptions, PaintPipeline,
-    image::read_image,
+    imaging::read_image,
     mesh::{Mesh, MeshFormat, read_mesh, read_mesh_from_bytes},
     models::pipelines::MultiviewOptions,
 };

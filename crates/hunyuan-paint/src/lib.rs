@@ -30,14 +30,16 @@ pub use self::{
     progress::{PaintStage, Progress, ProgressCallback, ignore_progress},
 };
 pub use burn::tensor::Device;
+pub use glam;
 #[cfg(feature = "hub")]
 pub use hub_source::hub_repository;
 pub use hunyuan_paint_bake as bake;
 #[cfg(feature = "hub")]
 pub use hunyuan_paint_hub as hub;
-pub use hunyuan_paint_image as image;
+pub use hunyuan_paint_image as imaging;
 pub use hunyuan_paint_mesh as mesh;
 pub use hunyuan_paint_models as models;
 pub use hunyuan_paint_models::{LoadOptions, MemoryBudget, MemoryPlan, Precision, folders::DELIGHT_FOLDER};
 pub use hunyuan_paint_raster as raster;
 pub use hunyuan_paint_scheduler as scheduler;
+pub use image;

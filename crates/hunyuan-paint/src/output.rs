@@ -1,7 +1,7 @@
 use std::path::Path;
 
-use ::image::{GrayImage, RgbImage};
 use hunyuan_paint_mesh::{Mesh, glb_bytes, write_atomically, write_glb, write_obj};
+use image::{GrayImage, RgbImage};
 
 use crate::{PaintError, stages::Conditions};
 
@@ -67,7 +67,7 @@ pub struct Painting {
 pub(crate) fn write_png(path: &Path, image: &RgbImage) -> Result<(), PaintError> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     image
-        .write_to(&mut bytes, ::image::ImageFormat::Png)
+        .write_to(&mut bytes, image::ImageFormat::Png)
         .map_err(|source| PaintError::Encode { path: path.to_owned(), source })?;
     Ok(write_atomically(path, bytes.get_ref())?)
 }

@@ -5,7 +5,6 @@ use std::{
     sync::{Mutex, TryLockError},
 };
 
-use ::image::RgbImage;
 use hunyuan_paint_bake::{Backend, Cpu};
 use hunyuan_paint_image::{DEFAULT_BORDER_RATIO, DelightInput, ReferenceImage, resize_bicubic_rgb};
 use hunyuan_paint_mesh::{Mesh, view_index};
@@ -18,6 +17,7 @@ use hunyuan_paint_models::{
     },
 };
 use hunyuan_paint_scheduler::random::GeneratorKind;
+use image::RgbImage;
 
 use crate::{
     PaintError, PaintOptions, PaintPipelineBuilder, PaintStage, Painting, Progress, ProgressCallback,
@@ -205,7 +205,7 @@ impl PaintPipeline {
     fn check_for(&self, images: usize, options: &PaintOptions) -> Result<(), PaintError> {
         options.validate()?;
         let multiview = self.multiview_options(options);
-        multiview.validate()?;
+        self.multiview.check_options(&multiview)?;
         let view_size = options.view_size.unwrap_or(self.native_view_size());
         let factor = self.multiview.spatial_factor();
         if !view_size.is_multiple_of(factor) {
@@ -213,6 +213,7 @@ impl PaintPipeline {
         }
         if let Some(delight) = &options.delight {
             let pipeline = self.delight_pipeline()?;
+            pipeline.check_options(&delight.pipeline)?;
             let size = pipeline.native_size();
             pipeline.check_memory((size, size), &delight.pipeline)?;
         }

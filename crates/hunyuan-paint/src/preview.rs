@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use ::image::{Rgb, RgbImage, imageops};
 use hunyuan_paint_bake::render_textured;
 use hunyuan_paint_image::{DEFAULT_BORDER_RATIO, ImageError, ReferenceImage, resize_bicubic_rgb};
 use hunyuan_paint_mesh::{Camera, CanonicalMesh};
+use image::{Rgb, RgbImage, imageops};
 
 use crate::{PaintError, Painting, TexturedMesh, output};
 

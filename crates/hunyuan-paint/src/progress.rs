@@ -1,6 +1,6 @@
 use std::{fmt, ops::ControlFlow};
 
-use ::image::RgbImage;
+use image::RgbImage;
 
 use crate::PaintError;
 

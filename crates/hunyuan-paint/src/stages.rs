@@ -2,7 +2,6 @@
 
 use std::{ops::ControlFlow, sync::Mutex};
 
-use ::image::RgbImage;
 use hunyuan_paint_bake::{
     Backend, BakeOptions, BakeProgress, BakeRequest, BakeView, ReliableDepth, RenderRequest, RenderedView,
     Transfer, bake_with,
@@ -12,6 +11,7 @@ use hunyuan_paint_mesh::{
     Camera, CameraView, CanonicalMesh, Mesh, UnwrapOptions, UnwrapProgress, UnwrapStage, UvMode, UvSource,
     prepare_uvs, validate_views,
 };
+use image::RgbImage;
 
 use crate::{
     PaintError, PaintStage, Progress, ProgressCallback, TexturedMesh, check::check_size, progress::report,

@@ -9,7 +9,7 @@ use hunyuan_paint::{
     Device, LoadOptions, MemoryBudget, MemoryPlan, PaintError, PaintOptions, PaintPipeline, PaintStage,
     Painting, Progress, TexturedMesh, Variant,
     bake::{AutomaticViews, Cpu},
-    image::ReferenceImage,
+    imaging::ReferenceImage,
     mesh::{CameraView, MAX_CAMERAS, Mesh, UvMode, read_mesh, trained_cameras, view_index},
     models::{ModelError, UNet2DConditionConfig, UNet2p5DConditionConfig, pipelines::MultiviewOptions},
     stages::{BakeStageOptions, GeneratedView, bake_views, prepare_surface, render_conditions},
@@ -367,6 +367,12 @@ fn check_finds_what_would_fail_late() -> TestResult {
     let view_size = PaintOptions { view_size: Some(65), ..options() };
     let error = pipeline.check(&view_size).err().ok_or("65 pixels are accepted")?;
     assert!(error.to_string().contains("multiple of 8"), "{error}");
+
+    let mut steps = MultiviewOptions::default();
+    steps.denoise.num_inference_steps = 1001;
+    let steps = PaintOptions { multiview: Some(steps), ..options() };
+    let error = pipeline.check(&steps).err().ok_or("1001 of 1000 steps are accepted")?;
+    assert!(matches!(error, PaintError::Model(_)), "{error:?}");
     Ok(())
 }
 

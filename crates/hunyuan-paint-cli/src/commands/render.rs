@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use glam::{Vec2, Vec3};
 use hunyuan_paint::{
     bake::{ConditionMaps, render_condition_maps, render_textured},
-    image::resize_bicubic_rgb,
+    imaging::resize_bicubic_rgb,
     mesh::{Camera, CanonicalMesh, Mesh, read_mesh},
     preview::contact_sheet,
 };

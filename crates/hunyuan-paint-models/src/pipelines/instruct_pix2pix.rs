@@ -205,6 +205,16 @@ impl InstructPix2PixPipeline {
         self.common.check_memory(&self.memory_needs(size, options))
     }
 
+    /// Checks everything about the options that does not depend on the image: their ranges, and
+    /// whether the model's scheduler configuration supports them.
+    ///
+    /// # Errors
+    /// If [`InstructPix2PixOptions::validate`] fails, or the scheduler refuses the options.
+    pub fn check_options(&self, options: &InstructPix2PixOptions) -> Result<(), ModelError> {
+        options.validate()?;
+        options.denoise.init_scheduler(&self.common.scheduler_config, None).map(drop)
+    }
+
     /// Edits `image`, whose sides must be multiples of the autoencoder's spatial factor.
     ///
     /// `generator` draws the initial latents, then the noise of each step that adds some. `on_step`
