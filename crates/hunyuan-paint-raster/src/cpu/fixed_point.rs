@@ -119,7 +119,7 @@ fn scale(value: i32, factor: u32) -> i32 {
     if value < 0 { -magnitude } else { magnitude }
 }
 
-/// Splits a float into whether it is negative, mantissa and exponent. Its magnitude is
+/// Splits a float into sign (`true` if negative), mantissa and exponent. Its magnitude is
 /// `mantissa · 2^(exponent − 150)`. Returns `None` if it is not finite.
 fn decode(float: f32) -> Option<(bool, u32, i32)> {
     let bits = float.to_bits();
