@@ -15,8 +15,8 @@ struct Params {
     vertex_count: u32,
     first_face: u32,
     face_count: u32,
-    // 1 in the second pass of the two-pass key, which finds the least face index at the depth that the
-    // first pass found; else 0.
+    // 1 in the second pass of the two-pass key, which finds the least face index at the depth that
+    // the first pass found; else 0.
     second_pass: u32,
     has_depth_prior: u32,
     // The number of attribute channels per pixel, and the range of them that this dispatch fills.
@@ -33,7 +33,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 
-// The least depth that is drawn at each pixel of the band, in the number format of the coverage rule.
+// The least depth that is drawn at each pixel of the band, in the numbers of the coverage rule.
 @group(0) @binding(6) var<storage, read> depth_prior: array<u32>;
 
 // Both words of the key of a background pixel.

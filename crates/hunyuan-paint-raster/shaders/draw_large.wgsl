@@ -1,6 +1,7 @@
-// Pass 2c: draws large faces, one workgroup per tile of the band. The workgroup goes through all large
-// faces, `LIST` at a time, so that its list of the faces that touch the tile cannot overflow. Each thread
-// keeps the nearest faces of its pixels in registers and writes them at the end. Faces may have any size.
+// Pass 2c: draws large faces, one workgroup per tile of the band. The workgroup goes through all
+// large faces, `LIST` at a time, so that its list of the faces that touch the tile cannot overflow.
+// Each thread keeps the nearest faces of its pixels in registers and writes them at the end. Faces
+// may have any size.
 
 const TILE: u32 = 32u;
 const LIST: u32 = 256u;
@@ -9,10 +10,10 @@ var<workgroup> listed: array<u32, LIST>;
 var<workgroup> listed_count: atomic<u32>;
 var<workgroup> large_count: u32;
 
-// Returns the nearer of a pixel's best face so far and another face. The best face is a vector of depth
-// and face index.
+// Returns the nearer of a pixel's best face so far and another face. The best face is a vector of
+// depth and face index.
 fn try_pixel(best: vec2<u32>, triangle: Triangle, bounds: vec4<u32>, face: u32, pixel: vec2<u32>) -> vec2<u32> {
-    // Far from the first corner of a huge triangle, rounding errors could cover pixels outside of it.
+    // Far from the first corner of a huge triangle, rounding errors could cover pixels outside.
     if any(pixel < bounds.xy) || any(pixel >= bounds.zw) {
         return best;
     }

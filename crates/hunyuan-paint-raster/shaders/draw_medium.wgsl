@@ -1,4 +1,4 @@
-// Pass 2b: draws medium faces. Each team of 32 threads draws every n-th face of the queue, for n teams.
+// Pass 2b: draws medium faces. Of n teams of 32 threads, each draws every n-th face of the queue.
 
 const TEAM: u32 = 32u;
 

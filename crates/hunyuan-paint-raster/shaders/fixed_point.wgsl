@@ -1,8 +1,8 @@
 // The coverage rule in integers: watertight, and bit-identical on every device.
 //
-// The input floats are decoded from their bits, and the arithmetic is in integers, so that a compiler has
-// nothing to round, fuse or reorder. Numbers of 64 bits are pairs of words, the low one first. Fractions of
-// 1 have steps of 2^-24.
+// The input floats are decoded from their bits, and the arithmetic is in integers, so that a
+// compiler has nothing to round, fuse or reorder. Numbers of 64 bits are pairs of words, the low
+// one first. Fractions of 1 have steps of 2^-24.
 
 const SUBPIXELS: i32 = 256;
 // 0.49999, half the depth range, in steps of 2^-24.
@@ -46,7 +46,8 @@ fn negate_wide(a: vec2<u32>) -> vec2<u32> {
     return vec2<u32>(~a.x + 1u, ~a.y + select(0u, 1u, a.x == 0u));
 }
 
-// Returns the low word of a shift to the right, or to the left if `shift` is negative; -32 < shift < 64.
+// Returns the low word of a shift to the right, or to the left if `shift` is negative.
+// -32 < shift < 64.
 fn shift_right_wide(a: vec2<u32>, shift: i32) -> u32 {
     if shift <= 0 {
         return a.x << u32(-shift);
@@ -57,8 +58,8 @@ fn shift_right_wide(a: vec2<u32>, shift: i32) -> u32 {
     return (a.x >> u32(shift)) | (a.y << u32(32 - shift));
 }
 
-// Returns numerator * 2^bits / denominator, rounded down. The operands have at most 24 bits, and the result
-// must fit into 32 bits.
+// Returns numerator * 2^bits / denominator, rounded down. The operands have at most 24 bits, and
+// the result must fit into 32 bits.
 fn long_division(numerator: u32, bits: u32, denominator: u32) -> u32 {
     var quotient = numerator / denominator;
     var remainder = numerator - quotient * denominator;
@@ -81,9 +82,9 @@ fn scale(value: i32, factor: u32) -> i32 {
     return select(magnitude, -magnitude, value < 0);
 }
 
-// Returns 2^47 / divisor, rounded down, for a divisor of 24 bits. The float estimate may be off by a few
-// units, which the loops correct until the remainder is from 0 to the divisor. The magnitude of the
-// remainder is below 2^31.
+// Returns 2^47 / divisor, rounded down, for a divisor of 24 bits. The float estimate may be off by
+// a few units, which the loops correct until the remainder is from 0 to the divisor. The magnitude
+// of the remainder is below 2^31.
 fn reciprocal_of(divisor: u32) -> u32 {
     var reciprocal = u32(140737488355328.0 / f32(divisor));
     // The low word of 2^47 is 0.
@@ -117,9 +118,9 @@ fn fraction_of(total: Total, part: vec2<u32>) -> u32 {
 // The result of `ratio` where it cannot be represented.
 const NO_RATIO: i32 = 0x7fffffff;
 
-// Returns numerator / denominator in steps of 2^-24, rounded to the nearest step, halves away from zero.
-// Returns NO_RATIO if the magnitude is 32 or more, or the numerator is not finite. The denominator is
-// positive and neither subnormal nor infinite.
+// Returns numerator / denominator in steps of 2^-24, rounded to the nearest step, halves away from
+// zero. Returns NO_RATIO if the magnitude is 32 or more, or the numerator is not finite. The
+// denominator is positive and neither subnormal nor infinite.
 fn ratio(numerator_bits: u32, denominator_bits: u32) -> i32 {
     var exponent = i32((numerator_bits >> 23u) & 0xffu);
     var numerator = numerator_bits & 0x7fffffu;
@@ -154,8 +155,8 @@ fn ratio(numerator_bits: u32, denominator_bits: u32) -> i32 {
     return select(magnitude, -magnitude, (numerator_bits >> 31u) == 1u);
 }
 
-// Returns column and row in subpixels, depth from 0 (near) to 1 (far) in steps of 2^-24, and the bits of
-// w; zeros if the vertex cannot be drawn.
+// Returns column and row in subpixels, depth from 0 (near) to 1 (far) in steps of 2^-24, and the
+// bits of w; zeros if the vertex cannot be drawn.
 fn project_vertex(clip: vec4<u32>) -> vec4<u32> {
     // w must be positive, not subnormal, and finite.
     if clip.w < 0x800000u || clip.w >= 0x7f800000u {
@@ -181,8 +182,8 @@ fn is_drawable(corners: array<vec4<u32>, 3>) -> bool {
     return corners[0].w != 0u && corners[1].w != 0u && corners[2].w != 0u;
 }
 
-// Returns the first column and row, and the end column and row, of the pixels of the band whose centers
-// lie within the bounding box.
+// Returns the first column and row, and the end column and row, of the pixels of the band whose
+// centers lie within the bounding box.
 fn bounds_of(corners: array<vec4<u32>, 3>) -> vec4<u32> {
     if !is_drawable(corners) {
         return vec4<u32>(0u);
@@ -190,7 +191,7 @@ fn bounds_of(corners: array<vec4<u32>, 3>) -> vec4<u32> {
     let a = bitcast<vec2<i32>>(corners[0].xy);
     let b = bitcast<vec2<i32>>(corners[1].xy);
     let c = bitcast<vec2<i32>>(corners[2].xy);
-    // A range starts at the first pixel whose center is at or after a position. The shift rounds down.
+    // A range starts at the first pixel whose center is at or after a position. Shifts round down.
     let first = (min(a, min(b, c)) + 127) >> vec2<u32>(8u);
     let end = (max(a, max(b, c)) + 128) >> vec2<u32>(8u);
     let least = vec2<i32>(0, i32(params.first_row));
@@ -198,8 +199,8 @@ fn bounds_of(corners: array<vec4<u32>, 3>) -> vec4<u32> {
     return vec4<u32>(vec4<i32>(clamp(first, least, greatest), clamp(end, least, greatest)));
 }
 
-// Returns whether a side of the triangle's bounding box, including parts off the image, is longer than
-// `pixels`.
+// Returns whether a side of the triangle's bounding box, including parts off the image, is longer
+// than `pixels`.
 fn is_longer_than(corners: array<vec4<u32>, 3>, pixels: u32) -> bool {
     let a = bitcast<vec2<i32>>(corners[0].xy);
     let b = bitcast<vec2<i32>>(corners[1].xy);

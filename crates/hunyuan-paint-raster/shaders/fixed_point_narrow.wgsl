@@ -1,5 +1,5 @@
-// A triangle whose bounding-box sides are at most 127 pixels, in integers. Its edge functions fit into 32
-// bits.
+// A triangle whose bounding-box sides are at most 127 pixels, in integers. Its edge functions fit
+// into 32 bits.
 
 struct Triangle {
     // The pixel at which `start` is evaluated.
@@ -51,7 +51,7 @@ fn covers_nothing(triangle: Triangle) -> bool {
     return triangle.area.shift == NOTHING;
 }
 
-// Returns the depth in steps of 2^-18, or NO_FRAGMENT. `pixel_index` counts from the start of the band.
+// Returns the depth in steps of 2^-18, or NO_FRAGMENT. `pixel_index` is the index in the band.
 fn fragment_at(triangle: Triangle, pixel: vec2<u32>, pixel_index: u32) -> u32 {
     let offset = vec2<i32>(pixel - triangle.origin);
     let edges = triangle.start + triangle.step_x * offset.x + triangle.step_y * offset.y;

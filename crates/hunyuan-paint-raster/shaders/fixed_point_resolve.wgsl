@@ -52,8 +52,8 @@ fn inverse_of(w: u32, nearest: u32) -> u32 {
     return long_division((nearest & 0x7fffffu) | 0x800000u, u32(bits), (w & 0x7fffffu) | 0x800000u);
 }
 
-// Converts barycentrics on the image to barycentrics in space. Positive floats and their bits have the same
-// order.
+// Converts barycentrics on the image to barycentrics in space. Positive floats and their bits have
+// the same order.
 fn perspective_correct(w: vec3<u32>, on_image: vec3<u32>) -> vec3<u32> {
     let nearest = min(w.x, min(w.y, w.z));
     if all(w == vec3<u32>(nearest)) {

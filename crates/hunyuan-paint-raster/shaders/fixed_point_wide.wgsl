@@ -3,8 +3,9 @@
 struct Triangle {
     // The pixel at which `start`, `beta` and `gamma` are evaluated.
     origin: vec2<u32>,
-    // The edge functions at `origin`, minus 1 where pixel centers on the edge do not belong to the triangle,
-    // in steps of 256 and clamped to 2^30. Their signs are right for the 32 by 32 pixels from `origin` on.
+    // The edge functions at `origin`, minus 1 where pixel centers on the edge do not belong to the
+    // triangle, in steps of 256 and clamped to 2^30. Their signs are right for the 32 by 32 pixels
+    // from `origin` on.
     start: vec3<i32>,
     // The changes of the edge functions per pixel, in steps of 256.
     step_x: vec3<i32>,
@@ -83,7 +84,7 @@ fn weight_at(area: Total, start: vec2<u32>, steps: i32) -> u32 {
     return fraction_of(area, add_wide(start, change));
 }
 
-// Returns the depth in steps of 2^-18, or NO_FRAGMENT. `pixel_index` counts from the start of the band.
+// Returns the depth in steps of 2^-18, or NO_FRAGMENT. `pixel_index` is the index in the band.
 fn fragment_at(triangle: Triangle, pixel: vec2<u32>, pixel_index: u32) -> u32 {
     let offset = vec2<i32>(pixel - triangle.origin);
     let steps = triangle.step_x * offset.x + triangle.step_y * offset.y;

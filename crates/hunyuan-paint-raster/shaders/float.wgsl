@@ -1,11 +1,11 @@
-// Correctly rounded float operations (IEEE 754) on devices that fuse, reorder and approximate. The module
-// that includes this file must declare a uniform `params` with a field `zero: u32`, which the host sets
-// to 0.
+// Correctly rounded float operations (IEEE 754) on devices that fuse, reorder and approximate. The
+// module that includes this file must declare a uniform `params` with a field `zero: u32`, which
+// the host sets to 0.
 //
 // Subnormal numbers, which devices may flush to zero, infinity and NaN are not covered.
 
-// An optimization barrier around a product or sum. The compiler cannot know that `params.zero` is 0, so
-// it can neither fuse nor reorder the operations on both sides.
+// An optimization barrier around a product or sum. The compiler cannot know that `params.zero` is
+// 0, so it can neither fuse nor reorder the operations on both sides.
 fn no_contract(number: f32) -> f32 {
     return bitcast<f32>(bitcast<u32>(number) ^ params.zero);
 }
@@ -43,9 +43,9 @@ fn remainder_of(numerator: f32, quotient: f32, denominator: f32) -> f32 {
     return no_contract(no_contract(numerator - product) - lost);
 }
 
-// Returns the correctly rounded quotient; GPUs divide less exactly. The quotient of the mantissas is
-// corrected by the quotient of the remainder. If the remainder is then still more than half a step, the
-// result is the neighboring number.
+// Returns the correctly rounded quotient; GPUs divide less exactly. The quotient of the mantissas
+// is corrected by the quotient of the remainder. If the remainder is then still more than half a
+// step, the result is the neighboring number.
 fn divide(numerator: f32, denominator: f32) -> f32 {
     let bits = vec2<u32>(bitcast<u32>(numerator), bitcast<u32>(denominator));
     let exponents = (bits >> vec2<u32>(23u)) & vec2<u32>(0xffu);
@@ -75,9 +75,10 @@ fn divide(numerator: f32, denominator: f32) -> f32 {
     return no_contract(bitcast<f32>(quotient | sign) * power_of_two(half)) * power_of_two(exponent - half);
 }
 
-// Returns the correctly rounded square root. The root of the mantissa is corrected by the remainder. If
-// the remainder is then still more than half a step, the result is the neighboring number. The remainder
-// and the bound are multiples of 2^-46; the square of half a step is smaller and is neglected.
+// Returns the correctly rounded square root. The root of the mantissa is corrected by the
+// remainder. If the remainder is then still more than half a step, the result is the neighboring
+// number. The remainder and the bound are multiples of 2^-46; the square of half a step is smaller
+// and is neglected.
 fn square_root(number: f32) -> f32 {
     let bits = bitcast<u32>(number);
     let exponent = bits >> 23u;

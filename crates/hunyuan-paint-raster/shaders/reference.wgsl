@@ -7,8 +7,8 @@ fn is_finite(bits: u32) -> bool {
     return (bits & 0x7f800000u) != 0x7f800000u;
 }
 
-// Returns x and y in pixels, depth from 0 (near) to 1 (far), and w; NaNs if the vertex cannot be drawn.
-// Compilers may assume that floats are finite, so the bits are tested instead.
+// Returns x and y in pixels, depth from 0 (near) to 1 (far), and w; NaNs if the vertex cannot be
+// drawn. Compilers may assume that floats are finite, so the bits are tested instead.
 fn project_vertex(clip_bits: vec4<u32>) -> vec4<u32> {
     let clip = bitcast<vec4<f32>>(clip_bits);
     let finite = is_finite(clip_bits.x) && is_finite(clip_bits.y) && is_finite(clip_bits.z);
@@ -52,8 +52,8 @@ fn bounds_of(corners: array<vec4<u32>, 3>) -> vec4<u32> {
     return vec4<u32>(columns.x, max(rows.x, params.first_row), columns.y, rows.y);
 }
 
-// Returns whether a side of the triangle's bounding box, including parts off the image, is longer than
-// `pixels`.
+// Returns whether a side of the triangle's bounding box, including parts off the image, is longer
+// than `pixels`.
 fn is_longer_than(corners: array<vec4<u32>, 3>, pixels: u32) -> bool {
     let a = bitcast<vec2<f32>>(corners[0].xy);
     let b = bitcast<vec2<f32>>(corners[1].xy);

@@ -41,9 +41,9 @@ fn barycentrics_at(triangle: Triangle, pixel: vec2<u32>) -> vec3<f32> {
     return vec3<f32>(remainder(beta, gamma), beta, gamma);
 }
 
-// Returns 1 - beta - gamma. The original subtracts in double precision. Here the rounding error of each
-// sum is computed and subtracted as well (two-sum by Knuth and Dekker). The results can differ only where
-// a weight is below 2^-49 and the result is next to a rounding midpoint.
+// Returns 1 - beta - gamma. The original subtracts in double precision. Here the rounding error of
+// each sum is computed and subtracted as well (two-sum by Knuth and Dekker). The results can differ
+// only where a weight is below 2^-49 and the result is next to a rounding midpoint.
 fn remainder(beta: f32, gamma: f32) -> f32 {
     // In double precision, 1 - beta is a multiple of 2^-53.
     let exact_beta = select(beta, no_contract(no_contract(beta + TWO_TO_MINUS_30) - TWO_TO_MINUS_30), beta < TWO_TO_MINUS_30);
@@ -62,10 +62,11 @@ fn depth_at(triangle: Triangle, weights: vec3<f32>) -> f32 {
         + no_contract(weights.z * triangle.depth.z);
 }
 
-// Returns the depth in steps of 2^-18, or NO_FRAGMENT. `pixel_index` counts from the start of the band.
+// Returns the depth in steps of 2^-18, or NO_FRAGMENT. `pixel_index` is the index in the band.
 fn fragment_at(triangle: Triangle, pixel: vec2<u32>, pixel_index: u32) -> u32 {
     let weights = barycentrics_at(triangle, pixel);
-    // Tests for negative numbers and NaN in integers, as compilers may assume that floats are not NaN.
+    // Tests for negative numbers and NaN in integers, as compilers may assume that floats are not
+    // NaN.
     let bits = bitcast<vec3<u32>>(weights);
     if any((bits > vec3<u32>(0x7f800000u)) & (bits != vec3<u32>(0x80000000u))) {
         return NO_FRAGMENT;

@@ -75,7 +75,9 @@ pub enum RasterError {
         depth_key: DepthKey,
     },
     /// A single row of pixels needs a larger buffer than the GPU can bind.
-    #[error("image width: expected rows of at most {limit} bytes, the largest buffer of the GPU, found {found}")]
+    #[error(
+        "image width: expected rows of at most {limit} bytes, the largest buffer of the GPU, found {found}"
+    )]
     RowTooLarge {
         /// The size of one row, in bytes.
         found: u64,

@@ -34,8 +34,8 @@ impl<'a> View<'a> {
     }
 }
 
-/// Depths in front of which nothing is drawn. Depth peeling uses them to render the next layer behind
-/// one that is already rendered.
+/// Depths in front of which nothing is drawn. Depth peeling uses them to render the next layer
+/// behind one that is already rendered.
 #[derive(Clone, Copy, Debug)]
 pub struct DepthPrior<'a> {
     /// One NDC depth (−1 to 1) per pixel, row by row.
@@ -63,8 +63,8 @@ pub struct RasterOptions {
     pub coverage: Coverage,
     /// The position of NDC −1 and 1 on the image.
     pub viewport: Viewport,
-    /// The format in which a GPU stores the nearest face of a pixel. `None` selects the fastest one that
-    /// the device supports.
+    /// The format in which a GPU stores the nearest face of a pixel. `None` selects the fastest one
+    /// that the device supports.
     pub depth_key: Option<DepthKey>,
 }
 
@@ -72,17 +72,20 @@ pub struct RasterOptions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Coverage {
-    /// The original's rule: a face covers a pixel if the three barycentrics of the pixel's center are 0
-    /// to 1 in float32. A pixel on a shared edge is covered by both faces; it shows the nearer one, or at
-    /// equal depth the one with the lower index. A face behind the camera is drawn where the division by
-    /// its negative w puts it. GPUs give the same bits, except for subnormal numbers.
+    /// The original's rule: a face covers a pixel if the three barycentrics of the pixel's center
+    /// are 0 to 1 in float32. A pixel on a shared edge is covered by both faces; it shows the
+    /// nearer one, or at equal depth the one with the lower index. A face behind the camera is
+    /// drawn where the division by its negative w puts it. GPUs give the same bits, except for
+    /// subnormal numbers.
     #[default]
     Reference,
-    /// A watertight rule in integers. Vertices are snapped to 1/256 of a pixel, and the top-left rule
-    /// assigns each pixel on a shared edge to exactly one face. Every device gives the same bits.
+    /// A watertight rule in integers. Vertices are snapped to 1/256 of a pixel, and the top-left
+    /// rule assigns each pixel on a shared edge to exactly one face. Every device gives the same
+    /// bits.
     ///
-    /// Faces are not clipped. A face is left out if one of its vertices is not finite, has w ≤ 0, has
-    /// |x/w|, |y/w| or |z/w| of 32 or more, or lies more than 32,767 pixels from the image's first corner.
+    /// Faces are not clipped. A face is left out if one of its vertices is not finite, has w ≤ 0,
+    /// has |x/w|, |y/w| or |z/w| of 32 or more, or lies more than 32,767 pixels from the image's
+    /// first corner.
     FixedPoint,
 }
 
@@ -115,22 +118,22 @@ impl Viewport {
     }
 }
 
-/// The format in which a GPU stores the nearest face of a pixel. Both formats order faces by depth in
-/// steps of 2⁻¹⁸ of the depth range, then by face index. Both give the same image as the CPU.
+/// The format in which a GPU stores the nearest face of a pixel. Both formats order faces by depth
+/// in steps of 2⁻¹⁸ of the depth range, then by face index. Both give the same image as the CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DepthKey {
-    /// One 64-bit word: the depth in the upper half, the face index in the lower one. Needs a device with
-    /// 64-bit atomic minimum.
+    /// One 64-bit word: the depth in the upper half, the face index in the lower one. Needs a
+    /// device with 64-bit atomic minimum.
     Packed64,
-    /// Two 32-bit words. The first pass over the faces finds the least depth of each pixel, the second
-    /// one the least face index at that depth. Works on every device, but draws twice.
+    /// Two 32-bit words. The first pass over the faces finds the least depth of each pixel, the
+    /// second one the least face index at that depth. Works on every device, but draws twice.
     TwoPass32,
 }
 
 impl DepthKey {
-    /// The largest number of faces that a key can distinguish. This is the limit of the original, which
-    /// stores face indices in 31 bits.
+    /// The largest number of faces that a key can distinguish. This is the limit of the original,
+    /// which stores face indices in 31 bits.
     pub const FACE_LIMIT: usize = (1 << 31) - 3;
 
     pub(crate) fn check(face_count: usize) -> Result<(), RasterError> {

@@ -50,10 +50,11 @@ pub struct VisibilityBuffer {
     /// The index of the visible face of each pixel, from 0; [`NO_FACE`] for background pixels. (The
     /// original counts faces from 1 and uses 0 for the background.)
     pub face_index: Vec<u32>,
-    /// The perspective-correct weights of the face's three vertices at each pixel, with a sum of 1; zeros
-    /// for background pixels.
+    /// The perspective-correct weights of the face's three vertices at each pixel, with a sum of 1;
+    /// zeros for background pixels.
     pub barycentrics: Vec<[f32; 3]>,
-    /// The least and the greatest NDC depth of all pixels that show a face; `None` if no pixel does.
+    /// The least and the greatest NDC depth of all pixels that show a face; `None` if no pixel
+    /// does.
     pub depth_range: Option<[f32; 2]>,
     /// The number of columns.
     pub width: u32,

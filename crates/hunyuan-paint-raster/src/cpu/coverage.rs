@@ -52,19 +52,20 @@ pub(super) trait CoverageRule: Sync {
     /// Prepares a face for coverage tests; `None` if the face covers nothing.
     fn triangle(corners: [Self::Vertex; 3]) -> Option<Self::Triangle>;
 
-    /// Returns a function for one row. From a column, it returns which of the [`LANES`] pixels from that
-    /// column on are covered, and their depths; `None` if none is covered.
+    /// Returns a function for one row. From a column, it returns which of the [`LANES`] pixels from
+    /// that column on are covered, and their depths; `None` if none is covered.
     fn cover_row(triangle: &Self::Triangle, row: u32) -> impl Fn(u32) -> Option<Fragments<Self::Depth>>;
 
     /// Converts a depth to the number format of the rule, rounding up.
     fn depth_from(depth: f32) -> Self::Depth;
 
-    /// Returns the depth in steps of 2⁻¹⁸; `None` if it is nearer than the near plane, or overflows.
+    /// Returns the depth in steps of 2⁻¹⁸; `None` if it is nearer than the near plane, or
+    /// overflows.
     fn quantize(depth: Self::Depth) -> Option<u32>;
 
-    /// Returns a function for one row. From a column and the number of covered pixels from there on, up
-    /// to [`LANES`], it returns their perspective-correct barycentrics, and their depths as integers in
-    /// the order of the depths.
+    /// Returns a function for one row. From a column and the number of covered pixels from there
+    /// on, up to [`LANES`], it returns their perspective-correct barycentrics, and their depths as
+    /// integers in the order of the depths.
     fn resolve_row(triangle: &Self::Triangle, row: u32) -> impl Fn(u32, usize) -> [([f32; 3], u32); LANES];
 
     /// Converts an ordered integer of [`resolve_row`](Self::resolve_row) to a depth from 0 to 1.

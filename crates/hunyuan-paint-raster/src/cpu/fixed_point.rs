@@ -1,8 +1,8 @@
 //! The coverage rule in integers: watertight, and bit-identical on every device.
 //!
-//! The input floats are decoded from their bits, and all arithmetic is in integers, so that a compiler
-//! has nothing to round, fuse or reorder. Fractions of 1 have steps of 2⁻²⁴, which float32 represents
-//! exactly.
+//! The input floats are decoded from their bits, and all arithmetic is in integers, so that a
+//! compiler has nothing to round, fuse or reorder. Fractions of 1 have steps of 2⁻²⁴, which float32
+//! represents exactly.
 
 use std::array::from_fn;
 
@@ -105,8 +105,8 @@ fn shift_right(value: u64, shift: i32) -> u32 {
     if shift >= 0 { (value >> shift) as u32 } else { (value << -shift) as u32 }
 }
 
-/// Returns `numerator · 2^bits / denominator`, rounded down. The denominator has at most 24 bits, and
-/// the result must fit into 32 bits.
+/// Returns `numerator · 2^bits / denominator`, rounded down. The denominator has at most 24 bits,
+/// and the result must fit into 32 bits.
 fn long_division(numerator: u32, bits: u32, denominator: u32) -> u32 {
     ((u64::from(numerator) << bits) / u64::from(denominator)) as u32
 }
@@ -132,9 +132,9 @@ fn decode(float: f32) -> Option<(bool, u32, i32)> {
     }
 }
 
-/// Returns `numerator / denominator` in steps of 2⁻²⁴, rounded to the nearest step, halves away from
-/// zero. Returns `None` if the magnitude is 32 or more, or an operand is not finite. The denominator is
-/// positive and not subnormal.
+/// Returns `numerator / denominator` in steps of 2⁻²⁴, rounded to the nearest step, halves away
+/// from zero. Returns `None` if the magnitude is 32 or more, or an operand is not finite. The
+/// denominator is positive and not subnormal.
 fn ratio(numerator: f32, denominator: f32) -> Option<i32> {
     let (negative, numerator, numerator_exponent) = decode(numerator)?;
     let (_, denominator, denominator_exponent) = decode(denominator)?;

@@ -5,14 +5,14 @@ use rayon::prelude::*;
 use super::check_vertices;
 use crate::{NO_FACE, RasterError, VisibilityBuffer};
 
-/// Interpolates vertex attributes at the pixels: the sum of the values of the three vertices, weighted
-/// by the barycentrics of the pixel. Background pixels get zeros.
+/// Interpolates vertex attributes at the pixels: the sum of the values of the three vertices,
+/// weighted by the barycentrics of the pixel. Background pixels get zeros.
 ///
 /// `attributes` has `N` values per vertex. The result has `N` values per pixel, row by row.
 ///
 /// # Errors
-/// Fails if a face refers to a vertex without attributes, a pixel refers to a face that does not exist,
-/// or the two arrays of the buffer differ in length.
+/// Fails if a face refers to a vertex without attributes, a pixel refers to a face that does not
+/// exist, or the two arrays of the buffer differ in length.
 pub fn interpolate<const N: usize>(
     attributes: &[[f32; N]],
     faces: &[[u32; 3]],

@@ -7,8 +7,8 @@
 //!
 //! The first three passes are generic over the coverage rule, [`reference`] or [`fixed_point`].
 //!
-//! The image is cut into horizontal bands that are drawn independently. Threads share no data that is
-//! written, so the result does not depend on their number.
+//! The image is cut into horizontal bands that are drawn independently. Threads share no data that
+//! is written, so the result does not depend on their number.
 
 mod coverage;
 mod draw;
@@ -43,15 +43,15 @@ const FACES_PER_BATCH: usize = 1 << 14;
 
 /// Finds the nearest face at every pixel center.
 ///
-/// Faces are neither clipped nor culled. A pixel shows the face of least depth, in steps of 2⁻¹⁸ of the
-/// depth range, and at equal depth the one with the lowest index. A face is invisible if one of its
-/// vertices is not finite or has w = 0; with [`Coverage::FixedPoint`] also if a vertex lies far outside
-/// the image. [`RasterOptions::depth_key`] concerns GPUs only.
+/// Faces are neither clipped nor culled. A pixel shows the face of least depth, in steps of 2⁻¹⁸ of
+/// the depth range, and at equal depth the one with the lowest index. A face is invisible if one of
+/// its vertices is not finite or has w = 0; with [`Coverage::FixedPoint`] also if a vertex lies far
+/// outside the image. [`RasterOptions::depth_key`] concerns GPUs only.
 ///
 /// # Errors
-/// Fails if the size is not 1 to [`Size::LIMIT`] pixels a side, a face refers to a vertex that does not
-/// exist, there are more faces than [`DepthKey::FACE_LIMIT`], or the number of values in the depth prior
-/// differs from the number of pixels.
+/// Fails if the size is not 1 to [`Size::LIMIT`] pixels a side, a face refers to a vertex that does
+/// not exist, there are more faces than [`DepthKey::FACE_LIMIT`], or the number of values in the
+/// depth prior differs from the number of pixels.
 pub fn rasterize(
     view: &View<'_>,
     faces: &[[u32; 3]],
@@ -140,7 +140,8 @@ pub(crate) fn depth_threshold(coverage: Coverage, depth: f32) -> u32 {
     }
 }
 
-/// Returns the faces that touch each band, in ascending order: one list per batch of faces and band.
+/// Returns the faces that touch each band, in ascending order: one list per batch of faces and
+/// band.
 fn sort_into_bands(
     faces: &[[u32; 3]],
     band_rows: u32,

@@ -1,7 +1,7 @@
 //! The original's coverage rule, in float32.
 //!
-//! The barycentrics of the second and third vertex are ratios of signed areas. The first one is 1 minus
-//! the other two, computed in double precision. The order of operations is the original's.
+//! The barycentrics of the second and third vertex are ratios of signed areas. The first one is 1
+//! minus the other two, computed in double precision. The order of operations is the original's.
 
 use std::{array::from_fn, ops::Range};
 
@@ -10,7 +10,8 @@ use glam::Vec4;
 use super::coverage::{Bounds, CoverageRule, Fragments, LANES, ViewportTransform, bits};
 use crate::{Size, view::DEPTH_SCALE};
 
-/// The number of depth steps. Depth is quantized so that the face order decides where surfaces touch.
+/// The number of depth steps. Depth is quantized so that the face order decides where surfaces
+/// touch.
 const DEPTH_STEPS: f32 = (1 << 18) as f32;
 
 /// The rule of [`Coverage::Reference`](crate::Coverage::Reference).
@@ -41,8 +42,8 @@ pub(super) struct Triangle {
 }
 
 impl Triangle {
-    /// Returns the second and third barycentric along the row of pixels at `y`, as a function of `L`
-    /// neighboring x.
+    /// Returns the second and third barycentric along the row of pixels at `y`, as a function of
+    /// `L` neighboring x.
     #[inline(always)]
     fn along_row<const L: usize>(&self, y: f32) -> impl Fn([f32; L]) -> [[f32; L]; 2] + use<L> {
         let Self { vertices: [a, ..], ab, ac, inverse_area } = *self;
@@ -72,8 +73,8 @@ impl Triangle {
     }
 }
 
-/// Returns the coordinates of pixel centers along an axis, from `first` on. They are exact, as images
-/// are far smaller than 2²³ pixels.
+/// Returns the coordinates of pixel centers along an axis, from `first` on. They are exact, as
+/// images are far smaller than 2²³ pixels.
 #[inline(always)]
 fn pixel_centers(first: u32) -> [f32; LANES] {
     let first = first as f32;
@@ -149,8 +150,8 @@ impl CoverageRule for Reference {
         depth
     }
 
-    /// Returns `None` where the original's integer is negative or overflows; such depths never win over
-    /// the background.
+    /// Returns `None` where the original's integer is negative or overflows; such depths never win
+    /// over the background.
     #[inline(always)]
     fn quantize(depth: f32) -> Option<u32> {
         let steps = depth * DEPTH_STEPS;
@@ -180,8 +181,8 @@ impl CoverageRule for Reference {
     }
 }
 
-/// Returns the pixels along one axis of the image that a bounding box touches, and one more on its far
-/// side.
+/// Returns the pixels along one axis of the image that a bounding box touches, and one more on its
+/// far side.
 #[inline(always)]
 fn pixel_range(coordinates: [f32; 3], pixel_count: u32) -> Range<u32> {
     let [a, b, c] = coordinates;

@@ -5,8 +5,8 @@ use super::{
     draw::Band,
 };
 
-/// Writes the perspective-correct barycentrics of each pixel of a band that shows a face. Returns the
-/// least and the greatest depth of these pixels, as ordered integers of the rule.
+/// Writes the perspective-correct barycentrics of each pixel of a band that shows a face. Returns
+/// the least and the greatest depth of these pixels, as ordered integers of the rule.
 #[inline(always)]
 pub(super) fn resolve<R: CoverageRule>(
     vertices: &[R::Vertex],

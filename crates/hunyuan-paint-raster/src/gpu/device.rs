@@ -31,8 +31,8 @@ pub struct GpuDevice {
 }
 
 impl GpuDevice {
-    /// Opens the system's fastest GPU. The environment variables `WGPU_BACKEND` (`vulkan`, `metal`, `dx12`)
-    /// and `WGPU_ADAPTER_NAME` (a part of the name) select another one.
+    /// Opens the system's fastest GPU. The environment variables `WGPU_BACKEND` (`vulkan`, `metal`,
+    /// `dx12`) and `WGPU_ADAPTER_NAME` (a part of the name) select another one.
     ///
     /// # Errors
     /// Fails if the system has no GPU, or the GPU cannot be opened.
@@ -61,11 +61,12 @@ impl GpuDevice {
         Ok(opened)
     }
 
-    /// Uses a device that is already open. Its loss is noticed only if the application's own callback calls
-    /// [`set_lost`](Self::set_lost).
+    /// Uses a device that is already open. Its loss is noticed only if the application's own
+    /// callback calls [`set_lost`](Self::set_lost).
     ///
-    /// The device must allow at least 6 storage buffers per shader stage. [`DepthKey::Packed64`] needs the
-    /// features `SHADER_INT64` and `SHADER_INT64_ATOMIC_MIN_MAX`, timing needs `TIMESTAMP_QUERY`.
+    /// The device must allow at least 6 storage buffers per shader stage. [`DepthKey::Packed64`]
+    /// needs the features `SHADER_INT64` and `SHADER_INT64_ATOMIC_MIN_MAX`, timing needs
+    /// `TIMESTAMP_QUERY`.
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Self {
         let limits = device.limits();
         // Shaders index buffers with 32 bits.
@@ -73,8 +74,9 @@ impl GpuDevice {
         Self { device, queue, binding_limit: most, lost: Arc::default() }
     }
 
-    /// Limits the size of the buffers of pixels, vertices and faces. Larger images are drawn in bands,
-    /// larger meshes in chunks. The default is the largest buffer that the device can bind, up to 2 GiB.
+    /// Limits the size of the buffers of pixels, vertices and faces. Larger images are drawn in
+    /// bands, larger meshes in chunks. The default is the largest buffer that the device can bind,
+    /// up to 2 GiB.
     #[must_use]
     pub fn with_binding_limit(mut self, bytes: u64) -> Self {
         self.binding_limit = self.binding_limit.min(bytes);
@@ -146,10 +148,12 @@ impl GpuDevice {
         }
     }
 
-    /// Calls `work` within wgpu error scopes. It does not wait for the GPU to finish what `work` submits.
+    /// Calls `work` within wgpu error scopes. It does not wait for the GPU to finish what `work`
+    /// submits.
     ///
     /// # Errors
-    /// Fails if the device reports invalid use or a lack of memory, the device is lost, or `work` fails.
+    /// Fails if the device reports invalid use or a lack of memory, the device is lost, or `work`
+    /// fails.
     pub async fn with_error_scopes<T>(
         &self,
         operation: &'static str,
@@ -173,8 +177,8 @@ impl GpuDevice {
         result
     }
 
-    /// Creates a buffer of zeros that shaders can read and write, and that [`read`](Self::read) accepts.
-    /// Call it within [`with_error_scopes`](Self::with_error_scopes).
+    /// Creates a buffer of zeros that shaders can read and write, and that [`read`](Self::read)
+    /// accepts. Call it within [`with_error_scopes`](Self::with_error_scopes).
     pub fn storage(&self, label: &'static str, bytes: u64) -> wgpu::Buffer {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
         self.buffer(label, bytes, usage)
@@ -201,8 +205,8 @@ impl GpuDevice {
         buffer
     }
 
-    /// Compiles an entry point of a WGSL module. Its name is also the label of the pipeline. Call it within
-    /// [`with_error_scopes`](Self::with_error_scopes).
+    /// Compiles an entry point of a WGSL module. Its name is also the label of the pipeline. Call
+    /// it within [`with_error_scopes`](Self::with_error_scopes).
     pub fn compile(&self, entry_point: &'static str, source: String) -> wgpu::ComputePipeline {
         let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(entry_point),
@@ -218,8 +222,9 @@ impl GpuDevice {
         })
     }
 
-    /// Binds `params` as a uniform at binding 0, and whole buffers at the other bindings. `bindings` must
-    /// be all of those that the shader uses. Call it within [`with_error_scopes`](Self::with_error_scopes).
+    /// Binds `params` as a uniform at binding 0, and whole buffers at the other bindings.
+    /// `bindings` must be all of those that the shader uses. Call it within
+    /// [`with_error_scopes`](Self::with_error_scopes).
     pub fn bind(
         &self,
         pipeline: &wgpu::ComputePipeline,
@@ -238,8 +243,9 @@ impl GpuDevice {
         })
     }
 
-    /// Dispatches at least `group_count` workgroups. Where they exceed the limit of one dimension, they
-    /// wrap into a second one; `group_of` of [`SHARED_WGSL`](super::SHARED_WGSL) returns the index.
+    /// Dispatches at least `group_count` workgroups. Where they exceed the limit of one dimension,
+    /// they wrap into a second one; `group_of` of [`SHARED_WGSL`](super::SHARED_WGSL) returns the
+    /// index.
     pub fn dispatch(
         &self,
         pass: &mut wgpu::ComputePass<'_>,
@@ -253,8 +259,8 @@ impl GpuDevice {
         pass.dispatch_workgroups(columns, group_count.div_ceil(columns), 1);
     }
 
-    /// Waits for all submitted work and appends the first `bytes` bytes of a buffer, a multiple of 4, to
-    /// `target`. The buffer must have the usage `COPY_SRC`.
+    /// Waits for all submitted work and appends the first `bytes` bytes of a buffer, a multiple of
+    /// 4, to `target`. The buffer must have the usage `COPY_SRC`.
     ///
     /// # Errors
     /// Fails if the device is lost or out of memory.
@@ -268,9 +274,9 @@ impl GpuDevice {
         self.read_with(buffer, bytes, |piece| target.extend_from_slice(piece)).await
     }
 
-    /// Waits for all submitted work and passes the first `bytes` bytes of a buffer, a multiple of 4, to
-    /// `take`, in pieces of up to 64 MiB. Unlike [`read`](Self::read), it makes no copy. The buffer must
-    /// have the usage `COPY_SRC`.
+    /// Waits for all submitted work and passes the first `bytes` bytes of a buffer, a multiple of
+    /// 4, to `take`, in pieces of up to 64 MiB. Unlike [`read`](Self::read), it makes no copy. The
+    /// buffer must have the usage `COPY_SRC`.
     ///
     /// # Errors
     /// Fails if the device is lost or out of memory.

@@ -48,7 +48,8 @@ impl GpuMesh {
     ///
     /// # Errors
     /// Fails if a face refers to a vertex that does not exist, there are more faces than
-    /// [`DepthKey::FACE_LIMIT`](crate::DepthKey::FACE_LIMIT), or the device is lost or out of memory.
+    /// [`DepthKey::FACE_LIMIT`](crate::DepthKey::FACE_LIMIT), or the device is lost or out of
+    /// memory.
     pub async fn new(
         device: &GpuDevice,
         faces: &[[u32; 3]],
@@ -65,7 +66,8 @@ impl GpuMesh {
                         .map(|(first, faces)| Chunk::new(device, first, faces, vertex_count, None))
                         .collect()
                 } else {
-                    // Each corner of a face becomes a vertex of its own, so that a chunk holds only its vertices.
+                    // Each corner of a face becomes a vertex of its own, so that a chunk holds only
+                    // its vertices.
                     let faces_per_chunk = (limit / (3 * VERTEX_BYTES)).max(1) as usize;
                     split(faces, faces_per_chunk)
                         .map(|(first, faces)| {
@@ -170,8 +172,8 @@ impl GpuAttributes {
     /// Uploads `N` values for each vertex of a mesh.
     ///
     /// # Errors
-    /// Fails if the length of `attributes` is not the number of vertices, the mesh is on another device, or
-    /// the device is lost or out of memory.
+    /// Fails if the length of `attributes` is not the number of vertices, the mesh is on another
+    /// device, or the device is lost or out of memory.
     pub async fn new<const N: usize>(
         device: &GpuDevice,
         mesh: &GpuMesh,

@@ -1,8 +1,9 @@
 //! The rasterizer on a GPU, through wgpu: Vulkan, Metal, DX12, WebGPU.
 //!
-//! [`GpuDevice`] is the GPU and [`GpuMesh`] the faces of a mesh on it. [`GpuRasterizer`] draws views of
-//! the mesh. Each [`GpuView`] stays on the GPU until it is read. The passes are those of the CPU, one WGSL
-//! file each in `shaders/`; `draw` is split into three passes by the size of the faces.
+//! [`GpuDevice`] is the GPU and [`GpuMesh`] the faces of a mesh on it. [`GpuRasterizer`] draws
+//! views of the mesh. Each [`GpuView`] stays on the GPU until it is read. The passes are those of
+//! the CPU, one WGSL file each in `shaders/`; `draw` is split into three passes by the size of the
+//! faces.
 //!
 //! ```no_run
 //! use glam::Vec4;
@@ -24,9 +25,9 @@
 //! }
 //! ```
 //!
-//! Further shaders can read a drawn view without a copy to the CPU. [`GpuBand`] holds its buffers, and
-//! [`FLOAT_WGSL`] has float arithmetic that gives the same bits as the CPU. [`GpuDevice`] has methods to
-//! create buffers, to catch the device's errors and to read results back.
+//! Further shaders can read a drawn view without a copy to the CPU. [`GpuBand`] holds its buffers,
+//! and [`FLOAT_WGSL`] has float arithmetic that gives the same bits as the CPU. [`GpuDevice`] has
+//! methods to create buffers, to catch the device's errors and to read results back.
 //!
 //! Functions that wait for the device are `async`. Outside a browser they need no async runtime:
 //! `pollster::block_on` is enough.

@@ -7,7 +7,8 @@ use bytemuck::{Pod, Zeroable};
 use super::mesh::Chunk;
 use crate::{View, cpu::ViewportTransform};
 
-/// The longest bounding-box side of a medium face, in pixels, for which edge functions fit into 32 bits.
+/// The longest bounding-box side of a medium face, in pixels, for which edge functions fit into 32
+/// bits.
 pub(super) const MEDIUM_SIDE_LIMIT: u32 = 127;
 
 /// The sizes that decide which pass draws a face. They affect the speed, not the image.
@@ -15,8 +16,8 @@ pub(super) const MEDIUM_SIDE_LIMIT: u32 = 127;
 pub struct BinningThresholds {
     /// The largest bounding box of a small face, in pixels. One thread draws a small face.
     pub small_pixels: u32,
-    /// The longest bounding-box side of a medium or small face, in pixels, at most 127. 32 threads draw a
-    /// medium face.
+    /// The longest bounding-box side of a medium or small face, in pixels, at most 127. 32 threads
+    /// draw a medium face.
     pub medium_side: u32,
 }
 

@@ -51,7 +51,8 @@ pub struct GpuRasterizer {
     depth_key: DepthKey,
     thresholds: BinningThresholds,
     pipelines: Vec<(RasterPass, wgpu::ComputePipeline)>,
-    /// The keys of the pixels of one band. All bands share them, as they are drawn one after the other.
+    /// The keys of the pixels of one band. All bands share them, as they are drawn one after the
+    /// other.
     keys: Option<wgpu::Buffer>,
     /// The buffers of recycled views, the oldest first.
     spare: Vec<wgpu::Buffer>,
@@ -81,9 +82,8 @@ impl GpuRasterizer {
         if !device.supports(depth_key) {
             return Err(RasterError::UnsupportedDepthKey { depth_key });
         }
-        let compile = |pass: RasterPass| {
-            (pass, device.compile(pass.name(), pass.source(options.coverage, depth_key)))
-        };
+        let compile =
+            |pass: RasterPass| (pass, device.compile(pass.name(), pass.source(options.coverage, depth_key)));
         let compile_all = || Ok(RasterPass::ALL.iter().copied().map(compile).collect());
         let pipelines = device.with_error_scopes("compiling shaders", compile_all).await?;
         Ok(Self {
@@ -97,8 +97,8 @@ impl GpuRasterizer {
         })
     }
 
-    /// Sets the thresholds between small, medium and large faces. The defaults may not be the fastest ones
-    /// on every device.
+    /// Sets the thresholds between small, medium and large faces. The defaults may not be the
+    /// fastest ones on every device.
     #[must_use]
     pub fn with_binning_thresholds(mut self, thresholds: BinningThresholds) -> Self {
         self.thresholds =
@@ -114,8 +114,8 @@ impl GpuRasterizer {
     /// Draws views of a mesh in one submission. The results stay on the GPU.
     ///
     /// # Errors
-    /// Fails if a view or its attributes do not match the mesh, the mesh is on another device, a row of
-    /// pixels exceeds [`GpuDevice::binding_limit`], or the device is lost or out of memory.
+    /// Fails if a view or its attributes do not match the mesh, the mesh is on another device, a
+    /// row of pixels exceeds [`GpuDevice::binding_limit`], or the device is lost or out of memory.
     pub async fn draw(&mut self, mesh: &GpuMesh, draws: &[GpuDraw<'_>]) -> Result<Vec<GpuView>, RasterError> {
         let device = self.device.clone();
         let drawn = device.with_error_scopes("drawing", || {
@@ -137,8 +137,8 @@ impl GpuRasterizer {
         drawn
     }
 
-    /// Takes a view back to reuse its buffers for views of the same size. Work that was submitted before
-    /// may still read them, because the queue runs submissions in order.
+    /// Takes a view back to reuse its buffers for views of the same size. Work that was submitted
+    /// before may still read them, because the queue runs submissions in order.
     pub fn recycle(&mut self, view: GpuView) {
         if view.device.ptr_eq(&self.device) {
             for band in view.bands {
@@ -324,7 +324,8 @@ impl GpuRasterizer {
         Ok(band)
     }
 
-    /// Appends a dispatch of a pass. `bindings` must be all bindings of the pass except the parameters.
+    /// Appends a dispatch of a pass. `bindings` must be all bindings of the pass except the
+    /// parameters.
     fn dispatch(
         &self,
         pass: RasterPass,

@@ -2,14 +2,15 @@
 
 use crate::{Coverage, DepthKey};
 
-/// Self-contained WGSL: the constant `NO_FACE`, and `group_of`, which returns the index of a workgroup
-/// in a dispatch that [`GpuDevice::dispatch`](super::GpuDevice::dispatch) wrapped into a second dimension.
+/// Self-contained WGSL: the constant `NO_FACE`, and `group_of`, which returns the index of a
+/// workgroup in a dispatch that [`GpuDevice::dispatch`](super::GpuDevice::dispatch) wrapped into a
+/// second dimension.
 pub const SHARED_WGSL: &str = include_str!("../../shaders/shared.wgsl");
 
 /// WGSL functions whose float results are correctly rounded, and so have the bits of the CPU's:
 /// `no_contract`, to wrap each product and sum in, `divide`, `square_root` and `weighted_sum`. The
-/// module that includes them must declare a uniform `params` with a field `zero: u32`, and the host must
-/// set that field to 0.
+/// module that includes them must declare a uniform `params` with a field `zero: u32`, and the host
+/// must set that field to 0.
 pub const FLOAT_WGSL: &str = include_str!("../../shaders/float.wgsl");
 
 /// A pass of the rasterizer, in the order of execution. The entry point of its shader is its

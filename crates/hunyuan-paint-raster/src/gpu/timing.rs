@@ -9,8 +9,8 @@ use super::{
 };
 use crate::RasterError;
 
-/// The number of compute passes that are timed at once. Each takes two timestamps, and a query set holds
-/// at most 4,096.
+/// The number of compute passes that are timed at once. Each takes two timestamps, and a query set
+/// holds at most 4,096.
 const PASSES_PER_QUERY_SET: usize = 1024;
 
 impl GpuRasterizer {
@@ -36,8 +36,9 @@ impl GpuRasterizer {
         Ok(times)
     }
 
-    /// Draws one view, and returns each dispatch's pass and time on the device, in order. Each dispatch is
-    /// timed on its own, so that the sum is larger than the result of [`time`](Self::time).
+    /// Draws one view, and returns each dispatch's pass and time on the device, in order. Each
+    /// dispatch is timed on its own, so that the sum is larger than the result of
+    /// [`time`](Self::time).
     ///
     /// # Errors
     /// Fails like [`time`](Self::time).
@@ -61,7 +62,10 @@ impl GpuRasterizer {
         let device = &self.device;
         let operation = "timing";
         if !device.has_timestamps() {
-            return Err(RasterError::Gpu { operation, reason: "the device does not support timestamp queries".into() });
+            return Err(RasterError::Gpu {
+                operation,
+                reason: "the device does not support timestamp queries".into(),
+            });
         }
         let count = 2 * passes.len() as u32;
         let bytes = u64::from(count) * 8;

@@ -16,13 +16,13 @@ pub struct GpuView {
     pub(super) coverage: Coverage,
     pub(super) channel_count: usize,
     pub(super) bands: Vec<GpuBand>,
-    /// The maxima of `!depth` and `depth + 1` over all pixels that show a face, where `depth` is the ordered
-    /// integer of the coverage rule; zeros if no pixel does.
+    /// The maxima of `!depth` and `depth + 1` over all pixels that show a face, where `depth` is
+    /// the ordered integer of the coverage rule; zeros if no pixel does.
     pub(super) depth_range: wgpu::Buffer,
 }
 
-/// The rows of a drawn view that share buffers. These are all rows, unless the device cannot bind buffers
-/// that large.
+/// The rows of a drawn view that share buffers. These are all rows, unless the device cannot bind
+/// buffers that large.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct GpuBand {
@@ -71,8 +71,8 @@ impl GpuView {
         })
     }
 
-    /// Reads the least and the greatest NDC depth of all pixels that show a face back; `None` if no pixel
-    /// does.
+    /// Reads the least and the greatest NDC depth of all pixels that show a face back; `None` if no
+    /// pixel does.
     ///
     /// # Errors
     /// Fails if the device is lost or out of memory.
@@ -88,8 +88,8 @@ impl GpuView {
         })
     }
 
-    /// Reads the attributes of all pixels back, row by row, [`channel_count`](Self::channel_count) values
-    /// per pixel. The result is empty if the draw had no attributes.
+    /// Reads the attributes of all pixels back, row by row, [`channel_count`](Self::channel_count)
+    /// values per pixel. The result is empty if the draw had no attributes.
     ///
     /// # Errors
     /// Fails if the device is lost or out of memory.
@@ -98,7 +98,8 @@ impl GpuView {
         Ok(bytemuck::pod_collect_to_vec(&bytes))
     }
 
-    /// Reads the mask back: whether each pixel shows a face. The result is empty if the draw had no mask.
+    /// Reads the mask back: whether each pixel shows a face. The result is empty if the draw had no
+    /// mask.
     ///
     /// # Errors
     /// Fails if the device is lost or out of memory.
