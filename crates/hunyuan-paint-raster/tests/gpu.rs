@@ -474,8 +474,8 @@ fn float_operations_are_correctly_rounded() -> Outcome {
     }
     assert_eq!(
         wrong, [0; 4],
-        "of {COUNT} each: a / b, 1 / b or √|b|, a · b + c, the rounding error of a + b; the first wrong one (operation, \
-         operands, found, expected): {first_wrong:?}"
+        "of {COUNT} each: a / b, 1 / b or √|b|, a · b + c, the rounding error of a + b; the first wrong one \
+         (operation, operands, found, expected): {first_wrong:?}"
     );
     Ok(())
 }
