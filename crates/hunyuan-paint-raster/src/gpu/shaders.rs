@@ -13,12 +13,11 @@ pub const SHARED_WGSL: &str = include_str!("../../shaders/shared.wgsl");
 /// must set that field to 0.
 pub const FLOAT_WGSL: &str = include_str!("../../shaders/float.wgsl");
 
-/// A pass of the rasterizer, in the order of execution. The entry point of its shader is its
-/// [`name`](RasterPass::name).
+/// A pass of the rasterizer. The entry point of its shader is its [`name`](RasterPass::name).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RasterPass {
-    /// Clears all pixels to the background.
+    /// Clears the pixels of a band to the background and empties the queues of faces.
     Clear,
     /// Projects the vertices from clip space to the image.
     Project,
@@ -26,7 +25,7 @@ pub enum RasterPass {
     DrawSmall,
     /// Draws the medium faces, 32 threads each.
     DrawMedium,
-    /// Draws the large faces, one workgroup per tile of the image.
+    /// Draws the large faces, one workgroup per tile of the band.
     DrawLarge,
     /// Writes the face index and barycentrics of each pixel.
     Resolve,
@@ -49,7 +48,7 @@ struct RuleSources {
 }
 
 impl RasterPass {
-    /// All passes, in the order of execution.
+    /// All passes.
     pub const ALL: &'static [Self] = &[
         Self::Clear,
         Self::Project,
