@@ -1,4 +1,4 @@
-// Stage 0: all pixels show the background, and no face is queued.
+// Pass 0: clears the pixels of a band to the background and empties the queues of faces.
 
 @group(0) @binding(4) var<storage, read_write> counters: array<u32>;
 @group(0) @binding(5) var<storage, read_write> keys: array<vec4<u32>>;

@@ -1,6 +1,7 @@
-// Stage 2c: large faces, a workgroup for each tile of the band. It goes through all large faces, lists those that
-// touch its tile, and keeps the nearest of each pixel to itself until the end: no face is too large, and no
-// list can overflow.
+// Pass 2c: draws large faces, one workgroup per tile of the band. The workgroup goes through all
+// large faces, `LIST` at a time, so that its list of the faces that touch the tile cannot overflow.
+// Each thread keeps the nearest faces of its pixels in registers and writes them at the end. Faces
+// may have any size.
 
 const TILE: u32 = 32u;
 const LIST: u32 = 256u;
@@ -9,9 +10,10 @@ var<workgroup> listed: array<u32, LIST>;
 var<workgroup> listed_count: atomic<u32>;
 var<workgroup> large_count: u32;
 
-// The nearer of a pixel's best face and another one; a face is the key's depth and its index.
+// Returns the nearer of a pixel's best face so far and another face. The best face is a vector of
+// depth and face index.
 fn try_pixel(best: vec2<u32>, triangle: Triangle, bounds: vec4<u32>, face: u32, pixel: vec2<u32>) -> vec2<u32> {
-    // Far from a huge triangle's first corner rounding alone would cover pixels outside.
+    // Far from the first corner of a huge triangle, rounding errors could cover pixels outside.
     if any(pixel < bounds.xy) || any(pixel >= bounds.zw) {
         return best;
     }
@@ -42,7 +44,7 @@ fn draw_large(
     let tiles_in_row = (params.width + TILE - 1u) / TILE;
     let tile = group_of(workgroup, workgroup_count);
     let origin = vec2<u32>(tile % tiles_in_row, tile / tiles_in_row) * TILE + vec2<u32>(0u, params.first_row);
-    // A thread has four pixels of one column.
+    // A thread draws four pixels of one column.
     let pixel = origin + vec2<u32>(lane % TILE, lane / TILE);
     var best_0 = vec2<u32>(NO_FRAGMENT);
     var best_1 = vec2<u32>(NO_FRAGMENT);

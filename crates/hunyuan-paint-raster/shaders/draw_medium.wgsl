@@ -1,4 +1,4 @@
-// Stage 2b: faces of a middling size, 32 threads each. The teams of 32 share the queue out among themselves.
+// Pass 2b: draws medium faces. Of n teams of 32 threads, each draws every n-th face of the queue.
 
 const TEAM: u32 = 32u;
 

@@ -1,10 +1,10 @@
-// Stage 2a: faces of a few pixels, a thread each. The others are queued.
+// Pass 2a: draws faces of a few pixels, one thread each, and queues the others.
 
 const SMALL: u32 = 1u;
 const MEDIUM: u32 = 2u;
 const LARGE: u32 = 3u;
 
-// How many faces this workgroup queues, and from where on.
+// The numbers of faces that this workgroup queues, and their first places in the queue.
 var<workgroup> medium_count: atomic<u32>;
 var<workgroup> large_count: atomic<u32>;
 var<workgroup> medium_start: u32;
@@ -35,7 +35,7 @@ fn draw_small(
         }
     }
 
-    // The second pass finds the queues as the first one left them.
+    // The second pass of the two-pass key reuses the queues of the first one.
     if params.second_pass == 0u {
         var place = 0u;
         if share == MEDIUM {

@@ -1,23 +1,24 @@
-// The coverage rule in integers: watertight, and the same bits on every device.
+// The coverage rule in integers: watertight, and bit-identical on every device.
 //
-// Only the bits of the input floats are read, so that a compiler has nothing to round, fuse or reorder. Numbers
-// of 64 bits are pairs of words, the low one first. Fractions of 1 are held in steps of 2^-24.
+// The input floats are decoded from their bits, and the arithmetic is in integers, so that a
+// compiler has nothing to round, fuse or reorder. Numbers of 64 bits are pairs of words, the low
+// one first. Fractions of 1 have steps of 2^-24.
 
 const SUBPIXELS: i32 = 256;
 // 0.49999, half the depth range, in steps of 2^-24.
 const DEPTH_SCALE: u32 = 8388440u;
-// How far from the image's first corner a vertex may lie, in subpixels.
+// The largest distance of a vertex from the image's first corner along each axis, in subpixels.
 const GUARD_BAND: i32 = 8388607;
 const ONE: u32 = 0x1000000u;
 
-// The shift of an area that there is not.
+// The value of `Total.shift` that marks a triangle without area.
 const NOTHING: i32 = 64;
 
-// A sum, set up for the fractions that parts have of it.
+// A sum, set up for dividing parts of it by it.
 struct Total {
-    // How far to shift the sum to the right so that 24 bits remain.
+    // The shift to the right that leaves 24 bits of the sum; negative for a shift to the left.
     shift: i32,
-    // 2^47 / the shifted sum.
+    // 2^47 divided by the shifted sum.
     reciprocal: u32,
 }
 
@@ -45,7 +46,8 @@ fn negate_wide(a: vec2<u32>) -> vec2<u32> {
     return vec2<u32>(~a.x + 1u, ~a.y + select(0u, 1u, a.x == 0u));
 }
 
-// The low word of a shift to the right, or to the left if `shift` is negative; -32 < shift < 64.
+// Returns the low word of a shift to the right, or to the left if `shift` is negative.
+// -32 < shift < 64.
 fn shift_right_wide(a: vec2<u32>, shift: i32) -> u32 {
     if shift <= 0 {
         return a.x << u32(-shift);
@@ -56,7 +58,8 @@ fn shift_right_wide(a: vec2<u32>, shift: i32) -> u32 {
     return (a.x >> u32(shift)) | (a.y << u32(32 - shift));
 }
 
-// numerator * 2^bits / denominator, rounded down. Both have at most 24 bits, and the result must fit.
+// Returns numerator * 2^bits / denominator, rounded down. The operands have at most 24 bits, and
+// the result must fit into 32 bits.
 fn long_division(numerator: u32, bits: u32, denominator: u32) -> u32 {
     var quotient = numerator / denominator;
     var remainder = numerator - quotient * denominator;
@@ -72,18 +75,19 @@ fn long_division(numerator: u32, bits: u32, denominator: u32) -> u32 {
     return quotient;
 }
 
-// value * factor * 2^-24, rounded to the nearest, halves away from zero.
+// Returns value * factor * 2^-24, rounded to the nearest integer, halves away from zero.
 fn scale(value: i32, factor: u32) -> i32 {
     let product = add_wide(multiply_wide(u32(abs(value)), factor), vec2<u32>(0x800000u, 0u));
     let magnitude = i32((product.x >> 24u) | (product.y << 8u));
     return select(magnitude, -magnitude, value < 0);
 }
 
-// 2^47 / divisor, rounded down, for a divisor of 24 bits. The estimate in floats may be off by a few; then the
-// remainder, which is less than 2^31, is not from 0 to the divisor.
+// Returns 2^47 / divisor, rounded down, for a divisor of 24 bits. The float estimate may be off by
+// a few units, which the loops correct until the remainder is from 0 to the divisor. The magnitude
+// of the remainder is below 2^31.
 fn reciprocal_of(divisor: u32) -> u32 {
     var reciprocal = u32(140737488355328.0 / f32(divisor));
-    // 2^47 leaves nothing in the low word.
+    // The low word of 2^47 is 0.
     var remainder = bitcast<i32>(0u - reciprocal * divisor);
     while remainder < 0 {
         reciprocal -= 1u;
@@ -105,17 +109,18 @@ fn total_of(sum: vec2<u32>) -> Total {
     return Total(shift, reciprocal_of(shift_right_wide(sum, shift)));
 }
 
-// A part's fraction of a sum.
+// Returns `part` divided by the sum.
 fn fraction_of(total: Total, part: vec2<u32>) -> u32 {
     let product = multiply_wide(shift_right_wide(part, total.shift), total.reciprocal);
     return (product.x >> 23u) | (product.y << 9u);
 }
 
-// What a ratio is when it cannot be represented.
+// The result of `ratio` where it cannot be represented.
 const NO_RATIO: i32 = 0x7fffffff;
 
-// numerator / denominator in steps of 2^-24, rounded to the nearest, halves away from zero; NO_RATIO if it is 32
-// or more, or not a number. The denominator is positive and neither subnormal nor infinite.
+// Returns numerator / denominator in steps of 2^-24, rounded to the nearest step, halves away from
+// zero. Returns NO_RATIO if the magnitude is 32 or more, or the numerator is not finite. The
+// denominator is positive and neither subnormal nor infinite.
 fn ratio(numerator_bits: u32, denominator_bits: u32) -> i32 {
     var exponent = i32((numerator_bits >> 23u) & 0xffu);
     var numerator = numerator_bits & 0x7fffffu;
@@ -128,7 +133,7 @@ fn ratio(numerator_bits: u32, denominator_bits: u32) -> i32 {
         numerator |= 0x800000u;
     }
     let denominator = (denominator_bits & 0x7fffffu) | 0x800000u;
-    // One bit more than is kept, for rounding.
+    // One extra bit, for rounding.
     let bits = exponent - i32(denominator_bits >> 23u) + 25;
     if bits < 0 || numerator == 0u {
         return 0;
@@ -138,7 +143,7 @@ fn ratio(numerator_bits: u32, denominator_bits: u32) -> i32 {
     }
     var halves: u32;
     if denominator == 0x800000u {
-        // Cameras without perspective have w = 1.
+        // Orthographic cameras have w = 1.
         halves = select(numerator << (u32(bits - 23) & 31u), numerator >> (u32(23 - bits) & 31u), bits < 23);
     } else {
         halves = long_division(numerator, u32(bits), denominator);
@@ -150,10 +155,10 @@ fn ratio(numerator_bits: u32, denominator_bits: u32) -> i32 {
     return select(magnitude, -magnitude, (numerator_bits >> 31u) == 1u);
 }
 
-// Column and row in subpixels, depth from 0 (near) to 1 (far) in steps of 2^-24, and the bits of w, 0 if the
-// vertex cannot be drawn.
+// Returns column and row in subpixels, depth from 0 (near) to 1 (far) in steps of 2^-24, and the
+// bits of w; zeros if the vertex cannot be drawn.
 fn project_vertex(clip: vec4<u32>) -> vec4<u32> {
-    // Positive, not subnormal, finite.
+    // w must be positive, not subnormal, and finite.
     if clip.w < 0x800000u || clip.w >= 0x7f800000u {
         return vec4<u32>(0u);
     }
@@ -177,7 +182,8 @@ fn is_drawable(corners: array<vec4<u32>, 3>) -> bool {
     return corners[0].w != 0u && corners[1].w != 0u && corners[2].w != 0u;
 }
 
-// First column and row, end column and row of the pixels whose centers lie within the bounding box.
+// Returns the first column and row, and the end column and row, of the pixels of the band whose
+// centers lie within the bounding box.
 fn bounds_of(corners: array<vec4<u32>, 3>) -> vec4<u32> {
     if !is_drawable(corners) {
         return vec4<u32>(0u);
@@ -185,7 +191,7 @@ fn bounds_of(corners: array<vec4<u32>, 3>) -> vec4<u32> {
     let a = bitcast<vec2<i32>>(corners[0].xy);
     let b = bitcast<vec2<i32>>(corners[1].xy);
     let c = bitcast<vec2<i32>>(corners[2].xy);
-    // The first pixel whose center is at or after a position; the shift rounds down.
+    // A range starts at the first pixel whose center is at or after a position. Shifts round down.
     let first = (min(a, min(b, c)) + 127) >> vec2<u32>(8u);
     let end = (max(a, max(b, c)) + 128) >> vec2<u32>(8u);
     let least = vec2<i32>(0, i32(params.first_row));
@@ -193,7 +199,8 @@ fn bounds_of(corners: array<vec4<u32>, 3>) -> vec4<u32> {
     return vec4<u32>(vec4<i32>(clamp(first, least, greatest), clamp(end, least, greatest)));
 }
 
-// Whether the triangle's bounding box is longer than `pixels`, on the image or off.
+// Returns whether a side of the triangle's bounding box, including parts off the image, is longer
+// than `pixels`.
 fn is_longer_than(corners: array<vec4<u32>, 3>, pixels: u32) -> bool {
     let a = bitcast<vec2<i32>>(corners[0].xy);
     let b = bitcast<vec2<i32>>(corners[1].xy);
@@ -202,7 +209,7 @@ fn is_longer_than(corners: array<vec4<u32>, 3>, pixels: u32) -> bool {
     return max(extent.x, extent.y) > i32(pixels) * SUBPIXELS;
 }
 
-// The edge function from one corner to another, at a point.
+// Returns the edge function from one corner to another, at a point.
 fn edge_at(start: vec2<i32>, end: vec2<i32>, point: vec2<i32>) -> vec2<u32> {
     let along = end - start;
     let to_point = point - start;
@@ -212,7 +219,7 @@ fn edge_at(start: vec2<i32>, end: vec2<i32>, point: vec2<i32>) -> vec2<u32> {
     );
 }
 
-// The same where start, end and point are at most 127 pixels apart.
+// Returns the edge function in 32 bits. Start, end and point must be at most 127 pixels apart.
 fn narrow_edge_at(start: vec2<i32>, end: vec2<i32>, point: vec2<i32>) -> i32 {
     let along = end - start;
     let to_point = point - start;

@@ -1,22 +1,23 @@
-// A triangle whose bounding box is at most 127 pixels long, in integers: its edge functions have 32 bits.
+// A triangle whose bounding-box sides are at most 127 pixels, in integers. Its edge functions fit
+// into 32 bits.
 
 struct Triangle {
-    // The pixel that the edge functions start from.
+    // The pixel at which `start` is evaluated.
     origin: vec2<u32>,
-    // The edge functions there.
+    // The edge functions at `origin`.
     start: vec3<i32>,
-    // 0 where pixel centers on the edge count, -1 where they do not.
+    // 0 for edges whose pixel centers belong to the triangle, else -1.
     bias: vec3<i32>,
-    // Their change per pixel.
+    // The changes of the edge functions per pixel.
     step_x: vec3<i32>,
     step_y: vec3<i32>,
-    // Twice the area; a shift of NOTHING means that there is none.
+    // Twice the area; a shift of NOTHING marks a triangle without area.
     area: Total,
-    // The first corner's depth, and from there to the others'.
+    // The depth of the first corner, and the differences of the other two to it.
     depth: vec3<i32>,
 }
 
-// The triangle for the pixels from `origin` on, which lie within its bounding box.
+// Sets a triangle up for the pixels from `origin` on, which must lie within its bounding box.
 fn triangle_of(corners: array<vec4<u32>, 3>, origin: vec2<u32>) -> Triangle {
     let a = bitcast<vec2<i32>>(corners[0].xy);
     let b = bitcast<vec2<i32>>(corners[1].xy);
@@ -34,7 +35,7 @@ fn triangle_of(corners: array<vec4<u32>, 3>, origin: vec2<u32>) -> Triangle {
     triangle.origin = origin;
     triangle.start =
         vec3<i32>(narrow_edge_at(b, c, point), narrow_edge_at(c, a, point), narrow_edge_at(a, b, point)) * sign;
-    // Rows grow downwards: the triangle lies right of a left edge, and below a top edge.
+    // Rows grow downward: the triangle lies to the right of a left edge and below a top edge.
     let left = step_x > vec3<i32>(0);
     let top = (step_x == vec3<i32>(0)) & (step_y > vec3<i32>(0));
     triangle.bias = select(vec3<i32>(-1), vec3<i32>(0), left | top);
@@ -50,7 +51,7 @@ fn covers_nothing(triangle: Triangle) -> bool {
     return triangle.area.shift == NOTHING;
 }
 
-// Depth in steps of 2^-18, or NO_FRAGMENT. `pixel_index` counts within the band.
+// Returns the depth in steps of 2^-18, or NO_FRAGMENT. `pixel_index` is the index in the band.
 fn fragment_at(triangle: Triangle, pixel: vec2<u32>, pixel_index: u32) -> u32 {
     let offset = vec2<i32>(pixel - triangle.origin);
     let edges = triangle.start + triangle.step_x * offset.x + triangle.step_y * offset.y;

@@ -43,7 +43,7 @@ fn resolve_pixel(corners: array<vec4<u32>, 3>, pixel: vec2<u32>) -> Resolved {
     return Resolved(vec3<f32>(fractions) * 0.000000059604644775390625, u32(depth));
 }
 
-// The nearest w divided by another, in steps of 2^-30.
+// Returns the least w divided by another one, in steps of 2^-30.
 fn inverse_of(w: u32, nearest: u32) -> u32 {
     let bits = 30 + i32(nearest >> 23u) - i32(w >> 23u);
     if bits < 0 {
@@ -52,7 +52,8 @@ fn inverse_of(w: u32, nearest: u32) -> u32 {
     return long_division((nearest & 0x7fffffu) | 0x800000u, u32(bits), (w & 0x7fffffu) | 0x800000u);
 }
 
-// Fractions on the image to fractions in space. Positive floats are in the order of their bits.
+// Converts barycentrics on the image to barycentrics in space. Positive floats and their bits have
+// the same order.
 fn perspective_correct(w: vec3<u32>, on_image: vec3<u32>) -> vec3<u32> {
     let nearest = min(w.x, min(w.y, w.z));
     if all(w == vec3<u32>(nearest)) {

@@ -1,26 +1,27 @@
 // A triangle of any size, in integers.
 
 struct Triangle {
-    // The pixel that the edge functions start from.
+    // The pixel at which `start`, `beta` and `gamma` are evaluated.
     origin: vec2<u32>,
-    // The edge functions there, less 1 where pixel centers on the edge do not count, in steps of 256 and within
-    // 2^30: their signs are right for the 32 pixels to the right of it and below.
+    // The edge functions at `origin`, minus 1 where pixel centers on the edge do not belong to the
+    // triangle, in steps of 256 and clamped to 2^30. Their signs are right for the 32 by 32 pixels
+    // from `origin` on.
     start: vec3<i32>,
-    // Their change per pixel, in the same steps.
+    // The changes of the edge functions per pixel, in steps of 256.
     step_x: vec3<i32>,
     step_y: vec3<i32>,
-    // The edge functions opposite to the second and third corner, exactly.
+    // The exact edge functions opposite to the second and third corner, at `origin`.
     beta: vec2<u32>,
     gamma: vec2<u32>,
-    // Twice the area; a shift of NOTHING means that there is none.
+    // Twice the area; a shift of NOTHING marks a triangle without area.
     area: Total,
-    // The first corner's depth, and from there to the others'.
+    // The depth of the first corner, and the differences of the other two to it.
     depth: vec3<i32>,
 }
 
-// An edge function less its bias, in steps of 256, kept within 2^30.
+// Returns an edge function with its bias, in steps of 256, clamped to 2^30.
 fn start_of(edge: vec2<u32>, step_x: i32, step_y: i32) -> i32 {
-    // Rows grow downwards: the triangle lies right of a left edge, and below a top edge.
+    // Rows grow downward: the triangle lies to the right of a left edge and below a top edge.
     let inclusive = step_x > 0 || (step_x == 0 && step_y > 0);
     let biased = add_wide(edge, select(vec2<u32>(0xffffffffu), vec2<u32>(0u), inclusive));
     let steps = bitcast<i32>((biased.x >> 8u) | (biased.y << 24u));
@@ -34,7 +35,7 @@ fn start_of(edge: vec2<u32>, step_x: i32, step_y: i32) -> i32 {
     return steps;
 }
 
-// The triangle for the 32 pixels from `origin` on, to the right and below.
+// Sets a triangle up for the 32 by 32 pixels from `origin` on, to the right and below.
 fn triangle_of(corners: array<vec4<u32>, 3>, origin: vec2<u32>) -> Triangle {
     let a = bitcast<vec2<i32>>(corners[0].xy);
     var b = bitcast<vec2<i32>>(corners[1].xy);
@@ -77,13 +78,13 @@ fn covers_nothing(triangle: Triangle) -> bool {
     return triangle.area.shift == NOTHING;
 }
 
-// An edge function at `steps` steps of 256 from where it starts, as a fraction of the area.
+// Returns the edge function `start`, changed by `steps` steps of 256, as a fraction of the area.
 fn weight_at(area: Total, start: vec2<u32>, steps: i32) -> u32 {
     let change = vec2<u32>(bitcast<u32>(steps) << 8u, bitcast<u32>(steps >> 24u));
     return fraction_of(area, add_wide(start, change));
 }
 
-// Depth in steps of 2^-18, or NO_FRAGMENT. `pixel_index` counts within the band.
+// Returns the depth in steps of 2^-18, or NO_FRAGMENT. `pixel_index` is the index in the band.
 fn fragment_at(triangle: Triangle, pixel: vec2<u32>, pixel_index: u32) -> u32 {
     let offset = vec2<i32>(pixel - triangle.origin);
     let steps = triangle.step_x * offset.x + triangle.step_y * offset.y;

@@ -1,4 +1,4 @@
-// Stage 4: vertex attributes at the pixels, up to four numbers at a time.
+// Pass 4: interpolates vertex attributes at the pixels, up to four channels per dispatch.
 
 @group(0) @binding(1) var<storage, read> attributes: array<f32>;
 @group(0) @binding(3) var<storage, read> faces: array<u32>;

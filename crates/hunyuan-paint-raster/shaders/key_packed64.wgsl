@@ -1,4 +1,5 @@
-// Depth above face, in 64 bits.
+// The key of a pixel is one 64-bit word: the depth in the upper half, the face index in the lower
+// one.
 
 @group(0) @binding(5) var<storage, read_write> keys: array<atomic<u64>>;
 

@@ -1,4 +1,5 @@
-// Which face a pixel's finished key names: two words, the face first, then its depth.
+// The finished keys. Each is two words: the face index, then the depth. A little-endian 64-bit key
+// has the same layout.
 
 @group(0) @binding(5) var<storage, read> keys: array<vec2<u32>>;
 

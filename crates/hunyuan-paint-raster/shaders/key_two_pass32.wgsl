@@ -1,4 +1,5 @@
-// Two words a pixel: the least face at the least depth, and that depth. The first pass finds the depth.
+// The key of a pixel is two 32-bit words: the face index, then the depth. The first pass over the
+// faces finds the least depth, the second one the least face index at that depth.
 
 @group(0) @binding(5) var<storage, read_write> keys: array<atomic<u32>>;
 

@@ -1,4 +1,4 @@
-// Which pixels show a face: 1, or 0.
+// Writes the mask: 1 for pixels that show a face, else 0.
 
 @group(0) @binding(8) var<storage, read> face_index: array<u32>;
 @group(0) @binding(11) var<storage, read_write> pixels: array<u32>;

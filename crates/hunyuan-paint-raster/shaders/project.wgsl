@@ -1,4 +1,4 @@
-// Stage 1: vertices from clip space to the image.
+// Pass 1: projects the vertices from clip space to the image.
 
 @group(0) @binding(1) var<storage, read> clip_positions: array<vec4<u32>>;
 @group(0) @binding(2) var<storage, read_write> vertices: array<vec4<u32>>;

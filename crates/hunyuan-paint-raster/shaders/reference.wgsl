@@ -1,4 +1,4 @@
-// The original's coverage rule, in float32, every operation rounded as IEEE 754 asks.
+// The original's coverage rule, in float32, with every operation rounded correctly (IEEE 754).
 
 const DEPTH_SCALE: f32 = 0.49999;
 const NOT_A_NUMBER: u32 = 0x7fc00000u;
@@ -7,8 +7,8 @@ fn is_finite(bits: u32) -> bool {
     return (bits & 0x7f800000u) != 0x7f800000u;
 }
 
-// x and y in pixels, depth from 0 (near) to 1 (far), w. A compiler may take it that no float is infinite, so
-// the bits are asked instead.
+// Returns x and y in pixels, depth from 0 (near) to 1 (far), and w; NaNs if the vertex cannot be
+// drawn. Compilers may assume that floats are finite, so the bits are tested instead.
 fn project_vertex(clip_bits: vec4<u32>) -> vec4<u32> {
     let clip = bitcast<vec4<f32>>(clip_bits);
     let finite = is_finite(clip_bits.x) && is_finite(clip_bits.y) && is_finite(clip_bits.z);
@@ -30,13 +30,13 @@ fn is_drawable(corners: array<vec4<u32>, 3>) -> bool {
     return is_finite(a.x) && is_finite(a.y) && is_finite(b.x) && is_finite(b.y) && is_finite(c.x) && is_finite(c.y);
 }
 
-// The pixels along an axis that a bounding box touches, and one more on its far side.
+// Returns the pixels along an axis that a bounding box touches, and one more on its far side.
 fn pixel_range(least: f32, greatest: f32, pixel_count: u32) -> vec2<u32> {
     let end = u32(clamp(ceil(greatest + 1.0), 0.0, f32(pixel_count)));
     return vec2<u32>(u32(clamp(least, 0.0, f32(end))), end);
 }
 
-// First column and row, end column and row.
+// Returns the pixels of the band that a face may cover: first column and row, end column and row.
 fn bounds_of(corners: array<vec4<u32>, 3>) -> vec4<u32> {
     if !is_drawable(corners) {
         return vec4<u32>(0u);
@@ -52,7 +52,8 @@ fn bounds_of(corners: array<vec4<u32>, 3>) -> vec4<u32> {
     return vec4<u32>(columns.x, max(rows.x, params.first_row), columns.y, rows.y);
 }
 
-// Whether the triangle's bounding box is longer than `pixels`, on the image or off.
+// Returns whether a side of the triangle's bounding box, including parts off the image, is longer
+// than `pixels`.
 fn is_longer_than(corners: array<vec4<u32>, 3>, pixels: u32) -> bool {
     let a = bitcast<vec2<f32>>(corners[0].xy);
     let b = bitcast<vec2<f32>>(corners[1].xy);

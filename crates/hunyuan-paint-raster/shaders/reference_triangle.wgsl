@@ -1,10 +1,10 @@
-// A triangle by the original's coverage rule.
+// A triangle, tested by the original's coverage rule.
 
 const DEPTH_STEPS: f32 = 262144.0;
 const TWO_TO_MINUS_30: f32 = 9.313225746154785e-10;
 
 struct Triangle {
-    // The first vertex, and from there to the second and third.
+    // The first vertex, and the vectors from it to the second and third.
     a: vec2<f32>,
     ab: vec2<f32>,
     ac: vec2<f32>,
@@ -13,14 +13,14 @@ struct Triangle {
     depth: vec3<f32>,
 }
 
-// The triangle for the pixels from `origin` on.
+// Sets a triangle up. The fixed-point rule also uses `origin`.
 fn triangle_of(corners: array<vec4<u32>, 3>, origin: vec2<u32>) -> Triangle {
     let a = bitcast<vec2<f32>>(corners[0].xy);
     let ab = bitcast<vec2<f32>>(corners[1].xy) - a;
     let ac = bitcast<vec2<f32>>(corners[2].xy) - a;
     let area = no_contract(ac.x * ab.y) - no_contract(ab.x * ac.y);
     var inverse_area = 0.0;
-    // The inverse of less would overflow.
+    // The inverse of a smaller area would overflow.
     if abs(area) > 2.9387359e-39 {
         inverse_area = divide(1.0, area);
     }
@@ -41,10 +41,11 @@ fn barycentrics_at(triangle: Triangle, pixel: vec2<u32>) -> vec3<f32> {
     return vec3<f32>(remainder(beta, gamma), beta, gamma);
 }
 
-// What two barycentrics leave of 1. The original subtracts in double precision; here what rounding takes from each sum
-// is subtracted as well (Knuth's and Dekker's two-sum). Only beside a midpoint may a weight below 2^-49 be missed.
+// Returns 1 - beta - gamma. The original subtracts in double precision. Here the rounding error of
+// each sum is computed and subtracted as well (two-sum by Knuth and Dekker). The results can differ
+// only where a weight is below 2^-49 and the result is next to a rounding midpoint.
 fn remainder(beta: f32, gamma: f32) -> f32 {
-    // In double precision 1 - beta is a multiple of 2^-53.
+    // In double precision, 1 - beta is a multiple of 2^-53.
     let exact_beta = select(beta, no_contract(no_contract(beta + TWO_TO_MINUS_30) - TWO_TO_MINUS_30), beta < TWO_TO_MINUS_30);
     let sum = no_contract(exact_beta + gamma);
     let from_gamma = no_contract(sum - exact_beta);
@@ -55,16 +56,17 @@ fn remainder(beta: f32, gamma: f32) -> f32 {
     return rest + no_contract(rest_lost - sum_lost);
 }
 
-// From 0 (near) to 1 (far).
+// Returns the depth, from 0 (near) to 1 (far).
 fn depth_at(triangle: Triangle, weights: vec3<f32>) -> f32 {
     return (no_contract(weights.x * triangle.depth.x) + no_contract(weights.y * triangle.depth.y))
         + no_contract(weights.z * triangle.depth.z);
 }
 
-// Depth in steps of 2^-18, or NO_FRAGMENT. `pixel_index` counts within the band.
+// Returns the depth in steps of 2^-18, or NO_FRAGMENT. `pixel_index` is the index in the band.
 fn fragment_at(triangle: Triangle, pixel: vec2<u32>, pixel_index: u32) -> u32 {
     let weights = barycentrics_at(triangle, pixel);
-    // Not negative and not NaN, in integers: a device may assume that there is no NaN.
+    // Tests for negative numbers and NaN in integers, as compilers may assume that floats are not
+    // NaN.
     let bits = bitcast<vec3<u32>>(weights);
     if any((bits > vec3<u32>(0x7f800000u)) & (bits != vec3<u32>(0x80000000u))) {
         return NO_FRAGMENT;

@@ -1,8 +1,8 @@
-// Stage 3: which face each pixel shows, and where on it the pixel lies.
+// Pass 3: writes the visible face of each pixel and the barycentrics of the pixel on it.
 
 @group(0) @binding(8) var<storage, read_write> face_index: array<u32>;
 @group(0) @binding(9) var<storage, read_write> barycentrics: array<f32>;
-// The greatest ~depth and depth + 1 of all pixels, 0 where there is none.
+// The maxima of ~depth and depth + 1 over all pixels that show a face; zeros if no pixel does.
 @group(0) @binding(10) var<storage, read_write> depth_range: array<atomic<u32>, 2>;
 
 var<workgroup> nearest: atomic<u32>;

@@ -1,42 +1,42 @@
-//! Everything that can be wrong with the input, and with a GPU.
+//! The errors: invalid input, and failures of a GPU.
 
 use crate::DepthKey;
 
-/// Why a mesh cannot be rasterized.
+/// The reason why a mesh was not rasterized.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RasterError {
     /// The image has no pixels, or too many.
     #[error("image size: expected 1 to {limit} pixels a side, found {width}x{height}")]
     Size {
-        /// The width asked for, in pixels.
+        /// The requested width, in pixels.
         width: u32,
-        /// The height asked for, in pixels.
+        /// The requested height, in pixels.
         height: u32,
-        /// The largest side allowed.
+        /// The largest width or height allowed, in pixels.
         limit: u32,
     },
-    /// A face names a vertex that does not exist.
+    /// A face refers to a vertex that does not exist.
     #[error("face {face} names vertex {vertex}, but there are {vertex_count} vertices")]
     VertexOutOfRange {
         /// The face, counted from 0.
         face: usize,
-        /// The vertex that it names.
+        /// The index of the missing vertex.
         vertex: u32,
-        /// How many vertices there are.
+        /// The number of vertices.
         vertex_count: usize,
     },
-    /// A pixel of the visibility buffer names a face that does not exist.
+    /// A pixel of the visibility buffer refers to a face that does not exist.
     #[error("pixel {pixel} shows face {face}, but there are {face_count} faces")]
     FaceOutOfRange {
         /// The pixel, counted row by row from 0.
         pixel: usize,
-        /// The face that it names.
+        /// The index of the missing face.
         face: u32,
-        /// How many faces there are.
+        /// The number of faces.
         face_count: usize,
     },
-    /// There are more faces than a pixel's key can tell apart.
+    /// The mesh has more faces than a depth key can distinguish.
     #[error("expected at most {limit} faces, found {found}")]
     TooManyFaces {
         /// The largest number of faces allowed.
@@ -44,50 +44,52 @@ pub enum RasterError {
         /// The number of faces given.
         found: usize,
     },
-    /// A buffer has another number of values than there are pixels, or vertices.
+    /// The number of values in a buffer differs from the number of pixels or vertices.
     #[error("{buffer}: expected {expected} values, found {found}")]
     BufferLength {
-        /// Which buffer.
+        /// The name of the buffer.
         buffer: &'static str,
-        /// How many there should be.
+        /// The expected number of values.
         expected: usize,
-        /// The number of values.
+        /// The number of values in the buffer.
         found: usize,
     },
-    /// There is no GPU, or it cannot be opened.
+    /// The system has no GPU, or the GPU cannot be opened.
     #[error("no GPU: {reason}")]
     NoGpu {
-        /// What the system says.
+        /// The message of wgpu.
         reason: String,
     },
-    /// A mesh, or a mesh's attributes, belong to another device or another mesh.
+    /// A mesh was uploaded to another device, or attributes were uploaded for another mesh.
     #[error("the {resource} were uploaded for another {owner}")]
     Foreign {
-        /// What does not belong.
+        /// The resource: `faces` or `attributes`.
         resource: &'static str,
-        /// What it should belong to.
+        /// The owner that differs: `device` or `mesh`.
         owner: &'static str,
     },
-    /// The GPU lacks what a depth key needs.
-    #[error("the GPU has no 64-bit atomic minimum, which the depth key {depth_key:?} needs")]
+    /// The GPU does not support the requested depth key.
+    #[error("the depth key {depth_key:?} needs 64-bit atomic minimum, which the GPU does not support")]
     UnsupportedDepthKey {
-        /// The key asked for.
+        /// The requested depth key.
         depth_key: DepthKey,
     },
-    /// A row of pixels needs more than the GPU can bind at once.
-    #[error("a row of pixels needs {found} bytes, but the GPU binds at most {limit} at once")]
+    /// A single row of pixels needs a larger buffer than the GPU can bind.
+    #[error(
+        "image width: expected rows of at most {limit} bytes, the largest buffer of the GPU, found {found}"
+    )]
     RowTooLarge {
-        /// The bytes of one row.
+        /// The size of one row, in bytes.
         found: u64,
-        /// The largest buffer, in bytes.
+        /// The size of the largest buffer that can be bound, in bytes.
         limit: u64,
     },
-    /// The GPU failed.
+    /// An operation of the GPU failed.
     #[error("the GPU failed while {operation}: {reason}")]
     Gpu {
-        /// What it was asked to do.
+        /// The operation, such as `drawing`.
         operation: &'static str,
-        /// What it says.
+        /// The cause, usually a message of wgpu.
         reason: String,
     },
 }

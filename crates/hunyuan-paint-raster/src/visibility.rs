@@ -1,34 +1,34 @@
-//! What comes out of a rasterizer: which face every pixel shows.
+//! The output of the rasterizer: the visible face of every pixel.
 
 use crate::RasterError;
 
-/// The face index of a pixel that shows the background.
+/// The face index of a background pixel.
 pub const NO_FACE: u32 = u32::MAX;
 
 /// The size of an image, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// Pixels in a row.
+    /// The number of columns.
     pub width: u32,
-    /// Rows.
+    /// The number of rows.
     pub height: u32,
 }
 
 impl Size {
-    /// The largest width or height that is rasterized.
+    /// The largest width or height that can be rasterized, in pixels.
     pub const LIMIT: u32 = 16_384;
 
-    /// `width` by `height` pixels.
+    /// Creates a size of `width` × `height` pixels.
     pub const fn new(width: u32, height: u32) -> Self {
         Self { width, height }
     }
 
-    /// As many rows as columns.
+    /// Creates a size of `side` × `side` pixels.
     pub const fn square(side: u32) -> Self {
         Self::new(side, side)
     }
 
-    /// The number of pixels.
+    /// Returns the number of pixels.
     pub const fn pixel_count(self) -> usize {
         self.width as usize * self.height as usize
     }
@@ -44,25 +44,26 @@ impl Size {
     }
 }
 
-/// The face that each pixel shows, row by row. NDC y grows with the row: nothing is flipped.
+/// The visible face of each pixel, row by row. NDC y grows with the row index; nothing is flipped.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VisibilityBuffer {
-    /// One face per pixel, counted from 0; [`NO_FACE`] where there is none. (The original counts from 1 and
-    /// has 0 for the background.)
+    /// The index of the visible face of each pixel, from 0; [`NO_FACE`] for background pixels. (The
+    /// original counts faces from 1 and uses 0 for the background.)
     pub face_index: Vec<u32>,
-    /// For each pixel the weights of the face's three vertices, perspective-correct, with a sum of 1; zeros
-    /// where there is no face.
+    /// The perspective-correct weights of the face's three vertices at each pixel, with a sum of 1;
+    /// zeros for background pixels.
     pub barycentrics: Vec<[f32; 3]>,
-    /// The least and the greatest NDC depth that a pixel shows; `None` if all show the background.
+    /// The least and the greatest NDC depth of all pixels that show a face; `None` if no pixel
+    /// does.
     pub depth_range: Option<[f32; 2]>,
-    /// Pixels in a row.
+    /// The number of columns.
     pub width: u32,
-    /// Rows.
+    /// The number of rows.
     pub height: u32,
 }
 
 impl VisibilityBuffer {
-    /// The size of the image.
+    /// Returns the size of the image.
     pub const fn size(&self) -> Size {
         Size::new(self.width, self.height)
     }

@@ -1,4 +1,4 @@
-//! The GPU gives the same bits as the CPU.
+//! Compares the GPU rasterizer with the CPU, bit for bit.
 
 mod common;
 
@@ -52,7 +52,7 @@ fn draw(
     })
 }
 
-/// Fails with the first pixel that differs.
+/// Asserts that the images are equal, and reports the first pixel that differs.
 fn assert_same(gpu: &VisibilityBuffer, cpu: &VisibilityBuffer, what: &str) {
     let pixel = |buffer: &VisibilityBuffer, i| (buffer.face_index[i] as i32, buffer.barycentrics[i]);
     for i in 0..cpu.face_index.len() {
@@ -62,7 +62,7 @@ fn assert_same(gpu: &VisibilityBuffer, cpu: &VisibilityBuffer, what: &str) {
 }
 
 #[test]
-fn fixed_point_is_the_same_to_the_bit() -> Outcome {
+fn fixed_point_equals_the_cpu_bit_for_bit() -> Outcome {
     let Some(device) = gpu() else { return Ok(()) };
     for depth_key in supported_keys(&device) {
         for viewport in [Viewport::PixelCenters, Viewport::ImageEdges] {
@@ -83,10 +83,10 @@ fn fixed_point_is_the_same_to_the_bit() -> Outcome {
     Ok(())
 }
 
-/// The shader fences every float operation off, so that drivers have nothing to fuse or reorder. What is left to
-/// them is subnormal numbers, which GPUs may take for zero.
+/// Optimization barriers keep drivers from fusing or reordering float operations. Subnormal numbers
+/// are the exception, because GPUs may flush them to zero.
 #[test]
-fn the_reference_rule_is_the_same_but_for_subnormal_numbers() -> Outcome {
+fn reference_equals_the_cpu_bit_for_bit_except_for_subnormal_numbers() -> Outcome {
     let Some(device) = gpu() else { return Ok(()) };
     let options = RasterOptions::default();
     let mut rasterizer = block_on(GpuRasterizer::new(&device, options))?;
@@ -113,10 +113,13 @@ fn the_reference_rule_is_the_same_but_for_subnormal_numbers() -> Outcome {
 }
 
 #[test]
-fn exact_keys_agree_to_the_bit() -> Outcome {
+fn both_depth_keys_give_the_same_image() -> Outcome {
     let Some(device) = gpu() else { return Ok(()) };
     if !device.supports(DepthKey::Packed64) {
-        report(&format!("SKIPPED: exact_keys_agree_to_the_bit: no 64-bit atomics: {}", device.description()));
+        report(&format!(
+            "SKIPPED: both_depth_keys_give_the_same_image: no 64-bit atomics: {}",
+            device.description()
+        ));
         return Ok(());
     }
     for coverage in [Coverage::Reference, Coverage::FixedPoint] {
@@ -132,7 +135,7 @@ fn exact_keys_agree_to_the_bit() -> Outcome {
 }
 
 #[test]
-fn repeated_drawings_are_the_same() -> Outcome {
+fn repeated_draws_and_recycled_buffers_give_the_same_image() -> Outcome {
     let Some(device) = gpu() else { return Ok(()) };
     for coverage in [Coverage::Reference, Coverage::FixedPoint] {
         let options = RasterOptions { coverage, ..Default::default() };
@@ -143,7 +146,7 @@ fn repeated_drawings_are_the_same() -> Outcome {
             assert_same(&draw(&device, &scene, view, options)?, &first, "again");
         }
 
-        // In the buffers of another view, too.
+        // Drawing into the recycled buffers of another view.
         let mesh = block_on(GpuMesh::new(&device, &scene.faces, scene.positions.len()))?;
         let mut rasterizer = block_on(GpuRasterizer::new(&device, options))?;
         let nearer: Vec<_> =
@@ -163,14 +166,14 @@ fn repeated_drawings_are_the_same() -> Outcome {
     Ok(())
 }
 
-/// Small buffers cut the image into bands and the mesh into chunks; nothing else may change.
+/// Small buffers cut the image into bands and the mesh into chunks.
 #[test]
-fn bands_and_chunks_do_not_show() -> Outcome {
+fn bands_and_chunks_give_the_same_image() -> Outcome {
     let Some(device) = gpu() else { return Ok(()) };
     let sheet = sheet(30, 2);
     let crumbs = crumbs("crumbs", 700, 0.3, 8);
     let soup = soup(300, 4);
-    // 300 KB: three bands. 20 KB: the vertices of the crumbs do not fit either.
+    // 300 KB cut the image into three bands. 20 KB also cut the vertices of the crumbs into chunks.
     for limit in [300_000, 20_000] {
         let small = device.clone().with_binding_limit(limit);
         for depth_key in supported_keys(&device) {
@@ -192,9 +195,9 @@ fn bands_and_chunks_do_not_show() -> Outcome {
     Ok(())
 }
 
-/// Each part of `draw` can draw any face that it may be given.
+/// Moves the thresholds, so that each of the three draw passes draws as many faces as it can.
 #[test]
-fn who_draws_a_face_does_not_show() -> Outcome {
+fn every_bin_draws_every_face_alike() -> Outcome {
     let Some(device) = gpu() else { return Ok(()) };
     for coverage in [Coverage::Reference, Coverage::FixedPoint] {
         let options = RasterOptions { coverage, ..Default::default() };
@@ -220,9 +223,9 @@ fn who_draws_a_face_does_not_show() -> Outcome {
 }
 
 #[test]
-fn attributes_mask_and_depth_range_of_a_batch() -> Outcome {
+fn attributes_mask_and_depth_range_of_a_batch_equal_the_cpu() -> Outcome {
     let Some(device) = gpu() else { return Ok(()) };
-    // 9,000 bytes hold neither the vertices nor the faces of the sheet at once.
+    // Neither the vertices nor the faces of the sheet fit into 9,000 bytes.
     for limit in [u64::MAX, 40_000, 9_000] {
         let device = device.clone().with_binding_limit(limit);
         let scene = sheet(25, 6);
@@ -257,7 +260,7 @@ fn attributes_mask_and_depth_range_of_a_batch() -> Outcome {
 }
 
 #[test]
-fn textures_are_drawn_as_on_the_cpu() -> Outcome {
+fn textures_equal_the_cpu_bit_for_bit() -> Outcome {
     let Some(device) = gpu() else { return Ok(()) };
     let mut rasterizer = block_on(GpuRasterizer::new(&device, texture::OPTIONS))?;
     for scene in scenes(31) {
@@ -276,7 +279,7 @@ fn textures_are_drawn_as_on_the_cpu() -> Outcome {
 }
 
 #[test]
-fn the_default_key_is_the_best_one() -> Outcome {
+fn the_default_depth_key_is_the_fastest_supported_one() -> Outcome {
     let Some(device) = gpu() else { return Ok(()) };
     let rasterizer = block_on(GpuRasterizer::new(&device, RasterOptions::default()))?;
     assert_eq!(rasterizer.depth_key(), device.best_depth_key());
@@ -284,9 +287,9 @@ fn the_default_key_is_the_best_one() -> Outcome {
     Ok(())
 }
 
-/// Needs more workgroups than one dimension of a dispatch can have.
+/// Images of that size need more workgroups than one dimension of a dispatch allows.
 #[test]
-fn wide_images_wrap_their_dispatches() -> Outcome {
+fn dispatches_of_large_images_wrap_into_a_second_dimension() -> Outcome {
     let Some(device) = gpu() else { return Ok(()) };
     let scene = sheet(3, 1);
     for size in [Size::new(Size::LIMIT, 1), Size::new(Size::LIMIT, 1040)] {
@@ -303,7 +306,7 @@ fn wide_images_wrap_their_dispatches() -> Outcome {
 }
 
 #[test]
-fn the_device_tells_the_time() -> Outcome {
+fn timing_returns_every_repetition_and_every_pass() -> Outcome {
     let Some(device) = gpu() else { return Ok(()) };
     let scene = sheet(3, 1);
     let mesh = block_on(GpuMesh::new(&device, &scene.faces, scene.positions.len()))?;
@@ -318,14 +321,14 @@ fn the_device_tells_the_time() -> Outcome {
         let times = block_on(rasterizer.time(&mesh, &draw, repetitions))?;
         assert_eq!(times.len(), repetitions as usize);
     }
-    let stages: Vec<RasterPass> =
-        block_on(rasterizer.time_stages(&mesh, &draw))?.into_iter().map(|(stage, _)| stage).collect();
-    assert_eq!((stages.first(), stages.last()), (Some(&RasterPass::Project), Some(&RasterPass::Resolve)));
+    let passes: Vec<RasterPass> =
+        block_on(rasterizer.time_stages(&mesh, &draw))?.into_iter().map(|(pass, _)| pass).collect();
+    assert_eq!((passes.first(), passes.last()), (Some(&RasterPass::Project), Some(&RasterPass::Resolve)));
     Ok(())
 }
 
 #[test]
-fn wrong_input_is_an_error() -> Outcome {
+fn invalid_input_is_rejected() -> Outcome {
     let Some(device) = gpu() else { return Ok(()) };
     let scene = soup(2, 1);
     let vertex_count = scene.positions.len();
@@ -367,9 +370,9 @@ fn wrong_input_is_an_error() -> Outcome {
     Ok(())
 }
 
-/// What the shaders build on: quotients, roots, products and sums as in IEEE 754.
+/// The shaders rely on correctly rounded quotients, roots, products and sums (IEEE 754).
 #[test]
-fn float_operations_are_exact() -> Outcome {
+fn float_operations_are_correctly_rounded() -> Outcome {
     let Some(device) = gpu() else { return Ok(()) };
     let entry = "
         @compute @workgroup_size(64)
@@ -377,10 +380,10 @@ fn float_operations_are_exact() -> Outcome {
             let a = bitcast<f32>(clip_positions[id.x].x);
             let b = bitcast<f32>(clip_positions[id.x].y);
             let c = bitcast<f32>(clip_positions[id.x].z);
-            let product = rounded(a * b) + c;
-            let sum = rounded(a + b);
-            let from_b = rounded(sum - a);
-            let lost = (a - rounded(sum - from_b)) + (b - from_b);
+            let product = no_contract(a * b) + c;
+            let sum = no_contract(a + b);
+            let from_b = no_contract(sum - a);
+            let lost = (a - no_contract(sum - from_b)) + (b - from_b);
             let third = select(divide(1.0, b), square_root(abs(b)), id.x % 2u == 1u);
             vertices[id.x] = bitcast<vec4<u32>>(vec4<f32>(divide(a, b), third, product, lost));
         }";
@@ -406,8 +409,8 @@ fn float_operations_are_exact() -> Outcome {
         if random.next() < 0.5 { magnitude } else { -magnitude }
     };
     let mut numbers: Vec<[f32; 4]> = (0..COUNT).map(|_| [number(), number(), number(), 0.0]).collect();
-    // Quotients as close to the middle between two numbers as there are: x = (n · y ± 1) / 2²⁴ with y odd, and n the
-    // inverse of y that makes it whole.
+    // These quotients are as close to a rounding midpoint as possible: x = (n · y ± 1) / 2²⁴ with
+    // odd y, and n the inverse of y modulo 2²⁴ (or its negative), which makes x an integer.
     for [x, y, ..] in numbers.iter_mut().take(COUNT / 2) {
         let odd = u64::from(y.to_bits() & 0x7F_FFFF) | 0x80_0001;
         let inverse = (0..5)
@@ -471,8 +474,8 @@ fn float_operations_are_exact() -> Outcome {
     }
     assert_eq!(
         wrong, [0; 4],
-        "of {COUNT} each: a / b, 1 / b or √|b|, a · b + c, what a + b loses; the first wrong one (operation, \
-         operands, found, expected): {first_wrong:?}"
+        "of {COUNT} each: a / b, 1 / b or √|b|, a · b + c, the rounding error of a + b; the first wrong one \
+         (operation, operands, found, expected): {first_wrong:?}"
     );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What the rasterizer promises, on small scenes and on random ones.
+//! The rules of the rasterizer, on small scenes and on random ones.
 
 mod common;
 
@@ -20,7 +20,7 @@ fn rasterize(
     hunyuan_paint_raster::rasterize(&view, faces, RasterOptions::default())
 }
 
-/// A triangle over the whole image at an NDC depth.
+/// Returns a triangle that covers the whole image, at an NDC depth.
 fn sheet(depth: f32) -> [Vec4; 3] {
     [[-1.5, -1.5], [5.0, -1.5], [-1.5, 5.0]].map(|[x, y]| Vec4::new(x, y, depth, 1.0))
 }
@@ -28,13 +28,13 @@ fn sheet(depth: f32) -> [Vec4; 3] {
 const FIXED_POINT: RasterOptions =
     RasterOptions { coverage: Coverage::FixedPoint, viewport: Viewport::PixelCenters, depth_key: None };
 
-/// How far a vertex may be from where it should be, in pixels.
+/// Returns the tolerance for vertex positions, in pixels.
 fn snap(options: RasterOptions) -> f64 {
     if options.coverage == Coverage::FixedPoint { 2.0_f64.powi(-8) } else { 1e-4 }
 }
 
 #[test]
-fn coverage_is_what_double_precision_finds() -> Result<(), RasterError> {
+fn coverage_and_barycentrics_match_double_precision() -> Result<(), RasterError> {
     let size = Size::new(83, 57);
     for options in [RasterOptions::default(), FIXED_POINT] {
         let mut random = Random(1);
@@ -80,7 +80,7 @@ fn coverage_is_what_double_precision_finds() -> Result<(), RasterError> {
     Ok(())
 }
 
-/// Each face of a sheet drawn by itself: with fixed-point coverage every pixel of the image belongs to one.
+/// Draws each face of a sheet by itself: exactly one face covers each pixel.
 #[test]
 fn fixed_point_is_watertight() -> Result<(), RasterError> {
     for seed in 0..3 {
@@ -102,7 +102,7 @@ fn fixed_point_is_watertight() -> Result<(), RasterError> {
             assert!(count(at_edges)?.iter().all(|&count| count == 1));
         }
     }
-    // Vertices on pixel centers, where every edge goes through some.
+    // These vertices lie on pixel centers, so that every edge passes through pixel centers.
     let vertices: Vec<Vec4> = (0..25_u16)
         .map(|i| Vec4::new(f32::from(i % 5) / 2.0 - 1.0, f32::from(i / 5) / 2.0 - 1.0, 0.0, 1.0))
         .collect();
@@ -116,14 +116,14 @@ fn fixed_point_is_watertight() -> Result<(), RasterError> {
             *count += u32::from(face != NO_FACE);
         }
     }
-    // The last column and row lie on right and bottom edges.
+    // The pixels of the last column and row lie on right and bottom edges, which do not cover them.
     let expected: Vec<u32> = (0..81).map(|i| u32::from(i % 9 < 8 && i / 9 < 8)).collect();
     assert_eq!(covered.to_vec(), expected);
     Ok(())
 }
 
 #[test]
-fn fixed_point_leaves_out_what_reaches_too_far() -> Result<(), RasterError> {
+fn fixed_point_leaves_out_faces_with_far_or_invalid_vertices() -> Result<(), RasterError> {
     let size = Size::square(4);
     let draw = |vertex: Vec4| {
         let positions = [vertex, Vec4::new(3.1, -1.0, 0.0, 1.0), Vec4::new(-1.0, 3.1, 0.0, 1.0)];
@@ -143,7 +143,7 @@ fn fixed_point_leaves_out_what_reaches_too_far() -> Result<(), RasterError> {
 }
 
 #[test]
-fn the_viewport_may_end_at_the_image_edges() -> Result<(), RasterError> {
+fn the_image_edges_viewport_maps_ndc_to_the_outer_edges() -> Result<(), RasterError> {
     let corners = [[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]];
     let positions = corners.map(|[x, y]| Vec4::new(x, y, 0.0, 1.0));
     for coverage in [Coverage::Reference, Coverage::FixedPoint] {
@@ -151,7 +151,7 @@ fn the_viewport_may_end_at_the_image_edges() -> Result<(), RasterError> {
         let view = View::new(&positions, Size::new(5, 3));
         let visibility = hunyuan_paint_raster::rasterize(&view, &[[0, 1, 2], [1, 3, 2]], options)?;
         assert!(!visibility.face_index.contains(&NO_FACE));
-        // The first pixel's center is half a pixel from the corner.
+        // The center of the first pixel is half a pixel from the corner.
         let [x, y] = interpolate(&corners, &[[0, 1, 2], [1, 3, 2]], &visibility)?[0];
         assert!((x + 0.8).abs() < 1e-6 && (y + 2.0 / 3.0).abs() < 0.01, "{x}, {y}");
     }
@@ -159,7 +159,7 @@ fn the_viewport_may_end_at_the_image_edges() -> Result<(), RasterError> {
 }
 
 #[test]
-fn the_depth_range_is_that_of_visible_pixels() -> Result<(), RasterError> {
+fn the_depth_range_is_that_of_the_visible_surface() -> Result<(), RasterError> {
     let vertices: Vec<Vec4> = [-0.5, 0.5].into_iter().flat_map(sheet).collect();
     for options in [RasterOptions::default(), FIXED_POINT] {
         let range = |faces: &[[u32; 3]]| -> Result<_, RasterError> {
@@ -174,12 +174,12 @@ fn the_depth_range_is_that_of_visible_pixels() -> Result<(), RasterError> {
 }
 
 #[test]
-fn the_nearest_face_wins_and_the_lower_one_of_equals() -> Result<(), RasterError> {
+fn the_nearest_face_wins_and_at_equal_depth_the_lower_index() -> Result<(), RasterError> {
     let vertices: Vec<Vec4> = [0.5, -0.25, -0.25].into_iter().flat_map(sheet).collect();
     let size = Size::new(5, 3);
     let visibility = rasterize(&vertices, &[[0, 1, 2], [6, 7, 8], [3, 4, 5]], size, None)?;
     assert_eq!(visibility.face_index, [1; 15]);
-    // Less than a step apart is equal.
+    // Depths that differ by less than a step count as equal.
     let vertices: Vec<Vec4> = [0.1, 0.1 - 2e-6].into_iter().flat_map(sheet).collect();
     let visibility = rasterize(&vertices, &[[0, 1, 2], [3, 4, 5]], size, None)?;
     assert_eq!(visibility.face_index, [0; 15]);
@@ -201,7 +201,7 @@ fn a_depth_prior_peels_the_layer_in_front() -> Result<(), RasterError> {
 
 #[test]
 fn edges_belong_to_the_face_and_rows_are_not_flipped() -> Result<(), RasterError> {
-    // From the center of the first pixel to those of the last column and the last row.
+    // The vertices lie on the centers of three corner pixels.
     let vertices = [[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]].map(|[x, y]| Vec4::new(x, y, 0.0, 1.0));
     let visibility = rasterize(&vertices, &[[0, 1, 2]], Size::square(3), None)?;
     let n = NO_FACE;
@@ -211,12 +211,12 @@ fn edges_belong_to_the_face_and_rows_are_not_flipped() -> Result<(), RasterError
 }
 
 #[test]
-fn attributes_follow_the_barycentrics() -> Result<(), RasterError> {
+fn attributes_are_interpolated_perspective_correctly() -> Result<(), RasterError> {
     let Scene { positions: vertices, faces, .. } = soup(20, 7);
     let visibility = rasterize(&vertices, &faces, Size::square(40), None)?;
     let attributes: Vec<[f32; 2]> = vertices.iter().map(|v| [v.x, v.w]).collect();
     let pixels = interpolate(&attributes, &faces, &visibility)?;
-    // In perspective-correct attributes, x / w is the pixel's place again.
+    // With perspective-correct weights, x / w is the NDC coordinate of the pixel.
     for (pixel, [x, w]) in pixels.into_iter().enumerate() {
         if visibility.face_index[pixel] == NO_FACE {
             assert_eq!([x, w], [0.0, 0.0]);
@@ -229,7 +229,7 @@ fn attributes_follow_the_barycentrics() -> Result<(), RasterError> {
 }
 
 #[test]
-fn the_number_of_threads_does_not_show() -> Result<(), Box<dyn std::error::Error>> {
+fn the_number_of_threads_does_not_change_the_image() -> Result<(), Box<dyn std::error::Error>> {
     let Scene { positions, faces, .. } = soup(300, 7);
     for options in [RasterOptions::default(), FIXED_POINT] {
         let render = |threads| -> Result<VisibilityBuffer, Box<dyn std::error::Error>> {
@@ -246,7 +246,7 @@ fn the_number_of_threads_does_not_show() -> Result<(), Box<dyn std::error::Error
 }
 
 #[test]
-fn no_float_does_harm() -> Result<(), RasterError> {
+fn extreme_floats_do_not_panic_and_faces_with_w_of_zero_are_invisible() -> Result<(), RasterError> {
     let specials = [0.0, -0.0, 1e-45, 1e30, -1e38, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
     let mut random = Random(3);
     let mut pick = || specials[(random.next() * specials.len() as f32) as usize];
@@ -266,7 +266,7 @@ fn no_float_does_harm() -> Result<(), RasterError> {
 }
 
 #[test]
-fn wrong_input_is_an_error() -> Result<(), RasterError> {
+fn invalid_input_is_rejected() -> Result<(), RasterError> {
     let vertices = sheet(0.0);
     let size = Size::square(4);
     for (width, height) in [(0, 4), (4, 0), (16_385, 1), (1, u32::MAX)] {
@@ -288,7 +288,7 @@ fn wrong_input_is_an_error() -> Result<(), RasterError> {
 }
 
 #[test]
-fn without_faces_all_is_background() -> Result<(), RasterError> {
+fn a_mesh_without_faces_gives_a_background_image() -> Result<(), RasterError> {
     let visibility = rasterize(&[], &[], Size::new(3, 2), None)?;
     assert_eq!(visibility.face_index, [NO_FACE; 6]);
     assert_eq!(visibility.barycentrics, [[0.0; 3]; 6]);

@@ -1,4 +1,4 @@
-//! What the two coverage rules have in common.
+//! The interface of the two coverage rules.
 
 use std::ops::Range;
 
@@ -6,15 +6,16 @@ use glam::Vec4;
 
 use crate::{Size, Viewport};
 
-/// How many neighboring pixels are tried at once, so that the compiler can use vector instructions.
+/// The number of neighboring pixels that are tested at once, so that the compiler can use vector
+/// instructions.
 pub(super) const LANES: usize = 8;
 
-/// From NDC to the image.
+/// The transform from NDC to the image.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ViewportTransform {
-    /// The pixels between NDC −1 and 1, horizontally and vertically.
+    /// The distance from NDC −1 to 1, in pixels, horizontally and vertically.
     pub(crate) span: [u32; 2],
-    /// Where NDC −1 lies, in halves of a pixel from the image's edge.
+    /// The position of NDC −1, in half pixels from the edge of the image.
     pub(crate) half_pixels: u32,
 }
 
@@ -25,7 +26,7 @@ impl ViewportTransform {
     }
 }
 
-/// The pixels that a face may cover.
+/// The columns and rows of the pixels that a face may cover.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Bounds {
     pub(super) columns: Range<u32>,
@@ -39,45 +40,47 @@ pub(super) trait CoverageRule: Sync {
     type Vertex: Copy + Send + Sync;
     /// A face on the image, set up for many pixels.
     type Triangle: Copy;
-    /// Depth at a pixel, 0 (near) to 1 (far) in the rule's own numbers.
+    /// The depth at a pixel, from 0 (near) to 1 (far), in the number format of the rule.
     type Depth: Copy + PartialOrd;
 
-    /// Carries a vertex from clip space to the image.
+    /// Projects a vertex from clip space to the image.
     fn project(clip: Vec4, transform: ViewportTransform) -> Self::Vertex;
 
-    /// The pixels of the image that a face may cover; `None` if there are none.
+    /// Returns the pixels of the image that a face may cover; `None` if there are none.
     fn bounds(corners: [Self::Vertex; 3], size: Size) -> Option<Bounds>;
 
-    /// `None` if the face covers nothing.
+    /// Prepares a face for coverage tests; `None` if the face covers nothing.
     fn triangle(corners: [Self::Vertex; 3]) -> Option<Self::Triangle>;
 
-    /// For a row, a function of its columns: which of the [`LANES`] pixels from there on are covered, and at
-    /// what depth. `None` if none is covered.
+    /// Returns a function for one row. From a column, it returns which of the [`LANES`] pixels from
+    /// that column on are covered, and their depths; `None` if none is covered.
     fn cover_row(triangle: &Self::Triangle, row: u32) -> impl Fn(u32) -> Option<Fragments<Self::Depth>>;
 
-    /// A depth in the rule's own numbers, rounded up.
+    /// Converts a depth to the number format of the rule, rounding up.
     fn depth_from(depth: f32) -> Self::Depth;
 
-    /// Depth in steps of 2⁻¹⁸; `None` where it is nearer than the near plane, or overflows.
+    /// Returns the depth in steps of 2⁻¹⁸; `None` if it is nearer than the near plane, or
+    /// overflows.
     fn quantize(depth: Self::Depth) -> Option<u32>;
 
-    /// For a row, a function of its columns and a number of pixels, up to [`LANES`], that are covered from there
-    /// on: their perspective-correct barycentrics, and their depths as integers that keep the order.
+    /// Returns a function for one row. From a column and the number of covered pixels from there
+    /// on, up to [`LANES`], it returns their perspective-correct barycentrics, and their depths as
+    /// integers in the order of the depths.
     fn resolve_row(triangle: &Self::Triangle, row: u32) -> impl Fn(u32, usize) -> [([f32; 3], u32); LANES];
 
-    /// The depth, 0 to 1, that such an integer stands for.
+    /// Converts an ordered integer of [`resolve_row`](Self::resolve_row) to a depth from 0 to 1.
     fn depth_of(ordered: u32) -> f32;
 }
 
-/// The pixels of a face among [`LANES`] neighbors.
+/// The coverage and depth of [`LANES`] neighboring pixels.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fragments<D> {
-    /// A bit for each pixel, the first one lowest.
+    /// One bit per pixel; the lowest bit is the first pixel.
     pub(super) covered: u32,
     pub(super) depth: [D; LANES],
 }
 
-/// A bit for each pixel that is true.
+/// Packs the booleans into bits, the first one lowest.
 #[inline(always)]
 pub(super) fn bits(pixels: [bool; LANES]) -> u32 {
     let lanes: [u32; LANES] = std::array::from_fn(|i| if pixels[i] { 1 << i } else { 0 });

@@ -1,25 +1,25 @@
-//! `RasterPass` 2: the nearest face of every pixel.
+//! Pass 2: the nearest face of every pixel.
 
 use std::ops::Range;
 
 use super::coverage::{Bounds, CoverageRule, Fragments, LANES};
 use crate::{DepthPrior, Size};
 
-/// Some rows of the image.
+/// A range of rows of the image.
 #[derive(Clone, Debug)]
 pub(super) struct Band {
-    /// Of the whole image.
+    /// The size of the whole image.
     pub(super) size: Size,
     pub(super) rows: Range<u32>,
 }
 
-/// The depth of a pixel that shows the background.
+/// The depth of a background pixel.
 pub(super) const BACKGROUND_DEPTH: u32 = u32::MAX;
 
-/// Writes the nearest face of each pixel of a band, or leaves [`crate::NO_FACE`]. At first the depth
-/// buffer holds [`BACKGROUND_DEPTH`].
+/// Writes the index of the nearest face of each pixel of a band.
 ///
-/// `faces` are those that touch the band, in order: a face's index and vertices.
+/// `faces` are the indices and vertices of the faces that touch the band, in ascending order. The
+/// caller fills `depth_buffer` with [`BACKGROUND_DEPTH`] and `face_index` with [`crate::NO_FACE`].
 #[inline(always)]
 pub(super) fn draw<R: CoverageRule>(
     vertices: &[R::Vertex],
@@ -42,7 +42,7 @@ pub(super) fn draw<R: CoverageRule>(
             let face_index = &mut face_index[start..start + width];
             for first in columns.clone().step_by(LANES) {
                 let Some(Fragments { mut covered, depth }) = fragments_at(first) else { continue };
-                // The last lanes may lie right of the bounding box.
+                // The last lanes may lie to the right of the bounding box.
                 covered &= u32::MAX >> (u32::BITS - (columns.end - first).min(LANES as u32));
                 while covered != 0 {
                     let lane = covered.trailing_zeros() as usize;
@@ -55,7 +55,7 @@ pub(super) fn draw<R: CoverageRule>(
                         continue;
                     }
                     let Some(depth) = R::quantize(depth) else { continue };
-                    // Faces come in order: where depths are equal, the earlier one stays.
+                    // Faces are in ascending order, so that the lower index wins at equal depth.
                     if depth < depths[column] {
                         depths[column] = depth;
                         face_index[column] = index;

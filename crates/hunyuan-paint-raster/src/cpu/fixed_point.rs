@@ -1,7 +1,8 @@
-//! The coverage rule in integers: watertight, and the same bits on every device.
+//! The coverage rule in integers: watertight, and bit-identical on every device.
 //!
-//! Everything after the bits of the input floats is integer arithmetic, so that a compiler has nothing to
-//! round, fuse or reorder. Fractions of 1 are held in steps of 2⁻²⁴, which float32 represents exactly.
+//! The input floats are decoded from their bits, and all arithmetic is in integers, so that a
+//! compiler has nothing to round, fuse or reorder. Fractions of 1 have steps of 2⁻²⁴, which float32
+//! represents exactly.
 
 use std::array::from_fn;
 
@@ -10,22 +11,22 @@ use glam::Vec4;
 use super::coverage::{Bounds, CoverageRule, Fragments, LANES, ViewportTransform, bits};
 use crate::Size;
 
-/// Steps of a pixel to which vertices are snapped.
+/// Subpixels per pixel; vertices are snapped to them.
 const SUBPIXELS: i32 = 256;
 
 /// Half the depth range in steps of 2⁻²⁴: 0.49999, as in the original.
 const DEPTH_SCALE: u32 = 8_388_440;
 
-/// How far from the image's first corner a vertex may lie, in subpixels.
+/// The largest distance of a vertex from the image's first corner along each axis, in subpixels.
 const GUARD_BAND: i32 = (1 << 23) - 1;
 
-/// The bits of a fraction.
+/// The number of bits after the binary point of a fraction.
 const FRACTION_BITS: u32 = 24;
 
-/// 1 as a fraction.
+/// The fraction 1.
 const ONE: u32 = 1 << FRACTION_BITS;
 
-/// See [`Coverage::FixedPoint`](crate::Coverage::FixedPoint).
+/// The rule of [`Coverage::FixedPoint`](crate::Coverage::FixedPoint).
 pub(super) struct FixedPoint;
 
 /// A vertex on the image.
@@ -39,7 +40,7 @@ pub(super) struct SnappedVertex {
     w: u32,
 }
 
-/// A triangle with an area, set up for many pixels.
+/// A triangle of nonzero area, set up for many pixels.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Triangle {
     corners: [SnappedVertex; 3],
@@ -49,21 +50,21 @@ pub(super) struct Triangle {
     area: Total,
 }
 
-/// A function that is linear on the image: zero on an edge, positive on the triangle's side of it.
+/// An edge function: linear on the image, zero on the edge, positive on the triangle's side of it.
 #[derive(Clone, Copy, Debug)]
 struct Edge {
-    /// Where the edge starts.
+    /// The start of the edge, in subpixels.
     from: [i32; 2],
-    /// Change per subpixel.
+    /// The change per subpixel along x and y.
     step: [i64; 2],
-    /// 0 if pixel centers on the edge belong to the triangle, −1 if they do not.
+    /// 0 if pixel centers on the edge belong to the triangle, else −1.
     bias: i64,
 }
 
 impl Edge {
     fn new(from: [i32; 2], to: [i32; 2], sign: i64) -> Self {
         let step = [i64::from(from[1] - to[1]) * sign, i64::from(to[0] - from[0]) * sign];
-        // Rows grow downwards: the triangle lies right of a left edge, and below a top edge.
+        // Rows grow downward: the triangle lies to the right of a left edge and below a top edge.
         let (left, top) = (step[0] > 0, step[0] == 0 && step[1] > 0);
         Self { from, step, bias: if left || top { 0 } else { -1 } }
     }
@@ -74,23 +75,23 @@ impl Edge {
     }
 }
 
-/// A sum, set up for the fractions that parts have of it.
+/// A sum, set up for dividing parts of it by it.
 #[derive(Clone, Copy, Debug)]
 struct Total {
-    /// How far to shift the sum to the right so that 24 bits remain.
+    /// The shift to the right that leaves 24 bits of the sum; negative for a shift to the left.
     shift: i32,
-    /// 2⁴⁷ / the shifted sum.
+    /// 2⁴⁷ divided by the shifted sum.
     reciprocal: u32,
 }
 
 impl Total {
-    /// The sum must not be 0.
+    /// Prepares a sum, which must not be 0.
     fn new(total: u64) -> Self {
         let shift = 64 - total.leading_zeros() as i32 - FRACTION_BITS as i32;
         Self { shift, reciprocal: long_division(ONE >> 1, FRACTION_BITS, shift_right(total, shift)) }
     }
 
-    /// The part's fraction of the sum, at most 1.
+    /// Returns `part` divided by the sum, at most 1.
     #[inline(always)]
     fn fraction(self, part: u64) -> u32 {
         let part = shift_right(part, self.shift);
@@ -98,18 +99,19 @@ impl Total {
     }
 }
 
-/// Shifts to the right, or to the left if `shift` is negative; the result must fit.
+/// Shifts to the right, or to the left if `shift` is negative. The result must fit into 32 bits.
 #[inline(always)]
 fn shift_right(value: u64, shift: i32) -> u32 {
     if shift >= 0 { (value >> shift) as u32 } else { (value << -shift) as u32 }
 }
 
-/// `numerator · 2^bits / denominator`, rounded down. The denominator has at most 24 bits, and the result must fit.
+/// Returns `numerator · 2^bits / denominator`, rounded down. The denominator has at most 24 bits,
+/// and the result must fit into 32 bits.
 fn long_division(numerator: u32, bits: u32, denominator: u32) -> u32 {
     ((u64::from(numerator) << bits) / u64::from(denominator)) as u32
 }
 
-/// `value · factor · 2⁻²⁴`, rounded to the nearest, halves away from zero.
+/// Returns `value · factor · 2⁻²⁴`, rounded to the nearest integer, halves away from zero.
 #[inline(always)]
 fn scale(value: i32, factor: u32) -> i32 {
     let product = u64::from(value.unsigned_abs()) * u64::from(factor) + (1 << (FRACTION_BITS - 1));
@@ -117,7 +119,8 @@ fn scale(value: i32, factor: u32) -> i32 {
     if value < 0 { -magnitude } else { magnitude }
 }
 
-/// Sign, mantissa and exponent: the number is `mantissa · 2^(exponent − 150)`. `None` if it is not finite.
+/// Splits a float into sign (`true` if negative), mantissa and exponent. Its magnitude is
+/// `mantissa · 2^(exponent − 150)`. Returns `None` if it is not finite.
 fn decode(float: f32) -> Option<(bool, u32, i32)> {
     let bits = float.to_bits();
     let (exponent, mantissa) = ((bits >> 23 & 0xFF) as i32, bits & 0x7F_FFFF);
@@ -129,12 +132,13 @@ fn decode(float: f32) -> Option<(bool, u32, i32)> {
     }
 }
 
-/// `numerator / denominator` in steps of 2⁻²⁴, rounded to the nearest, halves away from zero. `None` if it is
-/// 32 or more, or not a number. The denominator is positive and not subnormal.
+/// Returns `numerator / denominator` in steps of 2⁻²⁴, rounded to the nearest step, halves away
+/// from zero. Returns `None` if the magnitude is 32 or more, or an operand is not finite. The
+/// denominator is positive and not subnormal.
 fn ratio(numerator: f32, denominator: f32) -> Option<i32> {
     let (negative, numerator, numerator_exponent) = decode(numerator)?;
     let (_, denominator, denominator_exponent) = decode(denominator)?;
-    // One bit more than is kept, for rounding.
+    // One extra bit, for rounding.
     let bits = numerator_exponent - denominator_exponent + FRACTION_BITS as i32 + 1;
     let halves = match bits {
         ..0 => 0,
@@ -146,7 +150,7 @@ fn ratio(numerator: f32, denominator: f32) -> Option<i32> {
     Some(if negative { -magnitude } else { magnitude })
 }
 
-/// The center of a pixel in subpixels.
+/// Returns the center of a pixel, in subpixels.
 const fn pixel_center(pixel: u32) -> i32 {
     pixel as i32 * SUBPIXELS + SUBPIXELS / 2
 }
@@ -170,7 +174,7 @@ impl SnappedVertex {
     }
 }
 
-/// The pixels along one axis of the image whose centers lie within a bounding box.
+/// Returns the pixels along one axis of the image whose centers lie within a bounding box.
 #[inline(always)]
 fn pixel_range(positions: [i32; 3], pixel_count: u32) -> std::ops::Range<u32> {
     let [a, b, c] = positions;
@@ -187,16 +191,16 @@ impl Triangle {
         a + scale(b - a, beta) + scale(c - a, gamma)
     }
 
-    /// Fractions on the image to fractions in space.
+    /// Converts barycentrics on the image to barycentrics in space.
     fn perspective_correct(&self, [alpha, beta, gamma]: [u32; 3]) -> [u32; 3] {
         let w = self.corners.map(|corner| corner.w);
-        // Positive floats are in the order of their bits.
+        // Positive floats and their bits have the same order.
         let nearest = w[0].min(w[1]).min(w[2]);
         if w == [nearest; 3] {
             return [alpha, beta, gamma];
         }
         let (mantissa, exponent) = (nearest & 0x7F_FFFF | 0x80_0000, (nearest >> 23) as i32);
-        // The nearest w divided by each, in steps of 2⁻³⁰.
+        // The least w divided by each w, in steps of 2⁻³⁰.
         let inverse = w.map(|w| {
             let bits = 30 + exponent - (w >> 23) as i32;
             if bits < 0 { 0 } else { long_division(mantissa, bits as u32, w & 0x7F_FFFF | 0x80_0000) }

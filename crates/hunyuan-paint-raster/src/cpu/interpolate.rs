@@ -1,18 +1,18 @@
-//! `RasterPass` 4: vertex attributes at the pixels.
+//! Pass 4: vertex attributes at the pixels.
 
 use rayon::prelude::*;
 
 use super::check_vertices;
 use crate::{NO_FACE, RasterError, VisibilityBuffer};
 
-/// Carries vertex attributes to the pixels: the sum of the three vertices' values, weighted by the pixel's
-/// barycentrics. Pixels without a face get zeros.
+/// Interpolates vertex attributes at the pixels: the sum of the values of the three vertices,
+/// weighted by the barycentrics of the pixel. Background pixels get zeros.
 ///
-/// `attributes` has `N` numbers for each vertex, the result `N` for each pixel, row by row.
+/// `attributes` has `N` values per vertex. The result has `N` values per pixel, row by row.
 ///
 /// # Errors
-/// If a face names a vertex that has no attributes, a pixel a face that does not exist, or the buffer's two
-/// arrays differ in length.
+/// Fails if a face refers to a vertex without attributes, a pixel refers to a face that does not
+/// exist, or the two arrays of the buffer differ in length.
 pub fn interpolate<const N: usize>(
     attributes: &[[f32; N]],
     faces: &[[u32; 3]],
@@ -33,8 +33,8 @@ pub fn interpolate<const N: usize>(
     Ok((0..face_index.len()).into_par_iter().map(at_pixel).collect())
 }
 
-/// Carries vertex attributes to one pixel, counted row by row from 0. `None` where it shows no face, or where
-/// the pixel, the face or one of its vertices does not exist.
+/// Interpolates vertex attributes at one pixel, counted row by row from 0. Returns `None` for a
+/// background pixel, or if the pixel, its face or one of the face's vertices does not exist.
 #[inline]
 pub fn interpolate_at<const N: usize>(
     attributes: &[[f32; N]],

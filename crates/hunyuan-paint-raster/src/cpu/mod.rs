@@ -1,14 +1,14 @@
-//! The rasterizer on the CPU, one file per stage.
+//! The rasterizer on the CPU, one file per pass.
 //!
-//! 1. [`project`](project::project): vertices, clip space → pixels and depth
-//! 2. [`draw`](draw::draw): for each pixel the nearest face
-//! 3. [`resolve`](resolve::resolve): for each pixel the barycentrics on that face
-//! 4. [`interpolate()`]: for each pixel the attributes at that place
+//! 1. [`project`](project::project): vertices from clip space to pixels and depth
+//! 2. [`draw`](draw::draw): the nearest face of each pixel
+//! 3. [`resolve`](resolve::resolve): the barycentrics of each pixel on its face
+//! 4. [`interpolate()`]: the vertex attributes at each pixel
 //!
-//! The first three are the same for both coverage rules, [`reference`] and [`fixed_point`].
+//! The first three passes are generic over the coverage rule, [`reference`] or [`fixed_point`].
 //!
-//! The image is cut into horizontal bands that know nothing of each other, so threads share nothing that is
-//! written and the result does not depend on them.
+//! The image is cut into horizontal bands that are drawn independently. Threads share no data that
+//! is written, so the result does not depend on their number.
 
 mod coverage;
 mod draw;
@@ -35,7 +35,7 @@ use crate::{
     Coverage, DepthKey, NO_FACE, RasterError, RasterOptions, Size, View, VisibilityBuffer, view::DEPTH_SCALE,
 };
 
-/// The number of bands that an image is cut into, for threads to share.
+/// The number of bands that an image is cut into.
 const BAND_COUNT: u32 = 64;
 
 /// The number of faces that a thread sorts into bands at a time.
@@ -43,15 +43,15 @@ const FACES_PER_BATCH: usize = 1 << 14;
 
 /// Finds the nearest face at every pixel center.
 ///
-/// Nothing is clipped or culled. A pixel shows the face of the lowest depth, in steps that
-/// [`DepthKey`] tells, and of those the one that comes first. A vertex that is not finite, or has w = 0,
-/// makes its faces invisible; so does, with [`Coverage::FixedPoint`], one that lies far outside. The
-/// depth key of the options concerns GPUs only.
+/// Faces are neither clipped nor culled. A pixel shows the face of least depth, in steps of 2⁻¹⁸ of
+/// the depth range, and at equal depth the one with the lowest index. A face is invisible if one of
+/// its vertices is not finite or has w = 0; with [`Coverage::FixedPoint`] also if a vertex lies far
+/// outside the image. [`RasterOptions::depth_key`] concerns GPUs only.
 ///
 /// # Errors
-/// If the size is not 1 to [`Size::LIMIT`] pixels a side, a face names a vertex that does not exist, there
-/// are more faces than [`DepthKey::FACE_LIMIT`], or the depth prior has another number of values than
-/// the image has pixels.
+/// Fails if the size is not 1 to [`Size::LIMIT`] pixels a side, a face refers to a vertex that does
+/// not exist, there are more faces than [`DepthKey::FACE_LIMIT`], or the number of values in the
+/// depth prior differs from the number of pixels.
 pub fn rasterize(
     view: &View<'_>,
     faces: &[[u32; 3]],
@@ -79,7 +79,7 @@ fn rasterize_by<R: CoverageRule>(
     let batches =
         sort_into_bands(faces, band_rows, |face| R::bounds(face.map(|i| vertices[i as usize]), size));
 
-    // Zeros come without work; the threads write what they need.
+    // The operating system zeroes the memory; each thread first touches the part that it writes.
     let mut face_index = vec![0; size.pixel_count()];
     let mut barycentrics = vec![[0.0; 3]; size.pixel_count()];
     let depth_range = face_index
@@ -94,7 +94,7 @@ fn rasterize_by<R: CoverageRule>(
             face_index.fill(NO_FACE);
             depth_buffer.clear();
             depth_buffer.resize(face_index.len(), BACKGROUND_DEPTH);
-            // With the widest vector instructions that the processor has: the results are the same.
+            // Uses the widest vector instructions of the processor; they do not change the result.
             pulp::Arch::new().dispatch(
                 #[inline(always)]
                 || {
@@ -115,12 +115,12 @@ fn rasterize_by<R: CoverageRule>(
     }
 }
 
-/// NDC depth of a depth from 0 to 1.
+/// Converts a depth from 0 to 1 to an NDC depth from −1 to 1.
 pub(crate) fn ndc_depth(depth: f32) -> f32 {
     (depth - 0.5) / DEPTH_SCALE
 }
 
-/// The depth, 0 to 1, that a rule's ordered integer stands for.
+/// Converts an ordered integer of a rule to a depth from 0 to 1.
 #[cfg(feature = "gpu")]
 pub(crate) fn depth_of(coverage: Coverage, ordered: u32) -> f32 {
     match coverage {
@@ -129,19 +129,19 @@ pub(crate) fn depth_of(coverage: Coverage, ordered: u32) -> f32 {
     }
 }
 
-/// The bits of the least depth that shows, in a rule's own numbers.
+/// Returns the bits of the least depth that is drawn, in the number format of a rule.
 #[cfg(feature = "gpu")]
 pub(crate) fn depth_threshold(coverage: Coverage, depth: f32) -> u32 {
     match coverage {
-        // Comparisons with what is not finite are left to each device.
+        // Infinity and NaN are replaced: how they compare differs between GPUs.
         Coverage::Reference if depth.is_nan() => f32::MIN.to_bits(),
         Coverage::Reference => Reference::depth_from(depth.clamp(f32::MIN, f32::MAX)).to_bits(),
         Coverage::FixedPoint => FixedPoint::depth_from(depth) as u32,
     }
 }
 
-/// Returns, for each batch of faces and each band of rows, the faces of the batch that touch the band,
-/// in order.
+/// Returns the faces that touch each band, in ascending order: one list per batch of faces and
+/// band.
 fn sort_into_bands(
     faces: &[[u32; 3]],
     band_rows: u32,
@@ -160,7 +160,7 @@ fn sort_into_bands(
     faces.par_chunks(FACES_PER_BATCH).enumerate().map(sort_batch).collect()
 }
 
-/// Whether every face names vertices that exist.
+/// Checks that every face refers to vertices that exist.
 pub(crate) fn check_vertices(faces: &[[u32; 3]], vertex_count: usize) -> Result<(), RasterError> {
     let missing = |vertex: &u32| *vertex as usize >= vertex_count;
     match faces.par_iter().position_first(|face| face.iter().any(missing)) {

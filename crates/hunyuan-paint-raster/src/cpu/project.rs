@@ -1,11 +1,11 @@
-//! `RasterPass` 1: vertices from clip space to the image.
+//! Pass 1: vertices from clip space to the image.
 
 use glam::Vec4;
 use rayon::prelude::*;
 
 use super::coverage::{CoverageRule, ViewportTransform};
 
-/// Carries every vertex to the image.
+/// Projects every vertex to the image.
 pub(super) fn project<R: CoverageRule>(
     clip_positions: &[Vec4],
     transform: ViewportTransform,

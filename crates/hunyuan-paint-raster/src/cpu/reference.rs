@@ -1,7 +1,7 @@
-//! The original's coverage rule, float32 to the last operation.
+//! The original's coverage rule, in float32.
 //!
-//! The weights of the second and third vertex are ratios of signed areas; the first is what remains of 1. The
-//! order of operations is the original's, float32 but for that remainder.
+//! The barycentrics of the second and third vertex are ratios of signed areas. The first one is 1
+//! minus the other two, computed in double precision. The order of operations is the original's.
 
 use std::{array::from_fn, ops::Range};
 
@@ -10,10 +10,11 @@ use glam::Vec4;
 use super::coverage::{Bounds, CoverageRule, Fragments, LANES, ViewportTransform, bits};
 use crate::{Size, view::DEPTH_SCALE};
 
-/// Steps of depth; quantizing makes the order of faces decide between surfaces that touch.
+/// The number of depth steps. Depth is quantized so that the face order decides where surfaces
+/// touch.
 const DEPTH_STEPS: f32 = (1 << 18) as f32;
 
-/// See [`Coverage::Reference`](crate::Coverage::Reference).
+/// The rule of [`Coverage::Reference`](crate::Coverage::Reference).
 pub(super) struct Reference;
 
 /// A vertex on the image.
@@ -21,7 +22,7 @@ pub(super) struct Reference;
 pub(super) struct ScreenVertex {
     /// Column; pixel centers lie at n + 0.5.
     x: f32,
-    /// Row, likewise.
+    /// Row; pixel centers lie at n + 0.5.
     y: f32,
     /// Depth from 0 (near) to 1 (far).
     depth: f32,
@@ -29,19 +30,20 @@ pub(super) struct ScreenVertex {
     w: f32,
 }
 
-/// A triangle with an area, set up for barycentrics at many points.
+/// A triangle of nonzero area, set up for barycentrics at many points.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Triangle {
     vertices: [ScreenVertex; 3],
-    /// Second vertex minus first.
+    /// The vector from the first vertex to the second.
     ab: [f32; 2],
-    /// Third vertex minus first.
+    /// The vector from the first vertex to the third.
     ac: [f32; 2],
     inverse_area: f32,
 }
 
 impl Triangle {
-    /// The second and third barycentric along the row of pixels with that y, as a function of `L` neighboring x.
+    /// Returns the second and third barycentric along the row of pixels at `y`, as a function of
+    /// `L` neighboring x.
     #[inline(always)]
     fn along_row<const L: usize>(&self, y: f32) -> impl Fn([f32; L]) -> [[f32; L]; 2] + use<L> {
         let Self { vertices: [a, ..], ab, ac, inverse_area } = *self;
@@ -56,14 +58,14 @@ impl Triangle {
         }
     }
 
-    /// Depth at a point; linear on the image.
+    /// Interpolates depth, which is linear on the image.
     #[inline(always)]
     fn depth(&self, [alpha, beta, gamma]: [f32; 3]) -> f32 {
         let [a, b, c] = self.vertices.map(|v| v.depth);
         alpha * a + beta * b + gamma * c
     }
 
-    /// Barycentrics on the image to barycentrics in space, but for their sum.
+    /// Converts barycentrics on the image to barycentrics in space, without normalizing their sum.
     #[inline(always)]
     fn divide_by_w(&self, [alpha, beta, gamma]: [f32; 3]) -> [f32; 3] {
         let [a, b, c] = self.vertices.map(|v| v.w);
@@ -71,21 +73,22 @@ impl Triangle {
     }
 }
 
-/// Where the centers of pixels lie along an axis, from that one on. Exact, as images are far smaller than 2²³.
+/// Returns the coordinates of pixel centers along an axis, from `first` on. They are exact, as
+/// images are far smaller than 2²³ pixels.
 #[inline(always)]
 fn pixel_centers(first: u32) -> [f32; LANES] {
     let first = first as f32;
     from_fn(|i| first + (i as f32 + 0.5))
 }
 
-/// Makes the sum of the weights 1.
+/// Scales the weights so that their sum is 1.
 #[inline(always)]
 fn normalize([alpha, beta, gamma]: [f32; 3]) -> [f32; 3] {
     let scale = 1.0 / (alpha + beta + gamma);
     [alpha * scale, beta * scale, gamma * scale]
 }
 
-/// What two barycentrics leave of 1. It is below 0 if either of them is above 1.
+/// Returns 1 − `beta` − `gamma`, which is below 0 if either of them is above 1.
 #[inline(always)]
 fn remainder(beta: f32, gamma: f32) -> f32 {
     (1.0 - f64::from(beta) - f64::from(gamma)) as f32
@@ -147,7 +150,8 @@ impl CoverageRule for Reference {
         depth
     }
 
-    /// `None` where the original's integer is negative or has overflowed, which never wins over the background.
+    /// Returns `None` where the original's integer is negative or overflows; such depths never win
+    /// over the background.
     #[inline(always)]
     fn quantize(depth: f32) -> Option<u32> {
         let steps = depth * DEPTH_STEPS;
@@ -157,13 +161,13 @@ impl CoverageRule for Reference {
     #[inline(always)]
     fn resolve_row(triangle: &Triangle, row: u32) -> impl Fn(u32, usize) -> [([f32; 3], u32); LANES] {
         let weights_at = triangle.along_row::<LANES>(row as f32 + 0.5);
-        // Cameras without perspective have w = 1, and divisions take time.
+        // Orthographic cameras have w = 1, and divisions are slow.
         let with_perspective = triangle.vertices.map(|v| v.w) != [1.0; 3];
         #[inline(always)]
         move |column, _| {
             let [beta, gamma] = weights_at(pixel_centers(column));
             let on_image: [[f32; 3]; LANES] = from_fn(|i| [remainder(beta[i], gamma[i]), beta[i], gamma[i]]);
-            // The bits of floats of one sign are in order.
+            // Floats that are not negative have the same order as their bits.
             let depth = on_image.map(|weights| triangle.depth(weights).max(0.0).to_bits());
             let in_space =
                 if with_perspective { on_image.map(|w| triangle.divide_by_w(w)) } else { on_image };
@@ -177,12 +181,14 @@ impl CoverageRule for Reference {
     }
 }
 
-/// The pixels along one axis of an image that a bounding box touches, and one more on its far side.
+/// Returns the pixels along one axis of the image that a bounding box touches, and one more on its
+/// far side.
 #[inline(always)]
 fn pixel_range(coordinates: [f32; 3], pixel_count: u32) -> Range<u32> {
     let [a, b, c] = coordinates;
     let (min, max) = (a.min(b.min(c)), a.max(b.max(c)));
-    // These casts saturate, and turn NaN into 0. Rounding up is slow where the processor may lack it.
+    // The casts saturate, and convert NaN to 0. `ceil` would be slow on processors without such an
+    // instruction.
     let end = max + 1.0;
     let whole = end as u32;
     let end = whole.saturating_add(u32::from((whole as f32) < end)).min(pixel_count);
@@ -194,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pixel_ranges_are_safe_for_any_float() {
+    fn pixel_ranges_stay_on_the_image_for_any_float() {
         assert_eq!(pixel_range([2.7, 5.0, 3.1], 10), 2..6);
         assert_eq!(pixel_range([2.7, 5.1, 3.1], 10), 2..7);
         assert_eq!(pixel_range([-4.0, 1e30, 3.0], 10), 0..10);

@@ -1,12 +1,12 @@
-//! `RasterPass` 3: where on its face each pixel lies.
+//! Pass 3: the barycentrics of each pixel on its face.
 
 use super::{
     coverage::{CoverageRule, LANES},
     draw::Band,
 };
 
-/// Writes the perspective-correct barycentrics of each pixel of a band that shows a face, and returns the least
-/// and the greatest depth, as the rule's ordered integers.
+/// Writes the perspective-correct barycentrics of each pixel of a band that shows a face. Returns
+/// the least and the greatest depth of these pixels, as ordered integers of the rule.
 #[inline(always)]
 pub(super) fn resolve<R: CoverageRule>(
     vertices: &[R::Vertex],
@@ -19,7 +19,7 @@ pub(super) fn resolve<R: CoverageRule>(
     let width = band.size.width as usize;
     let rows = face_index.chunks(width).zip(barycentrics.chunks_mut(width)).zip(band.rows.start..);
     for ((face_index, barycentrics), row) in rows {
-        // Neighbors mostly show the same face.
+        // Neighboring pixels mostly show the same face.
         let mut end = 0;
         for run in face_index.chunk_by(|a, b| a == b) {
             let columns = end..end + run.len();

@@ -1,4 +1,4 @@
-//! The device, and what can go wrong with it.
+//! The GPU device: opening it, buffers, dispatches, errors and reading back.
 
 use std::{
     iter,
@@ -12,30 +12,30 @@ use futures_channel::oneshot;
 
 use crate::{DepthKey, RasterError};
 
-/// What a shader can do with it that WebGPU does not promise, and that is asked for where it is there.
+/// The features beyond those of WebGPU that are enabled where the device supports them.
 const OPTIONAL_FEATURES: wgpu::Features = wgpu::Features::SHADER_INT64
     .union(wgpu::Features::SHADER_INT64_ATOMIC_MIN_MAX)
     .union(wgpu::Features::TIMESTAMP_QUERY);
 
-/// How many bytes are read back at once.
+/// The number of bytes that are read back at a time.
 const READ_BYTES: u64 = 64 << 20;
 
-/// A GPU, or a software stand-in for one. Clones share it.
+/// A GPU, or a software implementation of one. Clones share the device.
 #[derive(Clone, Debug)]
 pub struct GpuDevice {
     device: wgpu::Device,
     queue: wgpu::Queue,
     binding_limit: u64,
-    /// Whether the device is known to be lost; it also tells devices apart.
+    /// Whether the device is known to be lost. Its address identifies the device.
     lost: Arc<AtomicBool>,
 }
 
 impl GpuDevice {
-    /// Opens the system's fastest GPU. The variables `WGPU_BACKEND` (`vulkan`, `metal`, `dx12`) and
-    /// `WGPU_ADAPTER_NAME` (a part of a name) choose another one.
+    /// Opens the system's fastest GPU. The environment variables `WGPU_BACKEND` (`vulkan`, `metal`,
+    /// `dx12`) and `WGPU_ADAPTER_NAME` (a part of the name) select another one.
     ///
     /// # Errors
-    /// If there is none, or it cannot be opened.
+    /// Fails if the system has no GPU, or the GPU cannot be opened.
     pub async fn request() -> Result<Self, RasterError> {
         let no_gpu = |reason: &dyn std::fmt::Display| RasterError::NoGpu { reason: reason.to_string() };
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
@@ -61,68 +61,71 @@ impl GpuDevice {
         Ok(opened)
     }
 
-    /// Uses a device that is already open. Its loss is not noticed unless the application's own callback calls
-    /// [`set_lost`](Self::set_lost). [`DepthKey::Packed64`] needs it to have been opened with
-    /// `SHADER_INT64` and `SHADER_INT64_ATOMIC_MIN_MAX`, timing with `TIMESTAMP_QUERY`, and all with at least 6
-    /// storage buffers a stage.
+    /// Uses a device that is already open. Its loss is noticed only if the application's own
+    /// callback calls [`set_lost`](Self::set_lost).
+    ///
+    /// The device must allow at least 6 storage buffers per shader stage. [`DepthKey::Packed64`]
+    /// needs the features `SHADER_INT64` and `SHADER_INT64_ATOMIC_MIN_MAX`, timing needs
+    /// `TIMESTAMP_QUERY`.
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Self {
         let limits = device.limits();
-        // Indices within a buffer have 32 bits.
+        // Shaders index buffers with 32 bits.
         let most = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(i32::MAX as u64);
         Self { device, queue, binding_limit: most, lost: Arc::default() }
     }
 
-    /// Makes no buffer of pixels, vertices or faces larger than that: larger images are drawn in bands, larger
-    /// meshes in chunks. Without this it is what the device can bind, up to 2 GiB.
+    /// Limits the size of the buffers of pixels, vertices and faces. Larger images are drawn in
+    /// bands, larger meshes in chunks. The default is the largest buffer that the device can bind,
+    /// up to 2 GiB.
     #[must_use]
     pub fn with_binding_limit(mut self, bytes: u64) -> Self {
         self.binding_limit = self.binding_limit.min(bytes);
         self
     }
 
-    /// The size of the largest buffer, in bytes.
+    /// Returns the size of the largest buffer, in bytes.
     pub fn binding_limit(&self) -> u64 {
         self.binding_limit
     }
 
-    /// The device's name, kind and driver, for people.
+    /// Returns the name, backend and driver of the device, for display.
     pub fn description(&self) -> String {
         let info = self.device.adapter_info();
         format!("{} ({:?}, {})", info.name, info.backend, info.driver_info)
     }
 
-    /// Whether the device is a CPU that does a GPU's work.
+    /// Returns whether the device is a software implementation on the CPU.
     pub fn is_software(&self) -> bool {
         self.device.adapter_info().device_type == wgpu::DeviceType::Cpu
     }
 
-    /// Whether the device can hold keys of that kind.
+    /// Returns whether the device supports a depth key.
     pub fn supports(&self, depth_key: DepthKey) -> bool {
         let needed = wgpu::Features::SHADER_INT64 | wgpu::Features::SHADER_INT64_ATOMIC_MIN_MAX;
         depth_key != DepthKey::Packed64 || self.device.features().contains(needed)
     }
 
-    /// The fastest exact key that the device has.
+    /// Returns the fastest depth key that the device supports.
     pub fn best_depth_key(&self) -> DepthKey {
         if self.supports(DepthKey::Packed64) { DepthKey::Packed64 } else { DepthKey::TwoPass32 }
     }
 
-    /// Whether the device can tell how long it takes.
+    /// Returns whether the device can time its passes.
     pub fn has_timestamps(&self) -> bool {
         self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
     }
 
-    /// The device itself.
+    /// Returns the wgpu device.
     pub fn wgpu_device(&self) -> &wgpu::Device {
         &self.device
     }
 
-    /// Its queue.
+    /// Returns the wgpu queue.
     pub fn wgpu_queue(&self) -> &wgpu::Queue {
         &self.queue
     }
 
-    /// Whether both are clones of one device.
+    /// Returns whether both are clones of one device.
     pub(super) fn ptr_eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.lost, &other.lost)
     }
@@ -132,8 +135,8 @@ impl GpuDevice {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Records that the device is lost, for a device that [`from_wgpu`](Self::from_wgpu) was given: wgpu has room for one
-    /// callback, which is the application's.
+    /// Records that the device is lost. Applications call it for a device of
+    /// [`from_wgpu`](Self::from_wgpu), because wgpu has only one callback, which is theirs.
     pub fn set_lost(&self) {
         self.lost.store(true, Ordering::Relaxed);
     }
@@ -145,11 +148,12 @@ impl GpuDevice {
         }
     }
 
-    /// Does something with the device, and returns what the device has to say against it: invalid use, a lack of
-    /// memory, or that it is lost. The work itself is not waited for.
+    /// Calls `work` within wgpu error scopes. It does not wait for the GPU to finish what `work`
+    /// submits.
     ///
     /// # Errors
-    /// The device's objection, or else the work's own error.
+    /// Fails if the device reports invalid use or a lack of memory, the device is lost, or `work`
+    /// fails.
     pub async fn with_error_scopes<T>(
         &self,
         operation: &'static str,
@@ -161,7 +165,7 @@ impl GpuDevice {
                 [wgpu::ErrorFilter::Internal, wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::OutOfMemory];
             let [internal, validation, memory] = filters.map(|filter| self.device.push_error_scope(filter));
             let result = work();
-            // The last one pushed is the first one popped.
+            // Scopes are popped in the reverse order.
             (result, (memory.pop(), validation.pop(), internal.pop()))
         };
         let (memory, validation, internal) = outcomes;
@@ -173,16 +177,17 @@ impl GpuDevice {
         result
     }
 
-    /// A buffer of zeros that shaders can read and write, and that can be [`read`](Self::read). Call it within
-    /// [`with_error_scopes`](Self::with_error_scopes).
+    /// Creates a buffer of zeros that shaders can read and write, and that [`read`](Self::read)
+    /// accepts. Call it within [`with_error_scopes`](Self::with_error_scopes).
     pub fn storage(&self, label: &'static str, bytes: u64) -> wgpu::Buffer {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
         self.buffer(label, bytes, usage)
     }
 
-    /// A buffer of zeros of at least 16 bytes. Call it within [`with_error_scopes`](Self::with_error_scopes).
+    /// Creates a buffer of zeros of at least 16 bytes. Call it within
+    /// [`with_error_scopes`](Self::with_error_scopes).
     pub fn buffer(&self, label: &'static str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
-        // An empty binding is not allowed.
+        // wgpu rejects empty bindings.
         let size = bytes.max(16);
         self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
@@ -192,15 +197,16 @@ impl GpuDevice {
         })
     }
 
-    /// A buffer with contents, in whole words of 4 bytes. Call it within [`with_error_scopes`](Self::with_error_scopes).
+    /// Creates a buffer with these contents, a multiple of 4 bytes. Call it within
+    /// [`with_error_scopes`](Self::with_error_scopes).
     pub fn upload(&self, label: &'static str, contents: &[u8], usage: wgpu::BufferUsages) -> wgpu::Buffer {
         let buffer = self.buffer(label, contents.len() as u64, usage | wgpu::BufferUsages::COPY_DST);
         self.queue.write_buffer(&buffer, 0, contents);
         buffer
     }
 
-    /// Compiles a WGSL module's entry point, whose name is also the pipeline's. Call it within
-    /// [`with_error_scopes`](Self::with_error_scopes).
+    /// Compiles an entry point of a WGSL module. Its name is also the label of the pipeline. Call
+    /// it within [`with_error_scopes`](Self::with_error_scopes).
     pub fn compile(&self, entry_point: &'static str, source: String) -> wgpu::ComputePipeline {
         let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(entry_point),
@@ -216,8 +222,9 @@ impl GpuDevice {
         })
     }
 
-    /// Binds a uniform of these words at 0, and whole buffers. `bindings` are all others that the shader has. Call it
-    /// within [`with_error_scopes`](Self::with_error_scopes).
+    /// Binds `params` as a uniform at binding 0, and whole buffers at the other bindings.
+    /// `bindings` must be all of those that the shader uses. Call it within
+    /// [`with_error_scopes`](Self::with_error_scopes).
     pub fn bind(
         &self,
         pipeline: &wgpu::ComputePipeline,
@@ -236,8 +243,9 @@ impl GpuDevice {
         })
     }
 
-    /// Dispatches so many workgroups; more than one dimension has go into a second one, which
-    /// [`SHARED_WGSL`](super::SHARED_WGSL) takes into account.
+    /// Dispatches at least `group_count` workgroups. Where they exceed the limit of one dimension,
+    /// they wrap into a second one; `group_of` of [`SHARED_WGSL`](super::SHARED_WGSL) returns the
+    /// index.
     pub fn dispatch(
         &self,
         pass: &mut wgpu::ComputePass<'_>,
@@ -251,11 +259,11 @@ impl GpuDevice {
         pass.dispatch_workgroups(columns, group_count.div_ceil(columns), 1);
     }
 
-    /// Waits for all that was submitted and appends the first `bytes` of a buffer, a multiple of 4, to `target`. The
-    /// buffer has the usage `COPY_SRC`.
+    /// Waits for all submitted work and appends the first `bytes` bytes of a buffer, a multiple of
+    /// 4, to `target`. The buffer must have the usage `COPY_SRC`.
     ///
     /// # Errors
-    /// If the device is lost, or has no room.
+    /// Fails if the device is lost or out of memory.
     pub async fn read(
         &self,
         buffer: &wgpu::Buffer,
@@ -266,10 +274,12 @@ impl GpuDevice {
         self.read_with(buffer, bytes, |piece| target.extend_from_slice(piece)).await
     }
 
-    /// The same without a copy: `take` is given one piece after the other, of 64 MiB but for the last one.
+    /// Waits for all submitted work and passes the first `bytes` bytes of a buffer, a multiple of
+    /// 4, to `take`, in pieces of up to 64 MiB. Unlike [`read`](Self::read), it makes no copy. The
+    /// buffer must have the usage `COPY_SRC`.
     ///
     /// # Errors
-    /// If the device is lost, or has no room.
+    /// Fails if the device is lost or out of memory.
     pub async fn read_with(
         &self,
         buffer: &wgpu::Buffer,
@@ -290,13 +300,13 @@ impl GpuDevice {
                 encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, size);
                 self.queue.submit([encoder.finish()]);
                 staging.map_async(wgpu::MapMode::Read, 0..size, |result| {
-                    // Nobody listens if the caller has given up.
+                    // Sending fails if the caller dropped the future.
                     let _ = sender.send(result);
                 });
                 Ok(())
             })
             .await?;
-            // Browsers do that by themselves.
+            // Has no effect in browsers, which poll by themselves.
             self.device
                 .poll(wgpu::PollType::wait_indefinitely())
                 .map_err(|error| failed(error.to_string()))?;

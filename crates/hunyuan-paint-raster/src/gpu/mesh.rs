@@ -1,4 +1,4 @@
-//! Faces and vertex attributes on the GPU, cut into chunks that the device can bind.
+//! The faces and vertex attributes of a mesh on the GPU, cut into chunks that the device can bind.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -7,39 +7,39 @@ use glam::Vec4;
 use super::device::GpuDevice;
 use crate::{RasterError, cpu::check_vertices};
 
-/// Bytes of a vertex in clip space or on the image, and of four attributes.
+/// The size of a vertex in clip space or on the image, and of four attributes, in bytes.
 const VERTEX_BYTES: u64 = 16;
-/// Bytes of a face.
+/// The size of a face, in bytes.
 const FACE_BYTES: u64 = 12;
-/// How many numbers of a vertex are interpolated at a time.
+/// The number of attribute channels that one dispatch interpolates.
 pub(super) const GROUP_CHANNELS: usize = 4;
 
-/// A mesh's faces on the GPU, ready for any number of views.
+/// The faces of a mesh on the GPU, for any number of views.
 #[derive(Debug)]
 pub struct GpuMesh {
     pub(super) chunks: Vec<Chunk>,
-    /// For each chunk the number of queued medium and large faces.
+    /// The numbers of queued medium and large faces of each chunk.
     pub(super) counters: wgpu::Buffer,
     vertex_count: usize,
     face_count: usize,
     device: GpuDevice,
-    /// Tells meshes apart.
+    /// The address identifies the mesh.
     identity: Arc<()>,
 }
 
-/// Some of a mesh's faces.
+/// A range of the faces of a mesh, with their vertices.
 #[derive(Debug)]
 pub(super) struct Chunk {
     pub(super) first_face: u32,
     pub(super) face_count: u32,
     pub(super) vertex_count: u32,
-    /// Which of the mesh's vertices the chunk has; `None` if all of them.
+    /// The indices of the chunk's vertices in the mesh; `None` if the chunk has all of them.
     gather: Option<Vec<u32>>,
-    /// Vertex indices, three a face.
+    /// The vertex indices, three per face.
     pub(super) faces: wgpu::Buffer,
-    /// The vertices on the image, of the view that is drawn.
+    /// The vertices on the image, for the view that is being drawn.
     pub(super) vertices: wgpu::Buffer,
-    /// Faces that are too large for a thread each.
+    /// The queued faces: those that are too large for one thread.
     pub(super) queue: wgpu::Buffer,
 }
 
@@ -47,8 +47,9 @@ impl GpuMesh {
     /// Uploads the faces of a mesh that has `vertex_count` vertices.
     ///
     /// # Errors
-    /// If a face names a vertex that does not exist, there are more faces than any key can tell apart, or
-    /// the device has no room.
+    /// Fails if a face refers to a vertex that does not exist, there are more faces than
+    /// [`DepthKey::FACE_LIMIT`](crate::DepthKey::FACE_LIMIT), or the device is lost or out of
+    /// memory.
     pub async fn new(
         device: &GpuDevice,
         faces: &[[u32; 3]],
@@ -65,7 +66,8 @@ impl GpuMesh {
                         .map(|(first, faces)| Chunk::new(device, first, faces, vertex_count, None))
                         .collect()
                 } else {
-                    // Each corner of a face becomes a vertex.
+                    // Each corner of a face becomes a vertex of its own, so that a chunk holds only
+                    // its vertices.
                     let faces_per_chunk = (limit / (3 * VERTEX_BYTES)).max(1) as usize;
                     split(faces, faces_per_chunk)
                         .map(|(first, faces)| {
@@ -83,12 +85,12 @@ impl GpuMesh {
             .await
     }
 
-    /// The number of vertices that a view has to have.
+    /// Returns the number of vertices that a view must have.
     pub fn vertex_count(&self) -> usize {
         self.vertex_count
     }
 
-    /// The number of faces.
+    /// Returns the number of faces.
     pub fn face_count(&self) -> usize {
         self.face_count
     }
@@ -108,7 +110,8 @@ impl GpuMesh {
     }
 }
 
-/// Pieces of at most `length` faces, at least one, each with the index of its first face.
+/// Splits the faces into pieces of at most `length`, each with the index of its first face. Without
+/// faces, returns one empty piece.
 fn split(faces: &[[u32; 3]], length: usize) -> impl Iterator<Item = (u32, &[[u32; 3]])> {
     let none: &[[u32; 3]] = &[];
     let pieces = faces.chunks(length).zip(0_usize..).map(move |(piece, i)| ((i * length) as u32, piece));
@@ -134,7 +137,7 @@ impl Chunk {
         }
     }
 
-    /// The values of the chunk's vertices, of one for each of the mesh's.
+    /// Selects the values of the chunk's vertices from those of all vertices of the mesh.
     fn gather<'a, T: Copy>(&self, values: &'a [T]) -> Cow<'a, [T]> {
         match &self.gather {
             None => Cow::Borrowed(values),
@@ -142,19 +145,19 @@ impl Chunk {
         }
     }
 
-    /// Uploads the chunk's vertices in clip space.
+    /// Uploads the clip-space positions of the chunk's vertices.
     pub(super) fn upload_positions(&self, device: &GpuDevice, clip_positions: &[Vec4]) -> wgpu::Buffer {
         let positions = self.gather(clip_positions);
         device.upload("clip positions", bytemuck::cast_slice(&positions), wgpu::BufferUsages::STORAGE)
     }
 }
 
-/// Vertex attributes on the GPU, for one mesh.
+/// Vertex attributes of one mesh on the GPU.
 #[derive(Debug)]
 pub struct GpuAttributes {
     channel_count: usize,
     mesh: Arc<()>,
-    /// For each chunk, groups of up to [`GROUP_CHANNELS`] numbers a vertex.
+    /// For each chunk, its groups of up to [`GROUP_CHANNELS`] channels.
     pub(super) chunks: Vec<Vec<AttributeGroup>>,
 }
 
@@ -166,10 +169,11 @@ pub(super) struct AttributeGroup {
 }
 
 impl GpuAttributes {
-    /// Uploads `N` numbers for each of the mesh's vertices.
+    /// Uploads `N` values for each vertex of a mesh.
     ///
     /// # Errors
-    /// If there are not as many as the mesh has vertices, the mesh is on another device, or this one has no room.
+    /// Fails if the length of `attributes` is not the number of vertices, the mesh is on another
+    /// device, or the device is lost or out of memory.
     pub async fn new<const N: usize>(
         device: &GpuDevice,
         mesh: &GpuMesh,
@@ -198,7 +202,7 @@ impl GpuAttributes {
             .await
     }
 
-    /// Numbers for each vertex.
+    /// Returns the number of values per vertex.
     pub fn channel_count(&self) -> usize {
         self.channel_count
     }

@@ -1,8 +1,9 @@
 //! The rasterizer on a GPU, through wgpu: Vulkan, Metal, DX12, WebGPU.
 //!
-//! [`GpuDevice`] is the GPU, [`GpuMesh`] a mesh's faces on it, [`GpuRasterizer`] draws views of the mesh, and each
-//! [`GpuView`] stays there until it is read. The stages are those of the CPU, one WGSL file each in `shaders/`;
-//! `draw` has three parts there, by the size of the faces.
+//! [`GpuDevice`] is the GPU and [`GpuMesh`] the faces of a mesh on it. [`GpuRasterizer`] draws
+//! views of the mesh. Each [`GpuView`] stays on the GPU until it is read. The passes are those of
+//! the CPU, one WGSL file each in `shaders/`; `draw` is split into three passes by the size of the
+//! faces.
 //!
 //! ```no_run
 //! use glam::Vec4;
@@ -24,12 +25,12 @@
 //! }
 //! ```
 //!
-//! Drawn views can be read by further shaders before anything comes back: their buffers are those of [`GpuBand`],
-//! [`FLOAT_WGSL`] has the arithmetic that CPU and GPU share, and [`GpuDevice`] has what it takes to make buffers, to
-//! hear the device's objections and to read results back.
+//! Further shaders can read a drawn view without a copy to the CPU. [`GpuBand`] holds its buffers,
+//! and [`FLOAT_WGSL`] has float arithmetic that gives the same bits as the CPU. [`GpuDevice`] has
+//! methods to create buffers, to catch the device's errors and to read results back.
 //!
-//! Functions that have to wait for the device are `async`; outside a browser they finish without anything to drive
-//! them, so that `pollster::block_on` is enough.
+//! Functions that wait for the device are `async`. Outside a browser they need no async runtime:
+//! `pollster::block_on` is enough.
 
 mod device;
 mod mesh;

@@ -7,15 +7,17 @@ use bytemuck::{Pod, Zeroable};
 use super::mesh::Chunk;
 use crate::{View, cpu::ViewportTransform};
 
-/// The longest side of a medium face that edge functions of 32 bits allow, in pixels.
+/// The longest bounding-box side of a medium face, in pixels, for which edge functions fit into 32
+/// bits.
 pub(super) const MEDIUM_SIDE_LIMIT: u32 = 127;
 
-/// The sizes that decide which pass draws a face. They change the time, never the picture.
+/// The sizes that decide which pass draws a face. They affect the speed, not the image.
 #[derive(Clone, Copy, Debug)]
 pub struct BinningThresholds {
-    /// One thread draws a face whose bounding box has at most so many pixels.
+    /// The largest bounding box of a small face, in pixels. One thread draws a small face.
     pub small_pixels: u32,
-    /// 32 threads draw a face whose bounding box is at most so many pixels long; at most 127.
+    /// The longest bounding-box side of a medium or small face, in pixels, at most 127. 32 threads
+    /// draw a medium face.
     pub medium_side: u32,
 }
 
@@ -25,7 +27,7 @@ impl Default for BinningThresholds {
     }
 }
 
-/// The struct `Params` of `common.wgsl`, field by field.
+/// The struct `Params` of `common.wgsl`, which documents the fields.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub(super) struct Params {
@@ -49,7 +51,7 @@ pub(super) struct Params {
 }
 
 impl Params {
-    /// Returns the parameters of passes over some rows of a view.
+    /// Returns the parameters of the passes over a range of rows of a view.
     pub(super) fn new(
         view: &View<'_>,
         rows: Range<u32>,
@@ -69,7 +71,7 @@ impl Params {
         }
     }
 
-    /// Returns the same parameters for one chunk of the mesh.
+    /// Returns a copy of the parameters for one chunk of the mesh.
     pub(super) fn for_chunk(self, chunk: u32, of: &Chunk) -> Self {
         let Chunk { vertex_count, first_face, face_count, .. } = *of;
         Self { chunk, vertex_count, first_face, face_count, ..self }

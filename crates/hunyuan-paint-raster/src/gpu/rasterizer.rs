@@ -1,4 +1,4 @@
-//! Which stages run, on what, in which order.
+//! The schedule: which passes run, on which buffers, in which order.
 
 use std::ops::Range;
 
@@ -14,30 +14,30 @@ use crate::{
     cpu::{ViewportTransform, depth_threshold},
 };
 
-/// Threads of a workgroup in the stages that give each pixel, vertex or face a thread.
+/// The workgroup size of passes with one thread per pixel, vertex or face.
 const GROUP_SIZE: u32 = 256;
-/// How many workgroups share the medium faces.
+/// The largest number of workgroups that share the medium faces.
 const MEDIUM_GROUPS: u32 = 4096;
-/// The 32-bit words of a pixel's key.
+/// The number of 32-bit words in the key of a pixel.
 const KEY_WORDS: u64 = 2;
-/// The side of a tile of the large faces, in pixels.
+/// The side of a tile of `draw_large`, in pixels.
 const TILE: u32 = 32;
-/// How many buffers of views that are no longer needed are kept.
+/// The number of buffers of recycled views that are kept.
 const SPARE_BUFFERS: usize = 8;
 
-/// What is drawn of a mesh.
+/// A view to draw, and its optional outputs.
 #[derive(Clone, Copy, Debug)]
 pub struct GpuDraw<'a> {
-    /// The camera's view.
+    /// The view.
     pub view: View<'a>,
-    /// What is interpolated at the pixels.
+    /// The attributes to interpolate at the pixels.
     pub attributes: Option<&'a GpuAttributes>,
-    /// Whether the pixels that show a face are marked.
+    /// Whether to write a mask of the pixels that show a face.
     pub mask: bool,
 }
 
 impl<'a> GpuDraw<'a> {
-    /// Faces and barycentrics only.
+    /// Creates a draw that writes face indices and barycentrics only.
     pub const fn new(view: View<'a>) -> Self {
         Self { view, attributes: None, mask: false }
     }
@@ -51,22 +51,23 @@ pub struct GpuRasterizer {
     depth_key: DepthKey,
     thresholds: BinningThresholds,
     pipelines: Vec<(RasterPass, wgpu::ComputePipeline)>,
-    /// A key for each pixel of a band; drawings follow one another and share it.
+    /// The keys of the pixels of one band. All bands share them, as they are drawn one after the
+    /// other.
     keys: Option<wgpu::Buffer>,
-    /// The buffers of views that are no longer needed, the oldest first.
+    /// The buffers of recycled views, the oldest first.
     spare: Vec<wgpu::Buffer>,
 }
 
-/// One dispatch of a stage.
+/// One dispatch of a pass.
 #[derive(Debug)]
 pub(super) struct Dispatch {
-    pub(super) stage: RasterPass,
+    pub(super) pass: RasterPass,
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
     group_count: u32,
 }
 
-/// The workgroups that give so many pixels, vertices or faces a thread each.
+/// Returns the number of workgroups for `thread_count` threads.
 const fn groups_for(thread_count: u32) -> u32 {
     thread_count.div_ceil(GROUP_SIZE)
 }
@@ -75,15 +76,14 @@ impl GpuRasterizer {
     /// Compiles the shaders.
     ///
     /// # Errors
-    /// If the device lacks what the depth key needs, or refuses a shader.
+    /// Fails if the device does not support the depth key, or rejects a shader.
     pub async fn new(device: &GpuDevice, options: RasterOptions) -> Result<Self, RasterError> {
         let depth_key = options.depth_key.unwrap_or_else(|| device.best_depth_key());
         if !device.supports(depth_key) {
             return Err(RasterError::UnsupportedDepthKey { depth_key });
         }
-        let compile = |stage: RasterPass| {
-            (stage, device.compile(stage.name(), stage.source(options.coverage, depth_key)))
-        };
+        let compile =
+            |pass: RasterPass| (pass, device.compile(pass.name(), pass.source(options.coverage, depth_key)));
         let compile_all = || Ok(RasterPass::ALL.iter().copied().map(compile).collect());
         let pipelines = device.with_error_scopes("compiling shaders", compile_all).await?;
         Ok(Self {
@@ -97,7 +97,8 @@ impl GpuRasterizer {
         })
     }
 
-    /// Sets the thresholds between small, medium and large faces, for a device on which others are faster.
+    /// Sets the thresholds between small, medium and large faces. The defaults may not be the
+    /// fastest ones on every device.
     #[must_use]
     pub fn with_binning_thresholds(mut self, thresholds: BinningThresholds) -> Self {
         self.thresholds =
@@ -105,16 +106,16 @@ impl GpuRasterizer {
         self
     }
 
-    /// The key that pixels are given.
+    /// Returns the depth key.
     pub fn depth_key(&self) -> DepthKey {
         self.depth_key
     }
 
-    /// Draws views of a mesh, in one submission. The results stay on the GPU.
+    /// Draws views of a mesh in one submission. The results stay on the GPU.
     ///
     /// # Errors
-    /// If a view or its attributes do not fit the mesh, the mesh is on another device, there are more faces than
-    /// the depth key can tell apart, or the device has no room or is lost.
+    /// Fails if a view or its attributes do not match the mesh, the mesh is on another device, a
+    /// row of pixels exceeds [`GpuDevice::binding_limit`], or the device is lost or out of memory.
     pub async fn draw(&mut self, mesh: &GpuMesh, draws: &[GpuDraw<'_>]) -> Result<Vec<GpuView>, RasterError> {
         let device = self.device.clone();
         let drawn = device.with_error_scopes("drawing", || {
@@ -130,14 +131,14 @@ impl GpuRasterizer {
         });
         let drawn = drawn.await;
         if drawn.is_err() {
-            // A buffer that the device had no room for cannot be used again.
+            // The buffer is invalid if its allocation failed.
             self.keys = None;
         }
         drawn
     }
 
-    /// Takes a view back, whose buffers views of the same size are then drawn into. What has been submitted may still
-    /// read them: the device keeps to the order.
+    /// Takes a view back to reuse its buffers for views of the same size. Work that was submitted
+    /// before may still read them, because the queue runs submissions in order.
     pub fn recycle(&mut self, view: GpuView) {
         if view.device.ptr_eq(&self.device) {
             for band in view.bands {
@@ -148,7 +149,7 @@ impl GpuRasterizer {
         }
     }
 
-    /// A buffer for an image of which every word will be written.
+    /// Returns a buffer for an image. Its contents are undefined: the passes must write every word.
     fn image(&mut self, label: &'static str, bytes: u64) -> wgpu::Buffer {
         match self.spare.iter().position(|spare| spare.size() == bytes) {
             Some(spare) => self.spare.swap_remove(spare),
@@ -162,15 +163,15 @@ impl GpuRasterizer {
         }
     }
 
-    fn pipeline(&self, stage: RasterPass) -> Result<&wgpu::ComputePipeline, RasterError> {
-        let found = self.pipelines.iter().find(|(of, _)| *of == stage);
+    fn pipeline(&self, pass: RasterPass) -> Result<&wgpu::ComputePipeline, RasterError> {
+        let found = self.pipelines.iter().find(|(of, _)| *of == pass);
         found.map(|(_, pipeline)| pipeline).ok_or_else(|| RasterError::Gpu {
             operation: "drawing",
-            reason: format!("the stage {} is not compiled", stage.name()),
+            reason: format!("the pass {} is not compiled", pass.name()),
         })
     }
 
-    /// Makes a view's buffers, and appends what has to be dispatched to fill them.
+    /// Creates the buffers of a view, and appends the dispatches that fill them.
     pub(super) fn plan(
         &mut self,
         mesh: &GpuMesh,
@@ -248,7 +249,7 @@ impl GpuRasterizer {
         let band_params = self.params(view, rows.clone());
         let chunks = || (0..).zip(&mesh.chunks);
 
-        // A thread clears four words.
+        // A thread clears four words of the keys, and one counter.
         let key_words = KEY_WORDS as u32 * pixel_count;
         let threads = key_words.div_ceil(4).max(2 * mesh.chunks.len() as u32);
         let bindings = [(4, &mesh.counters), (5, keys)];
@@ -267,7 +268,7 @@ impl GpuRasterizer {
                     (6, &depth_prior),
                     (7, &chunk.queue),
                 ];
-                let mut draw = |stage, count| self.dispatch(stage, &params, &bindings, count, dispatches);
+                let mut draw = |pass, count| self.dispatch(pass, &params, &bindings, count, dispatches);
                 draw(RasterPass::DrawSmall, groups_for(chunk.face_count))?;
                 draw(RasterPass::DrawMedium, MEDIUM_GROUPS.min(chunk.face_count))?;
                 draw(RasterPass::DrawLarge, tile_count)?;
@@ -323,10 +324,11 @@ impl GpuRasterizer {
         Ok(band)
     }
 
-    /// Appends a dispatch of so many workgroups of a stage; `bindings` are all that the stage has.
+    /// Appends a dispatch of a pass. `bindings` must be all bindings of the pass except the
+    /// parameters.
     fn dispatch(
         &self,
-        stage: RasterPass,
+        pass: RasterPass,
         params: &Params,
         bindings: &[(u32, &wgpu::Buffer)],
         group_count: u32,
@@ -335,9 +337,9 @@ impl GpuRasterizer {
         if group_count == 0 {
             return Ok(());
         }
-        let pipeline = self.pipeline(stage)?.clone();
+        let pipeline = self.pipeline(pass)?.clone();
         let bind_group = self.device.bind(&pipeline, bytemuck::cast_slice(&[*params]), bindings);
-        dispatches.push(Dispatch { stage, pipeline, bind_group, group_count });
+        dispatches.push(Dispatch { pass, pipeline, bind_group, group_count });
         Ok(())
     }
 
@@ -346,7 +348,7 @@ impl GpuRasterizer {
         Params::new(view, rows, transform, self.thresholds)
     }
 
-    /// The rows of a band whose buffers all can be bound.
+    /// Returns the number of rows for which the device can bind every buffer of a band.
     fn band_rows(&self, width: u32, channel_count: usize) -> Result<u32, RasterError> {
         let limit = self.device.binding_limit();
         let pixel_bytes = 4 * (channel_count as u64).max(3);
@@ -357,7 +359,7 @@ impl GpuRasterizer {
         }
     }
 
-    /// Keys for so many pixels.
+    /// Returns a buffer with keys for at least `pixel_count` pixels.
     fn keys(&mut self, pixel_count: u64) -> wgpu::Buffer {
         let bytes = (pixel_count * KEY_WORDS * 4).next_multiple_of(16);
         match &self.keys {

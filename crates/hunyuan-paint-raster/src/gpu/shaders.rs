@@ -1,43 +1,45 @@
-//! The WGSL sources, one file per stage, and what each is put together from.
+//! The WGSL modules of the passes, assembled from the files in `shaders/`.
 
 use crate::{Coverage, DepthKey};
 
-/// WGSL that needs nothing else: `NO_FACE`, and `group_of`, which counts the workgroups of a dispatch that has wrapped
-/// into a second dimension.
+/// Self-contained WGSL: the constant `NO_FACE`, and `group_of`, which returns the index of a
+/// workgroup in a dispatch that [`GpuDevice::dispatch`](super::GpuDevice::dispatch) wrapped into a
+/// second dimension.
 pub const SHARED_WGSL: &str = include_str!("../../shaders/shared.wgsl");
 
-/// WGSL functions whose float results are those of IEEE 754 to the last bit, as the CPU's are: `no_contract` around each
-/// product and sum, `divide`, `square_root`, `weighted_sum`. A module that this is joined to needs a uniform `params`
-/// with a field `zero: u32`, which the host fills with 0.
+/// WGSL functions whose float results are correctly rounded, and so have the bits of the CPU's:
+/// `no_contract`, to wrap each product and sum in, `divide`, `square_root` and `weighted_sum`. The
+/// module that includes them must declare a uniform `params` with a field `zero: u32`, and the host
+/// must set that field to 0.
 pub const FLOAT_WGSL: &str = include_str!("../../shaders/float.wgsl");
 
-/// A stage of drawing, in order. Its entry point has its [`name`](RasterPass::name).
+/// A pass of the rasterizer. The entry point of its shader is its [`name`](RasterPass::name).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RasterPass {
-    /// All pixels show the background.
+    /// Clears the pixels of a band to the background and empties the queues of faces.
     Clear,
-    /// Vertices from clip space to the image.
+    /// Projects the vertices from clip space to the image.
     Project,
-    /// The nearest face of every pixel: faces of a few pixels.
+    /// Draws the small faces, one thread each, and queues the others.
     DrawSmall,
-    /// The same: faces of up to 127 pixels a side.
+    /// Draws the medium faces, 32 threads each.
     DrawMedium,
-    /// The same: all larger ones.
+    /// Draws the large faces, one workgroup per tile of the band.
     DrawLarge,
-    /// Face index and barycentrics.
+    /// Writes the face index and barycentrics of each pixel.
     Resolve,
-    /// Vertex attributes at the pixels.
+    /// Interpolates vertex attributes at the pixels.
     Interpolate,
-    /// Which pixels show a face.
+    /// Writes the mask of the pixels that show a face.
     Mask,
 }
 
-/// The sources of a coverage rule.
+/// The WGSL files of a coverage rule.
 struct RuleSources {
     /// Vertices and bounding boxes.
     common: &'static str,
-    /// Triangles that `draw_small` and `draw_medium` draw.
+    /// Triangles for `draw_small` and `draw_medium`.
     small_triangle: &'static str,
     /// Triangles of any size.
     any_triangle: &'static str,
@@ -46,7 +48,7 @@ struct RuleSources {
 }
 
 impl RasterPass {
-    /// All stages.
+    /// All passes.
     pub const ALL: &'static [Self] = &[
         Self::Clear,
         Self::Project,
@@ -58,7 +60,7 @@ impl RasterPass {
         Self::Mask,
     ];
 
-    /// The name of the stage, of its file and of its entry point.
+    /// Returns the name of the pass, which is also that of its file and entry point.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Clear => "clear",
@@ -72,7 +74,7 @@ impl RasterPass {
         }
     }
 
-    /// The whole WGSL module of the stage, for anyone who runs it without this crate's host code.
+    /// Returns the complete WGSL module of the pass.
     pub fn source(self, coverage: Coverage, depth_key: DepthKey) -> String {
         let common = concat!(
             include_str!("../../shaders/shared.wgsl"),
@@ -104,7 +106,7 @@ impl RasterPass {
             DepthKey::TwoPass32 => include_str!("../../shaders/key_two_pass32.wgsl"),
         };
         let key_resolve = include_str!("../../shaders/key_resolve.wgsl");
-        let drawn_by = |triangle, stage| vec![common, rule.common, triangle, key, corners, draw, stage];
+        let drawn_by = |triangle, pass| vec![common, rule.common, triangle, key, corners, draw, pass];
         let parts = match self {
             Self::Clear => vec![common, include_str!("../../shaders/clear.wgsl")],
             Self::Project => vec![common, rule.common, include_str!("../../shaders/project.wgsl")],

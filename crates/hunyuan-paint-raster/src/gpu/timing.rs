@@ -1,4 +1,4 @@
-//! How long a view takes, by the device's own clock.
+//! Timing of a view with the timestamp queries of the device.
 
 use std::{iter, time::Duration};
 
@@ -9,14 +9,15 @@ use super::{
 };
 use crate::RasterError;
 
-/// How many passes are timed at once: a set holds 4,096 timestamps.
+/// The number of compute passes that are timed at once. Each takes two timestamps, and a query set
+/// holds at most 4,096.
 const PASSES_PER_QUERY_SET: usize = 1024;
 
 impl GpuRasterizer {
-    /// How long the device takes for one view, by its own clock: `repetitions` times for all stages together.
+    /// Draws one view `repetitions` times, and returns the time of each repetition on the device.
     ///
     /// # Errors
-    /// As [`draw`](Self::draw), and if the device has no clock.
+    /// Fails like [`draw`](Self::draw), or if the device has no timestamp queries.
     pub async fn time(
         &mut self,
         mesh: &GpuMesh,
@@ -35,11 +36,12 @@ impl GpuRasterizer {
         Ok(times)
     }
 
-    /// How long the device takes for each stage of one view, in order. Each is timed by itself, so that the sum
-    /// is more than [`time`](Self::time) tells.
+    /// Draws one view, and returns each dispatch's pass and time on the device, in order. Each
+    /// dispatch is timed on its own, so that the sum is larger than the result of
+    /// [`time`](Self::time).
     ///
     /// # Errors
-    /// As [`time`](Self::time).
+    /// Fails like [`time`](Self::time).
     pub async fn time_stages(
         &mut self,
         mesh: &GpuMesh,
@@ -53,14 +55,17 @@ impl GpuRasterizer {
         for passes in passes.chunks(PASSES_PER_QUERY_SET) {
             times.extend(self.time_passes(passes).await?);
         }
-        Ok(dispatches.iter().map(|dispatch| dispatch.stage).zip(times).collect())
+        Ok(dispatches.iter().map(|dispatch| dispatch.pass).zip(times).collect())
     }
 
     async fn time_passes(&self, passes: &[&[Dispatch]]) -> Result<Vec<Duration>, RasterError> {
         let device = &self.device;
         let operation = "timing";
         if !device.has_timestamps() {
-            return Err(RasterError::Gpu { operation, reason: "the device has no timestamp queries".into() });
+            return Err(RasterError::Gpu {
+                operation,
+                reason: "the device does not support timestamp queries".into(),
+            });
         }
         let count = 2 * passes.len() as u32;
         let bytes = u64::from(count) * 8;

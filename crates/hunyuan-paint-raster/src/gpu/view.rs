@@ -1,4 +1,4 @@
-//! A drawn view, which stays on the GPU until it is asked for.
+//! A drawn view, which stays on the GPU until it is read back.
 
 use std::ops::Range;
 
@@ -16,47 +16,48 @@ pub struct GpuView {
     pub(super) coverage: Coverage,
     pub(super) channel_count: usize,
     pub(super) bands: Vec<GpuBand>,
-    /// The greatest ~depth and depth + 1, as the rule's ordered integers.
+    /// The maxima of `!depth` and `depth + 1` over all pixels that show a face, where `depth` is
+    /// the ordered integer of the coverage rule; zeros if no pixel does.
     pub(super) depth_range: wgpu::Buffer,
 }
 
-/// The rows of a drawn view that share buffers: all of them, unless a buffer would be larger than the device can
-/// bind.
+/// The rows of a drawn view that share buffers. These are all rows, unless the device cannot bind
+/// buffers that large.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct GpuBand {
-    /// Which rows.
+    /// The range of rows.
     pub rows: Range<u32>,
-    /// A `u32` for each pixel, row by row: the face, or [`NO_FACE`](crate::NO_FACE).
+    /// One `u32` per pixel, row by row: the face index, or [`NO_FACE`](crate::NO_FACE).
     pub face_index: wgpu::Buffer,
-    /// Three `f32` for each pixel.
+    /// Three `f32` per pixel.
     pub barycentrics: wgpu::Buffer,
-    /// An `f32` for each of the attributes' channels, for each pixel.
+    /// One `f32` per attribute channel and pixel, the channels of a pixel next to each other.
     pub attributes: Option<wgpu::Buffer>,
-    /// A `u32` for each pixel: 1 where it shows a face, 0 elsewhere.
+    /// One `u32` per pixel: 1 if it shows a face, else 0.
     pub mask: Option<wgpu::Buffer>,
 }
 
 impl GpuView {
-    /// The size of the image.
+    /// Returns the size of the image.
     pub fn size(&self) -> Size {
         self.size
     }
 
-    /// The view's buffers.
+    /// Returns the buffers of the view, in bands from the first row on.
     pub fn bands(&self) -> &[GpuBand] {
         &self.bands
     }
 
-    /// Numbers for each pixel that the attributes have.
+    /// Returns the number of attribute values per pixel.
     pub fn channel_count(&self) -> usize {
         self.channel_count
     }
 
-    /// Reads faces, barycentrics and the depth range back.
+    /// Reads face indices, barycentrics and the depth range back.
     ///
     /// # Errors
-    /// If the device is lost, or has no room.
+    /// Fails if the device is lost or out of memory.
     pub async fn visibility(&self) -> Result<VisibilityBuffer, RasterError> {
         let face_index = self.read(|band| Some(&band.face_index), 1).await?;
         let barycentrics = self.read(|band| Some(&band.barycentrics), 3).await?;
@@ -70,10 +71,11 @@ impl GpuView {
         })
     }
 
-    /// Reads the least and the greatest NDC depth that a pixel shows; `None` if all show the background.
+    /// Reads the least and the greatest NDC depth of all pixels that show a face back; `None` if no
+    /// pixel does.
     ///
     /// # Errors
-    /// If the device is lost, or has no room.
+    /// Fails if the device is lost or out of memory.
     pub async fn depth_range(&self) -> Result<Option<[f32; 2]>, RasterError> {
         let mut bytes = Vec::new();
         self.device.read(&self.depth_range, 8, &mut bytes).await?;
@@ -86,27 +88,28 @@ impl GpuView {
         })
     }
 
-    /// Reads the attributes of all pixels back, row by row, [`channel_count`](Self::channel_count) numbers each;
-    /// nothing if none were asked for.
+    /// Reads the attributes of all pixels back, row by row, [`channel_count`](Self::channel_count)
+    /// values per pixel. The result is empty if the draw had no attributes.
     ///
     /// # Errors
-    /// If the device is lost, or has no room.
+    /// Fails if the device is lost or out of memory.
     pub async fn attributes(&self) -> Result<Vec<f32>, RasterError> {
         let bytes = self.read(|band| band.attributes.as_ref(), self.channel_count).await?;
         Ok(bytemuck::pod_collect_to_vec(&bytes))
     }
 
-    /// Reads the mask back: whether each pixel shows a face; nothing if it was not asked for.
+    /// Reads the mask back: whether each pixel shows a face. The result is empty if the draw had no
+    /// mask.
     ///
     /// # Errors
-    /// If the device is lost, or has no room.
+    /// Fails if the device is lost or out of memory.
     pub async fn mask(&self) -> Result<Vec<bool>, RasterError> {
         let bytes = self.read(|band| band.mask.as_ref(), 1).await?;
         let words: Vec<u32> = bytemuck::pod_collect_to_vec(&bytes);
         Ok(words.into_iter().map(|word| word != 0).collect())
     }
 
-    /// The bytes of one buffer of all bands, with so many words a pixel.
+    /// Reads one buffer of all bands back, with `words` 32-bit words per pixel.
     async fn read(
         &self,
         buffer_of: impl Fn(&GpuBand) -> Option<&wgpu::Buffer>,

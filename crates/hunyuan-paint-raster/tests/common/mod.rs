@@ -1,11 +1,11 @@
-//! Meshes that the tests draw.
+//! Meshes for the tests.
 
-// Each test file is a crate of its own, and uses a part.
+// Each test file is a crate of its own and uses a part of this module.
 #![allow(dead_code, unreachable_pub, reason = "no test file uses all of it")]
 
 use glam::Vec4;
 
-/// Numbers from 0 to 1 that look random (`SplitMix64`).
+/// A generator of pseudorandom numbers (`SplitMix64`) from 0 to below 1.
 pub struct Random(pub u64);
 
 impl Random {
@@ -25,7 +25,7 @@ impl Random {
         from[(self.next() * from.len() as f32) as usize]
     }
 
-    /// A vertex on the image or a little beside it.
+    /// Returns a vertex on the image or slightly beside it.
     pub fn vertex(&mut self, w: f32) -> Vec4 {
         let mut ndc = || self.between(-1.2, 1.2);
         Vec4::new(ndc(), ndc(), ndc() * 0.8, 1.0) * w
@@ -40,25 +40,25 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Triangles that share no vertex.
+    /// Creates a scene of triangles that share no vertex.
     fn soup(name: &'static str, positions: Vec<Vec4>) -> Self {
         let faces = (0..positions.len() as u32 / 3).map(|i| [3 * i, 3 * i + 1, 3 * i + 2]).collect();
         Self { name, positions, faces }
     }
 
-    /// Whether a coordinate is so small that float32 has fewer bits for it, or its quotients with others are.
+    /// Returns whether a coordinate, or a quotient of two, may be subnormal.
     pub fn has_subnormals(&self) -> bool {
         self.name == "nonsense" || self.positions.iter().flat_map(|v| v.to_array()).any(f32::is_subnormal)
     }
 }
 
-/// Triangles of all sizes, anywhere, with several w.
+/// Returns triangles of all sizes, anywhere, with various w.
 pub fn soup(face_count: u32, seed: u64) -> Scene {
     let mut random = Random(seed);
     Scene::soup("soup", (0..face_count * 3).map(|i| random.vertex(0.5 + (i % 5) as f32)).collect())
 }
 
-/// Triangles of about `side` in NDC, anywhere.
+/// Returns triangles of about `side` in NDC, anywhere.
 pub fn crumbs(name: &'static str, face_count: u32, side: f32, seed: u64) -> Scene {
     let mut random = Random(seed);
     let triangle = |_| {
@@ -74,15 +74,15 @@ pub fn crumbs(name: &'static str, face_count: u32, side: f32, seed: u64) -> Scen
     Scene::soup(name, (0..face_count).flat_map(triangle).collect())
 }
 
-/// A wavy sheet whose faces share vertices, `cells` squares a side.
+/// Returns a wavy sheet of `cells` × `cells` squares whose faces share vertices.
 pub fn sheet(cells: u32, seed: u64) -> Scene {
     let mut random = Random(seed);
     let side = cells + 1;
     let vertex = |i| {
         let (x, y) = ((i % side) as f32 / cells as f32, (i / side) as f32 / cells as f32);
-        // Less than would fold a face over.
-        let shake = 0.2 / cells as f32;
-        let (x, y) = (x + random.between(-shake, shake), y + random.between(-shake, shake));
+        // Small enough that no face folds over.
+        let jitter = 0.2 / cells as f32;
+        let (x, y) = (x + random.between(-jitter, jitter), y + random.between(-jitter, jitter));
         let w = 1.0 + x + 0.5 * y;
         Vec4::new(2.2 * x - 1.1, 2.2 * y - 1.1, 0.3 * (9.0 * x).sin() + 0.2 * y, 1.0) * w
     };
@@ -94,7 +94,7 @@ pub fn sheet(cells: u32, seed: u64) -> Scene {
     Scene { name: "sheet", positions, faces: (0..cells * cells).flat_map(cell).collect() }
 }
 
-/// Scenes of every kind, most of them unpleasant.
+/// Returns scenes of every kind, most of them degenerate or extreme.
 pub fn scenes(seed: u64) -> Vec<Scene> {
     const SPECIALS: [f32; 12] =
         [0.0, -0.0, 1e-45, 1e-38, 1.0, -1.0, 0.5, 1e30, -1e38, f32::INFINITY, f32::NAN, f32::NEG_INFINITY];
@@ -122,7 +122,7 @@ pub fn scenes(seed: u64) -> Vec<Scene> {
         (0..30).map(|i| random.vertex(1.0) + Vec4::new(2.5, [0.0, -2.5, 4.0][i % 3], 0.0, 0.0)).collect();
     let degenerate = (0..30)
         .flat_map(|i| {
-            // Two corners, or all three, on one line.
+            // Two corners coincide, or all three lie on one line.
             let (a, b) = (random.vertex(1.0), random.vertex(1.0));
             [a, b, [a, b, a.lerp(b, 0.5)][i % 3]]
         })
