@@ -171,6 +171,8 @@ impl GpuDevice {
         let (memory, validation, internal) = outcomes;
         let outcomes = [memory.await, validation.await, internal.await];
         if let Some(error) = outcomes.into_iter().flatten().next() {
+            // A lost device calls back only when it is polled. The error is returned either way.
+            let _ = self.device.poll(wgpu::PollType::Poll);
             return Err(RasterError::Gpu { operation, reason: error.to_string() });
         }
         self.check_lost(operation)?;
