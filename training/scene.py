@@ -1,10 +1,11 @@
 """Random objects as records for scene.cpp, and their images.
 
-`Objects(seed, count)` depends on its seed alone, on every machine. Seeds below 1000 are for evaluation.
+`make_objects(tracer, seed, count)` draws the objects of a seed. Seeds below 1000 are held out for evaluation.
 """
 
 import ctypes
 import math
+import os
 import shutil
 import subprocess
 import tempfile
@@ -160,16 +161,28 @@ def cameras(count, axes, center=(0.0, 0.0), extent=EXTENT):
     return out
 
 
+def find_nvcc():
+    home = os.environ.get("CUDA_HOME")
+    found = shutil.which("nvcc", path=Path(home) / "bin") if home else shutil.which("nvcc")
+    if found is None:
+        place = f"{home}/bin (from CUDA_HOME)" if home else "PATH"
+        raise RuntimeError(f"no nvcc in {place}: install the CUDA toolkit, or set CUDA_HOME to its folder")
+    return found
+
+
 class Tracer:
-    """scene.cpp, compiled for the device."""
+    """scene.cpp, compiled for the device.
+
+    On a GPU it needs `nvcc`: that of `CUDA_HOME` if it is set, else that of `PATH`.
+    """
 
     def __init__(self, device):
         self.device = torch.device(device)
         source = Path(__file__).with_name("scene.cpp")
-        library = Path(tempfile.mkdtemp()) / "scene.so"
+        self.folder = tempfile.TemporaryDirectory()  # removed together with the tracer
+        library = Path(self.folder.name) / "scene.so"
         if self.device.type == "cuda":
-            nvcc = shutil.which("nvcc") or "/usr/local/cuda/bin/nvcc"
-            command = [nvcc, "-O3", "--use_fast_math", "-arch=native", "-shared", "-Xcompiler", "-fPIC", "-x", "cu"]
+            command = [find_nvcc(), "-O3", "--use_fast_math", "-arch=native", "-shared", "-Xcompiler", "-fPIC", "-x", "cu"]
         else:
             command = ["c++", "-O3", "-march=native", "-ffast-math", "-fopenmp", "-shared", "-fPIC", "-x", "c++"]
         subprocess.run([*command, str(source), "-o", str(library)], check=True)
