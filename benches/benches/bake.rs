@@ -4,8 +4,8 @@
 //! `BAKE_BENCH_MESH=file.obj` replaces the bumpy sphere of 70,000 triangles; `BAKE_BENCH_GPU=1`
 //! includes a software GPU. All times are wall-clock, with uploads and read-backs.
 
-#![expect(clippy::expect_used, reason = "a bench without its input cannot go on")]
-#![expect(clippy::print_stderr, reason = "what is left out has to be said")]
+#![expect(clippy::expect_used, reason = "a bench cannot run without its input")]
+#![expect(clippy::print_stderr, reason = "messages about what is left out")]
 
 use std::{env, error::Error, hint::black_box, iter, ops::ControlFlow, path::Path};
 

@@ -6,8 +6,8 @@
 //! `vae`, `text_encoder`, `tokenizer` and `scheduler`); `PIPELINE_BENCH_GPU=1` includes a software
 //! GPU, which is slow. A filter selects benchmarks: `cargo bench --bench pipeline -- cpu/ddim`.
 
-#![expect(clippy::expect_used, reason = "a pipeline that ran before its bench runs in it")]
-#![expect(clippy::print_stdout, reason = "the table is what this bench is for")]
+#![expect(clippy::expect_used, reason = "the pipeline ran before it is timed")]
+#![expect(clippy::print_stdout, reason = "the table is this bench's output")]
 
 use std::{
     env,

@@ -7,8 +7,8 @@
 //! writes the inputs for other rasterizers: `name.clip.bin` (four `f32` per vertex) and
 //! `name.faces.bin` (three `u32` per face).
 
-#![expect(clippy::expect_used, reason = "a bench without its input cannot go on")]
-#![expect(clippy::print_stderr, reason = "what is left out has to be said")]
+#![expect(clippy::expect_used, reason = "a bench cannot run without its input")]
+#![expect(clippy::print_stderr, reason = "messages about what is left out")]
 
 use std::{hint::black_box, path::Path, time::Duration};
 

@@ -10,8 +10,8 @@
 //! minutes).
 //! `CANDLE_BENCH_EXPORT=folder` writes the UNet for `record.py` and stops.
 
-#![expect(clippy::expect_used, reason = "what ran before its bench runs in it")]
-#![expect(clippy::print_stdout, reason = "tables are what this bench is for")]
+#![expect(clippy::expect_used, reason = "the operations ran before they are timed")]
+#![expect(clippy::print_stdout, reason = "the tables are this bench's output")]
 
 mod equality;
 mod peer;

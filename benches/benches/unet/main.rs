@@ -9,8 +9,8 @@
 //!
 //! A filter selects benchmarks: `cargo bench --bench unet -- attention`.
 
-#![expect(clippy::expect_used, reason = "what ran before its bench runs in it")]
-#![expect(clippy::print_stdout, reason = "the table is what this bench is for")]
+#![expect(clippy::expect_used, reason = "the operations ran before they are timed")]
+#![expect(clippy::print_stdout, reason = "the table is this bench's output")]
 
 mod networks;
 mod operations;
