@@ -1,7 +1,6 @@
 //! Quality of baking in dB: a table and images.
 //!
-//! `cargo run --release -p hunyuan-paint-benches --example bake_quality -- [--output folder]
-//! [--mesh file.obj]`
+//! `cargo run --release -p hunyuan-paint-benches --example bake_quality -- [--output folder] [--mesh file.obj]`
 //!
 //! Objects whose color is known at every point are seen by the six default cameras and baked. The
 //! texture is compared with the ground truth: at the texels that those cameras see and at the

@@ -1,7 +1,6 @@
 //! Time and memory of baking by the size of mesh and texture.
 //!
-//! `cargo run --release -p hunyuan-paint-benches --example bake_scaling -- [--faces 62000 ...]
-//! [--texture-size 1024 ...]`
+//! `cargo run --release -p hunyuan-paint-benches --example bake_scaling -- [--faces 62000 ...] [--texture-size 1024 ...]`
 //!
 //! The mesh is a bumpy torus whose UVs are its two angles, so that no unwrap is needed; views are
 //! 2048². Each size runs in its own process, and the peak memory is that of this process (Linux

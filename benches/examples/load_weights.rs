@@ -1,6 +1,5 @@
 //! Loading time of each network of a model folder, and the peak memory of the process:
-//! `cargo run --release -p hunyuan-paint-benches --example load_weights --
-//! weights/hunyuan3d-paint-v2-0`.
+//! `cargo run --release -p hunyuan-paint-benches --example load_weights -- weights/hunyuan3d-paint-v2-0`.
 
 #![expect(clippy::print_stdout, reason = "the table is this program's output")]
 

@@ -1,7 +1,6 @@
 //! Time and peak memory of all stages without the networks, for mesh files.
 //!
-//! `cargo run --release -p hunyuan-paint-benches --example whole_stage -- --texture-size 2048
-//! scan.ply`
+//! `cargo run --release -p hunyuan-paint-benches --example whole_stage -- --texture-size 2048 scan.ply`
 //!
 //! The mesh is unwrapped, six views of 2048² are rendered, images of 512² are baked and the texture
 //! is filled, all on the CPU. The peak memory is that of the process, so run one file at a time to

@@ -1,5 +1,5 @@
-//! Paints a mesh from an image: `cargo run --release --example paint_mesh -- --mesh chair.glb
-//! --image chair.png`.
+//! Paints a mesh from an image:
+//! `cargo run --release --example paint_mesh -- --mesh chair.glb --image chair.png`.
 //!
 //! The example uses the repository's small demo checkpoint, which was trained for minutes. It shows
 //! how the stages work together, not the quality of the published weights. The program

@@ -1,7 +1,6 @@
 //! Quality of a checkpoint in dB: tables and images.
 //!
-//! `cargo run --release -p hunyuan-paint-benches --example painting_quality -- [--model folder]
-//! [--output folder]`
+//! `cargo run --release -p hunyuan-paint-benches --example painting_quality -- [--model folder] [--output folder]`
 //!
 //! Objects that are not in any training data, whose color is known at every point, are painted from
 //! one image of their front: first from an unlit one, then from one with light and shadow. The
