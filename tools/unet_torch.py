@@ -1,10 +1,10 @@
-"""PyTorch's times for what `cargo bench --bench unet` times: single operations, steps of the networks and whole
-denoising runs at the published size, with random weights. Needs PyTorch alone; the networks are written out here.
+"""Times with PyTorch what `cargo bench --bench unet` times: single operations, steps of the networks and whole
+denoising runs at the published size, with random weights. Needs only PyTorch; the networks are defined here.
 
     python tools/unet_torch.py [--device cuda] [--precision f16] [--operations] [--compile]
 
-Runs are what a careful user gets: the reference UNet once, channels-last maps, PyTorch's own attention; `--compile`
-passes the networks through `torch.compile` first, which takes minutes.
+The runs are optimized as a careful user would: the reference UNet runs once, maps are channels-last, attention is
+PyTorch's own. `--compile` compiles the networks with `torch.compile` first, which takes minutes.
 """
 
 import argparse
