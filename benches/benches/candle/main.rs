@@ -49,7 +49,7 @@ const TIMESTEP: f64 = 333.0;
 /// Largest difference of the autoencoders, which differ by rounding.
 const VAE_LIMIT: f64 = 1e-4;
 
-/// Largest difference of the UNets: candle approximates the GELU of the feed-forward layers with
+/// Largest difference of a UNet: candle approximates the GELU of the feed-forward layers with
 /// tanh.
 const UNET_LIMIT: f64 = 1e-3;
 

@@ -4,8 +4,7 @@
 //!
 //! - `UNET_BENCH_DEVICE`: auto (the default), cpu, wgpu, vulkan, metal
 //! - `UNET_BENCH_PRECISION`: auto (the default), f32, f16
-//! - `UNET_BENCH_NETWORKS`: 1 times steps and runs on the CPU, too, which takes hours; 0 never
-//! times them
+//! - `UNET_BENCH_NETWORKS`: 1 times steps and runs on the CPU, too (takes hours); 0 never times them
 //!
 //! A filter selects benchmarks: `cargo bench --bench unet -- attention`.
 
