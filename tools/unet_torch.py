@@ -1,10 +1,10 @@
-"""PyTorch's times for what `cargo bench --bench unet` times: single operations, steps of the networks and whole
-denoising runs at the published size, with random weights. Needs PyTorch alone; the networks are written out here.
+"""Times with PyTorch what `cargo bench --bench unet` times: single operations, steps of the networks and whole
+denoising runs at the published size, with random weights. Needs only PyTorch; the networks are defined here.
 
     python tools/unet_torch.py [--device cuda] [--precision f16] [--operations] [--compile]
 
-Runs are what a careful user gets: the reference UNet once, channels-last maps, PyTorch's own attention; `--compile`
-passes the networks through `torch.compile` first, which takes minutes.
+The runs are optimized as a careful user would: the reference UNet runs once, maps are channels-last, attention is
+PyTorch's own. `--compile` compiles the networks with `torch.compile` first, which takes minutes.
 """
 
 import argparse
@@ -87,7 +87,7 @@ class Transformer(nn.Module):
 
 
 class State:
-    """What stays the same from step to step."""
+    """Inputs that are the same in all steps."""
 
     def __init__(self, device, dtype):
         self.device, self.dtype, self.references, self.texts = device, dtype, {}, {}
@@ -198,7 +198,7 @@ class Timer:
             torch.cuda.synchronize()
 
     def operation(self, name, flops, run):
-        """The mean of as many runs as take half a second."""
+        """Prints the mean time of a run, over half a second of runs."""
         for _ in range(3):
             run()
         self.sync()
@@ -223,7 +223,7 @@ class Timer:
 def operations(timer, device, dtype, batch):
     rand = lambda *shape: torch.randn(*shape, device=device, dtype=dtype)
     for a, b, side in [(320, 320, 64), (640, 640, 32), (1280, 1280, 16), (2560, 1280, 16), (1280, 1280, 8), (128, 128, 256)]:
-        images = 1 if side > 64 else batch  # the autoencoder takes one at a time
+        images = 1 if side > 64 else batch  # the autoencoder processes one at a time
         conv = nn.Conv2d(a, b, 3, padding=1).to(device, dtype).to(memory_format=torch.channels_last)
         x = rand(images, a, side, side).to(memory_format=torch.channels_last)
         timer.operation(f"conv_{a}_{b}_at_{side}", 18.0 * images * side * side * a * b, lambda: conv(x))
@@ -286,7 +286,7 @@ def networks(timer, device, dtype, compiles):
     timer.twice("turbo_10_steps", lambda: multiview(10, 1))
     if device == "cuda":
         print(f"peak {torch.cuda.max_memory_allocated() / 2**20:.0f} MiB allocated")
-    unet = None  # Its memory is for the delight model.
+    unet = None  # frees memory for the delight model
     delight, state = prepare(UNet(8, False)), State(device, dtype)
     delight = finish(delight)
     x = rand(1, 8, 64, 64).to(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""Sizes of the demo models, as the published folders' configuration files have them."""
+"""Configurations of the demo models, in the format of the published folders."""
 
 VIEW_SIZE = 256
 VIEW_INDICES = [21, 12, 15, 18, 43, 37]
@@ -43,7 +43,7 @@ def unet(channels, heads, attends, in_channels, out_channels, up_attends=None):
     }
 
 
-# Attention among six views costs most on the outermost level (6,144 tokens): only on the way up.
+# Attention among six views is most expensive on the outermost level (6,144 tokens), so only its up block attends.
 PAINT_UNET = unet([64, 96, 96], [2, 3, 3], [False, True, True], 8, 8, up_attends=[True, True, True])
 DELIGHT_UNET = unet([32, 64, 64], [1, 2, 2], [False, True, True], 16, 8)
 

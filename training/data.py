@@ -8,12 +8,12 @@ import scene
 
 # Slots of an object's latents: six views, normals and positions of each, then the references.
 ALBEDO, NORMAL, POSITION = slice(0, 6), slice(6, 12), slice(12, 18)
-REFERENCE, LIT, UNLIT = 18, 19, 20  # as an imperfect delight model leaves it; under the lights; as it is
+REFERENCE, LIT, UNLIT = 18, 19, 20  # with the errors of a delight model; lit; unlit
 SLOTS = 21
 
 
 def to_unit(images):
-    """Bytes [..., H, W, 3] to −1…1 [..., 3, H, W]."""
+    """Converts bytes [..., H, W, 3] to −1…1 [..., 3, H, W]."""
     return images.movedim(-1, -3).float() / 127.5 - 1
 
 
@@ -22,21 +22,21 @@ def to_bytes(images):
 
 
 def render(tracer, seed, count, size):
-    """Images [n, SLOTS, size, size, 3] of the objects of a seed; REFERENCE is the same as UNLIT."""
+    """Renders the objects of a seed: bytes [n, SLOTS, size, size, 3], where REFERENCE equals UNLIT."""
     albedo, normal, position, lit = tracer.images(*scene.make_objects(tracer, seed, count), size)
     reference = albedo[:, 6:]
     return torch.cat([albedo[:, :6], normal[:, :6], position[:, :6], reference, lit[:, 6:], reference], dim=1)
 
 
 def render_pair(tracer, seed, count, size):
-    """The reference alone, LIT and UNLIT: [n, 2, size, size, 3]."""
+    """Renders the references only, LIT and UNLIT: bytes [n, 2, size, size, 3]."""
     scenes, cameras = scene.make_objects(tracer, seed, count)
     albedo, _, _, lit = tracer.images(scenes, cameras[:, 6:], size)
     return torch.cat([lit, albedo], dim=1)
 
 
 def imperfect(unlit, lit):
-    """What a delight model may leave, −1…1 [n, 3, H, W]: some light, a wrong gain, blur."""
+    """Simulates the errors of a delight model: remaining light, wrong gain, blur. Images are −1…1 [n, 3, H, W]."""
     n, device = len(unlit), unlit.device
     draw = lambda *shape: torch.rand(n, *shape, 1, 1, device=device)
     share = 0.35 * draw(1) * (draw(1) < 0.5)
@@ -48,7 +48,7 @@ def imperfect(unlit, lit):
 
 
 def image_pool(tracer, seeds, per_seed, size=config.VIEW_SIZE):
-    """Images of all kinds, bytes [n, size, size, 3]: fewer maps than colors."""
+    """Renders images of all kinds, bytes [n, size, size, 3], with fewer maps than color images."""
     pools = []
     for seed in seeds:
         images = render(tracer, seed, per_seed, size)
@@ -57,7 +57,7 @@ def image_pool(tracer, seeds, per_seed, size=config.VIEW_SIZE):
 
 
 class LatentPool:
-    """Posterior means and standard deviations [objects, slots, C, h, w] of many objects; of all slots or of some."""
+    """Posterior means and standard deviations [objects, slots, C, h, w] of many objects, for some or all slots."""
 
     def __init__(self, tracer, encode, seeds, per_seed, size=config.VIEW_SIZE, slots=tuple(range(SLOTS)),
                  dtype=torch.bfloat16):
@@ -80,7 +80,7 @@ class LatentPool:
         return len(self.mean)
 
     def draw(self, batch):
-        """(means, samples) of random objects."""
+        """Returns posterior means and samples of random objects."""
         index = torch.randint(len(self), (batch,), device=self.mean.device)
         mean, std = self.mean[index].float(), self.std[index].float()
         return mean, mean + std * torch.randn_like(mean)

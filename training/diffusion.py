@@ -1,4 +1,4 @@
-"""Noise schedules, losses and samplers, as the project's schedulers have them (v-prediction)."""
+"""Noise schedules, velocity targets and samplers, equal to those of the project's schedulers (v-prediction)."""
 
 import torch
 
@@ -12,20 +12,20 @@ def alphas_cumprod(zero_terminal_snr):
         root = alphas.sqrt()
         root = (root - root[-1]) * root[0] / (root[0] - root[-1])
         alphas = root**2
-        # As diffusers derives them: through the betas.
+        # diffusers computes betas from these, and the products again from the betas.
         alphas = torch.cumprod(torch.cat([alphas[:1], alphas[1:] / alphas[:-1]]), dim=0)
     return alphas
 
 
 def noisy(x, alphas, timesteps):
-    """(noised sample, velocity) of clean latents; timesteps [objects]."""
+    """Returns noised samples and velocities of clean latents; `timesteps` is [objects]."""
     a = alphas[timesteps].view(-1, *[1] * (x.dim() - 1))
     noise = torch.randn_like(x)
     return a.sqrt() * x + (1 - a).sqrt() * noise, a.sqrt() * noise - (1 - a).sqrt() * x
 
 
 def ddim(predict, x, alphas, steps, trailing=True):
-    """From noise to latents; `predict(x, timestep)` gives the velocity. Timesteps trailing, or leading with offset 1."""
+    """Denoises `x`; `predict(x, timestep)` returns the velocity. Timesteps are trailing, or leading with offset 1."""
     if trailing:
         timesteps = [round(1000 - i * 1000 / steps) - 1 for i in range(steps)]
     else:
@@ -41,7 +41,7 @@ def ddim(predict, x, alphas, steps, trailing=True):
 
 
 def lcm(predict, x, alphas, generator=None):
-    """The turbo model's ten steps: predict the end, add noise for the next."""
+    """Denoises `x` in the ten steps of the turbo model: predicts clean latents and adds noise for the next step."""
     timesteps = list(range(989, 0, -99))
     for i, t in enumerate(timesteps):
         a = alphas[t]
@@ -57,7 +57,7 @@ def lcm(predict, x, alphas, generator=None):
 
 @torch.no_grad()
 def paint_views(unet, reference, normals, positions, noise, alphas, steps, guidance, turbo=False, generator=None):
-    """Latents [objects, 6, C, h, w] from (sampled) latents of the same objects."""
+    """Returns latents of the views [objects, 6, C, h, w], from sampled latents of reference and maps."""
     objects, device = len(noise), noise.device
     stored = unet.encode_references(reference)
     indices = torch.tensor(config.VIEW_INDICES, device=device)

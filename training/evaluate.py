@@ -9,13 +9,13 @@ import diffusion
 
 
 def psnr(a, b, mask):
-    """Mean over images of the PSNR inside the mask; −1…1 [n, 3, H, W], mask [n, 1, H, W]."""
+    """Returns the mean over images of the PSNR inside the mask, for −1…1 [n, 3, H, W] and a mask [n, 1, H, W]."""
     error = (((a - b) / 2) ** 2 * mask).sum((1, 2, 3)) / (3 * mask.sum((1, 2, 3)).clamp(min=1))
     return (-10 * error.clamp(min=1e-8).log10())[mask.sum((1, 2, 3)) > 50].mean().item()
 
 
 def recorrect(x, source, mask):
-    """The pipeline's color correction: the source's mean and deviation, kept if no farther from it."""
+    """Applies the pipeline's color correction: matches mean and deviation of the source, where that is no farther from it."""
     count = mask.sum((2, 3), keepdim=True)
     mean = lambda y: (y * mask).sum((2, 3), keepdim=True) / count
     std = lambda y: (((y - mean(y)) ** 2 * mask).sum((2, 3), keepdim=True) / (count - 1)).sqrt()
@@ -26,7 +26,7 @@ def recorrect(x, source, mask):
 
 
 def sheet(path, rows):
-    """Rows of −1…1 images [n, 3, H, W]: one line for each n, rows side by side; halved."""
+    """Writes a sheet of −1…1 images [n, 3, H, W] at half size: a line for each n, the rows side by side."""
     images = torch.cat([row.cpu() for row in rows], dim=3)
     images = torch.nn.functional.avg_pool2d(images, 2)
     Image.fromarray(torch.cat(list(data.to_bytes(images)), dim=0).numpy()).save(path)
@@ -64,7 +64,7 @@ class HeldOut:
         return out
 
     def paint(self, vae, unet, steps, guidance, turbo=False, picture=None, references=None):
-        """From the unlit references, or from other latents of them."""
+        """Paints from the unlit references, or from other latents of them."""
         sample = self.mean + self.std * self.noise(self.mean)
         alphas = diffusion.alphas_cumprod(True).to(self.mean.device)
         views, references = [], sample[:, data.UNLIT] if references is None else references
@@ -97,7 +97,7 @@ class HeldOut:
         raw = self.decode(vae, latents)
         lit, unlit, mask = self.images[:, data.LIT], self.images[:, data.UNLIT], self.reference_mask
         corrected = recorrect(raw, lit, mask)
-        # As the demo's pipeline goes on: uncorrected, on white, encoded again.
+        # The demo's pipeline uses the uncorrected image on white, encoded again.
         self.delighted = self.encode(raw * mask + 1 - mask)[0].float()
         if picture:
             sheet(picture, [x[:16] for x in (lit, raw, corrected, unlit)])

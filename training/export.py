@@ -26,14 +26,14 @@ def write_weights(path, state):
 
 
 def byte_characters():
-    """The printable character that byte-level BPE writes for each byte: itself where printable, else from 256 on."""
+    """Returns the characters of byte-level BPE: printable bytes as they are, then others from code point 256 on."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
     return [chr(b) for b in printable] + [chr(256 + i) for i in range(len(others))]
 
 
 def write_tokenizer(folder):
-    """CLIP's tokenizer without merges: a token is a byte, with `</w>` at the end of a word."""
+    """Writes CLIP's tokenizer without merges: a token is a byte, with `</w>` at the end of a word."""
     characters = byte_characters()
     tokens = characters + [c + "</w>" for c in characters] + list(SPECIAL_TOKENS)
     write_json(folder / "vocab.json", {token: i for i, token in enumerate(tokens)})
@@ -87,7 +87,7 @@ def write_delight(root, unet, clip, vae):
 
 
 def read_parts(folder):
-    """State dicts by name (vae, unet, unet_dual, delight, clip) of what train.py or this program wrote, as far as it is there."""
+    """Returns the state dicts in a folder of train.py or this program, by name: vae, unet, unet_dual, delight, clip."""
     folder = Path(folder)
     if not (folder / PAINT).exists():
         return {path.stem: load_file(path) for path in folder.glob("*.safetensors")}
@@ -103,7 +103,7 @@ def read_parts(folder):
 
 
 def main():
-    """`python export.py CHECKPOINTS DESTINATION`: the folder train.py wrote to, and where the two models go."""
+    """Runs `python export.py CHECKPOINTS DESTINATION`: the output folder of train.py, and the parent of the two models."""
     source, root = map(Path, sys.argv[1:])
     parts = read_parts(source)
     unet = {f"unet.{key}": value for key, value in parts["unet"].items()}

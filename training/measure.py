@@ -17,8 +17,8 @@ import export
 import scene
 from networks import AutoencoderKL, ClipText, UNet2DCondition, UNet2p5D
 
-# Steps, guidance, whether the turbo model's sampler, and which reference: as it is, under its lights (no delight model),
-# or as the delight model leaves it.
+# Steps, guidance, whether the sampler is that of the turbo model, and the reference: unlit, lit (without a delight
+# model), or delighted (the output of the delight model).
 SAMPLINGS = [(10, 1.0, True, "lit"), (10, 1.0, True, "delighted"), (10, 1.0, True, "unlit"), (4, 1.0, False, "unlit"), (15, 1.0, False, "unlit"),
              (15, 1.5, False, "unlit"), (15, 1.5, False, "delighted")]
 
@@ -29,7 +29,7 @@ def read(model, path):
 
 
 def read_models(folder):
-    """Paint UNet, autoencoder, delight UNet, tokens of the empty prompt."""
+    """Returns paint UNet, autoencoder, delight UNet, and embeddings of the empty prompt."""
     paint, delight, weights = folder / export.PAINT, folder / export.DELIGHT, export.WEIGHTS
     clip = read(ClipText(config.CLIP), delight / "text_encoder/model.safetensors")
     return (read(UNet2p5D(config.PAINT_UNET), paint / "unet" / weights),

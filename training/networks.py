@@ -1,8 +1,9 @@
 """The networks, in plain PyTorch, with diffusers' names so that a state dict is a published checkpoint.
 
-- `UNet2DCondition`: the Stable Diffusion UNet; with `num_class_embeds` and `cross_view` the main UNet of the 2.5-D model
+- `UNet2DCondition`: the UNet of Stable Diffusion; with `num_class_embeds` and `cross_view`, the main UNet of the 2.5-D model
 - `UNet2p5D`: main UNet, reference UNet and learned text (Hunyuan3D-Paint, arXiv 2501.12202)
-- `AutoencoderKL`, `ClipText`: as their names say
+- `AutoencoderKL`: the autoencoder
+- `ClipText`: the text encoder
 
 Tensors are [B, C, H, W] for images and [B, S, C] for tokens.
 """
@@ -26,7 +27,7 @@ def to_map(x, height, width):
 
 
 class Attention(nn.Module):
-    """Multi-head attention; with `groups`, over the pixels of a map, normalized and with a residual."""
+    """Multi-head attention. With `groups`, `forward_map` attends over the pixels of a map, with group norm and residual."""
 
     def __init__(self, channels, context_channels, heads, bias=False, groups=None):
         super().__init__()
@@ -67,7 +68,7 @@ class ResnetBlock(nn.Module):
 
 
 class Resampler(nn.Module):
-    """A 3×3 convolution that halves (padded all around, or below and right) or doubles the sides."""
+    """A 3×3 convolution that halves the sides (padded all around, or below and right) or doubles them."""
 
     def __init__(self, channels, kind):
         super().__init__()
@@ -104,7 +105,7 @@ class FeedForward(nn.Module):
 
 
 class Exchange:
-    """What the transformer blocks of one pass share: the reference pass appends to `stored`, the main pass reads it.
+    """State that the transformer blocks of a pass share: the reference pass appends to `stored`, the main pass reads it.
 
     `ref_scale` [objects] is 1 where an object sees its references and 0 where it does not."""
 
@@ -115,7 +116,7 @@ class Exchange:
 
 
 class TransformerBlock(nn.Module):
-    """The plain block; `exchange` is given by the wrapping block of the 2.5-D UNet."""
+    """The block of Stable Diffusion. The wrapping block of the 2.5-D UNet passes its attention layers as `exchange`."""
 
     def __init__(self, channels, heads, text_channels):
         super().__init__()
@@ -134,7 +135,11 @@ class TransformerBlock(nn.Module):
 
 
 class WrappedBlock(nn.Module):
-    """The 2.5-D UNet's block: stores its normalized input, or attends to the references' and to all views'."""
+    """The block of the 2.5-D UNet.
+
+    In the reference UNet it stores its normalized input; in the main UNet it attends to the stored tokens and to those
+    of all views.
+    """
 
     def __init__(self, channels, heads, text_channels, attends):
         super().__init__()
@@ -179,7 +184,7 @@ class Transformer2D(nn.Module):
 
 
 class Block(nn.Module):
-    """A level of a UNet or an autoencoder: residual blocks, each maybe followed by attention, then a resampler."""
+    """A level of a UNet or an autoencoder: residual blocks, optionally each with attention, then an optional resampler."""
 
     def __init__(self, resnets, attentions=(), down=None, up=None):
         super().__init__()
@@ -201,7 +206,7 @@ class TimeEmbedding(nn.Module):
         self.half = channels // 2
 
     def forward(self, timesteps):
-        """In single precision up to the features, whatever the weights' precision."""
+        """Computes the features in single precision, regardless of the weights' precision."""
         steps = torch.arange(self.half, dtype=torch.float32, device=timesteps.device)
         arguments = timesteps.float()[:, None] * torch.exp(-math.log(10_000.0) * steps / self.half)
         features = torch.cat([arguments.cos(), arguments.sin()], dim=1)
@@ -271,7 +276,7 @@ class UNet2DCondition(nn.Module):
 
 
 class MainUNet(UNet2DCondition):
-    """The published file keeps the learned text among the main UNet's tensors."""
+    """The main UNet. It contains the learned text embeddings, as in the published file."""
 
     def __init__(self, config):
         super().__init__(config, in_channels=3 * config["in_channels"], wrapped=True, cross_view=True,
@@ -288,7 +293,7 @@ class UNet2p5D(nn.Module):
         self.unet_dual = UNet2DCondition(config, wrapped=True)
 
     def encode_references(self, latents):
-        """Latents [objects, references, C, h, w] to the tokens that the main UNet's blocks attend to."""
+        """Converts latents [objects, references, C, h, w] to the tokens that the main UNet's blocks attend to."""
         x = latents.flatten(0, 1)
         exchange = Exchange()
         text = self.unet.learned_text_clip_ref.expand(x.shape[0], -1, -1)
@@ -296,7 +301,10 @@ class UNet2p5D(nn.Module):
         return exchange.stored
 
     def forward(self, latents, timesteps, normals, positions, view_indices, stored, sees):
-        """[objects, views, C, h, w] each, timesteps and `sees` (1, or 0 without text and reference) [objects]."""
+        """Predicts velocities from latents, normals and positions [objects, views, C, h, w] each.
+
+        `timesteps` and `sees` are [objects]; `sees` is 0 for objects without text and reference, else 1.
+        """
         objects, views = latents.shape[:2]
         sample = torch.cat([latents, normals, positions], dim=2).flatten(0, 1)
         text = self.unet.learned_text_clip_gen

@@ -11,7 +11,7 @@ COLORS = {"autoencoder": "#1f77b4", "paint": "#d62728", "delight": "#2ca02c", "p
 
 
 def read_curves():
-    """Name → [(step, loss)], from the order of events in the logs."""
+    """Returns {name: [(step, loss)]}; the names follow from the order of events in the logs."""
     curves, name = {}, None
     for path in sorted((Path(__file__).parent / "runs").glob("*.jsonl")):
         begins = {"images": "autoencoder", "latents": "delight" if "delight" in path.name else "paint"}

@@ -1,7 +1,7 @@
 // Sphere tracing of procedural objects: one source for CUDA (nvcc) and for CPUs (any C++ compiler with OpenMP).
 //
-// An object is a record of floats (layout in scene.py): parts, joined smoothly, with materials defined in 3-D, and
-// painted spots. Object space: x right, y up, z to the front; scaled and centered as the pipeline's paint space is.
+// An object is a record of floats: a header, parts that are joined smoothly, materials defined in 3-D, and painted
+// spots. Object space: x right, y up, z to the front; scaled and centered like the pipeline's canonical space.
 
 #include <cmath>
 #include <cstdint>
@@ -65,7 +65,7 @@ HD float segment(float px, float py, float ax, float ay, float bx, float by) {
     return sqrtf(ex * ex + ey * ey);
 }
 
-// Signed distance to one part: ellipsoid, box, torus, capsule, cylinder, cone; round ones around the local y axis.
+// Returns the signed distance to a part: ellipsoid, box, torus, capsule, cylinder or cone, around the local y axis.
 HD float part_distance(const float* part, V p) {
     V d = p - load(part + 1);
     V q = {dot(d, load(part + 4)), dot(d, load(part + 7)), dot(d, load(part + 10))};
@@ -255,7 +255,7 @@ struct Job {
     const float* scenes;   // [objects, SCENE_SIZE]
     const float* cameras;  // [objects, images, CAMERA_SIZE]: right, down, forward, center u, center v, half extent
     int images, size, samples;
-    float* points;         // [objects, images, size, size, 4], or null: position and 1 where hit
+    float* points;         // [objects, images, size, size, 4], or null: position and 1 where hit, else zeros
     uint8_t *albedo, *normal, *position, *lit;  // [objects, images, size, size, 3]; lit is white but for the last image
 };
 
@@ -271,7 +271,7 @@ HD void pixel(const Job& job, long index) {
     bool shaded = image % job.images == job.images - 1;
     V sums[4] = {};
     for (int i = 0; i < job.samples * job.samples; i++) {
-        // Pixels of a 2048 render, scaled down: the rasteriser puts the outermost pixel centers at the borders.
+        // Pixels of a 2048 render, scaled down: the rasterizer puts the outermost pixel centers at the borders.
         float fine = 2048.0f / job.size;
         float x = ((column + (i % job.samples + 0.5f) / job.samples) * fine - 0.5f) * 2.0f / 2047.0f - 1.0f;
         float y = ((row + (i / job.samples + 0.5f) / job.samples) * fine - 0.5f) * 2.0f / 2047.0f - 1.0f;
@@ -289,7 +289,7 @@ HD void pixel(const Job& job, long index) {
         }
         V n = normal_at(scene, hit), color = albedo_at(scene, hit);
         sums[0] = sums[0] + color;
-        // Paint space is (-x, z, -y), and its normals point inwards.
+        // Canonical space is (-x, z, -y), and its normals point inwards.
         sums[1] = sums[1] + V{0.5f + 0.5f * n.x, 0.5f - 0.5f * n.z, 0.5f + 0.5f * n.y};
         sums[2] = sums[2] + V{0.5f + hit.x / (2 * RADIUS), 0.5f - hit.z / (2 * RADIUS), 0.5f + hit.y / (2 * RADIUS)};
         sums[3] = sums[3] + (shaded ? lit_color(scene, hit, n, color, forward * -1.0f) : white);
@@ -315,7 +315,7 @@ __global__ void kernel(Job job, long count) {
 
 }  // namespace
 
-// Pointers are the device's where this is CUDA. Returns 0, or CUDA's error.
+// Renders images. With CUDA, pointers are device pointers. Returns 0, or the CUDA error code.
 extern "C" int scene_render(const float* scenes, const float* cameras, long objects, int images, int size, int samples,
                             float* points, uint8_t* albedo, uint8_t* normal, uint8_t* position, uint8_t* lit, void* stream) {
     Job job = {scenes, cameras, images, size, samples, points, albedo, normal, position, lit};

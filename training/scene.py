@@ -1,10 +1,11 @@
 """Random objects as records for scene.cpp, and their images.
 
-`Objects(seed, count)` depends on its seed alone, on every machine. Seeds below 1000 are for evaluation.
+`make_objects(tracer, seed, count)` draws the objects of a seed. Seeds below 1000 are held out for evaluation.
 """
 
 import ctypes
 import math
+import os
 import shutil
 import subprocess
 import tempfile
@@ -30,7 +31,7 @@ def hsv_to_rgb(h, s, v):
 
 
 def random_directions(rng, shape, axis_share):
-    """Unit vectors, a share of them along an axis."""
+    """Returns unit vectors, a share of them along an axis."""
     free = rng.normal(size=(*shape, 3))
     axes = np.eye(3)[rng.choice(3, size=shape, p=[0.25, 0.5, 0.25])] * rng.choice([-1.0, 1.0], size=(*shape, 1))
     directions = np.where(rng.random((*shape, 1)) < axis_share, axes, free)
@@ -38,7 +39,7 @@ def random_directions(rng, shape, axis_share):
 
 
 def random_rotations(rng, shape, straight):
-    """Rotation matrices; where `straight`, permutations of the axes."""
+    """Returns rotation matrices; where `straight`, they permute the axes."""
     a, b = rng.normal(size=(*shape, 3)), rng.normal(size=(*shape, 3))
     axis = rng.permuted(np.broadcast_to(np.arange(3), (*shape, 3)).copy(), axis=-1)
     upright = rng.random((*shape, 1)) < 0.6
@@ -51,7 +52,7 @@ def random_rotations(rng, shape, straight):
 
 
 def make_palette(rng, count, size=5):
-    """[count, size, 3]: saturated, pastel, gray, earthy; most colors of an object are of one kind."""
+    """Returns colors [count, size, 3]: saturated, pastel, gray or earthy; most colors of an object are of one kind."""
     kind = np.where(rng.random((count, size)) < 0.65, rng.integers(0, 4, (count, 1)), rng.integers(0, 4, (count, size)))
     u, w = rng.random((count, size)), rng.random((count, size))
     s = np.choose(kind, [0.55 + 0.45 * u, 0.12 + 0.35 * u, 0.08 * u, 0.25 + 0.5 * u])
@@ -124,7 +125,7 @@ def make_materials(rng, scenes, palette):
 
 
 def make_lights(rng, scenes):
-    """A key light from the front half above, a fill light, ambience; the sum lights a facing surface with about 1."""
+    """Sets a key light from above in front, a fill light and ambient light; a facing surface gets about 1 in total."""
     count = len(scenes)
     azimuth, elevation = rng.uniform(-1.9, 1.9, count), rng.uniform(0.1, 1.4, count)
     scenes[:, 8] = np.cos(elevation) * np.sin(azimuth)
@@ -142,7 +143,7 @@ def make_lights(rng, scenes):
 
 
 def camera_axes(azimuth, elevation):
-    """Right, down and forward of the pipeline's camera, in object space."""
+    """Returns right, down and forward of the pipeline's camera, in object space."""
     e, a = -math.radians(elevation), math.radians(azimuth + 90)
     back = np.array([math.cos(e) * math.cos(a), math.cos(e) * math.sin(a), math.sin(e)])
     right = np.cross(-back, [0, 0, 1])
@@ -153,23 +154,35 @@ def camera_axes(azimuth, elevation):
 
 
 def cameras(count, axes, center=(0.0, 0.0), extent=EXTENT):
-    """[count, 1, 12] for one direction; center and extent may be per object."""
+    """Returns cameras [count, 1, 12] with the same axes; center and extent may be per object."""
     out = np.zeros((count, 1, 12), np.float32)
     out[:, 0, :9] = np.asarray(axes).reshape(-1, 9)
     out[:, 0, 9], out[:, 0, 10], out[:, 0, 11] = center[0], center[1], extent
     return out
 
 
+def find_nvcc():
+    home = os.environ.get("CUDA_HOME")
+    found = shutil.which("nvcc", path=Path(home) / "bin") if home else shutil.which("nvcc")
+    if found is None:
+        place = f"{home}/bin (from CUDA_HOME)" if home else "PATH"
+        raise RuntimeError(f"no nvcc in {place}: install the CUDA toolkit, or set CUDA_HOME to its folder")
+    return found
+
+
 class Tracer:
-    """scene.cpp, compiled for the device."""
+    """scene.cpp, compiled for the device.
+
+    On a GPU it needs `nvcc`: that of `CUDA_HOME` if it is set, else that of `PATH`.
+    """
 
     def __init__(self, device):
         self.device = torch.device(device)
         source = Path(__file__).with_name("scene.cpp")
-        library = Path(tempfile.mkdtemp()) / "scene.so"
+        self.folder = tempfile.TemporaryDirectory()  # removed together with the tracer
+        library = Path(self.folder.name) / "scene.so"
         if self.device.type == "cuda":
-            nvcc = shutil.which("nvcc") or "/usr/local/cuda/bin/nvcc"
-            command = [nvcc, "-O3", "--use_fast_math", "-arch=native", "-shared", "-Xcompiler", "-fPIC", "-x", "cu"]
+            command = [find_nvcc(), "-O3", "--use_fast_math", "-arch=native", "-shared", "-Xcompiler", "-fPIC", "-x", "cu"]
         else:
             command = ["c++", "-O3", "-march=native", "-ffast-math", "-fopenmp", "-shared", "-fPIC", "-x", "c++"]
         subprocess.run([*command, str(source), "-o", str(library)], check=True)
@@ -189,13 +202,16 @@ class Tracer:
             torch.cuda.current_stream().synchronize()
 
     def points(self, scenes, views, size):
-        """Where each pixel's ray hits: [objects, images, size, size, 4], the last number 1 where it does."""
+        """Returns where each pixel's ray hits: [objects, images, size, size, 4]; the last number is 1 for a hit, else 0."""
         out = torch.empty(len(scenes), views.shape[1], size, size, 4, device=self.device)
         self._run(scenes, views, size, 1, out, [None] * 4)
         return out
 
     def images(self, scenes, views, size, samples=2):
-        """Albedo, normal map, position map, lit image (of the last view): bytes [objects, images, size, size, 3]."""
+        """Renders albedo, normal map, position map, and lit image (of the last view).
+
+        Each is bytes [objects, images, size, size, 3].
+        """
         shape = (len(scenes), views.shape[1], size, size, 3)
         out = [torch.empty(shape, dtype=torch.uint8, device=self.device) for _ in range(4)]
         self._run(scenes, views, size, samples, None, out)
@@ -206,8 +222,10 @@ VIEW_AXES = [camera_axes(azimuth, elevation) for azimuth, elevation in config.VI
 
 
 def make_objects(tracer, seed, count):
-    """Scenes [n, SCENE_SIZE] and cameras [n, 7, 12]: the six views, then the reference. n is `count` at most:
-    objects that show too little from the front are left out."""
+    """Returns scenes [n, SCENE_SIZE] and cameras [n, 7, 12]: the six views, then the reference.
+
+    n is at most `count`, because objects that show too little from the front are left out.
+    """
     rng = np.random.default_rng(seed)
     scenes = np.zeros((count, SCENE_SIZE), np.float32)
     palette = make_palette(rng, count)

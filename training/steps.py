@@ -1,4 +1,4 @@
-"""Optimizer steps that leave the processor out: one CUDA graph holds draw, forward, backward, clip and update."""
+"""Optimizer steps. On a GPU one CUDA graph holds the whole step: batch, forward, backward, clipping, update."""
 
 import copy
 import math
@@ -8,14 +8,17 @@ import torch
 
 
 class Stepper:
-    """Trains `model` (which it takes to bfloat16 on a GPU) on `loss()`, which draws its own batch, for a time; keeps a moving average of the weights."""
+    """Trains a model and keeps a moving average of its weights.
+
+    `loss()` draws its own batch. On a GPU `model` is converted to bfloat16 in place.
+    """
 
     def __init__(self, model, loss, lr, ema_decay=0.999, ema_every=8):
         self.model, self.loss, self.peak = model, loss, lr
         self.ema = copy.deepcopy(model).requires_grad_(False)
         self.ema_decay, self.ema_every = ema_decay, ema_every
         self.cuda = next(model.parameters()).is_cuda
-        # The optimizer has weights in single precision; on a GPU the model works on copies in half of it.
+        # The optimizer updates weights in single precision; on a GPU the model computes with copies in bfloat16.
         self.masters = [p.detach().clone() for p in model.parameters()]
         self.working = list(model.to(torch.bfloat16 if self.cuda else torch.float32).parameters())
         self.lr = torch.tensor(lr, device=self.masters[0].device)
@@ -58,11 +61,17 @@ class Stepper:
         decay = min(self.ema_decay, (self.steps + 1) / (self.steps + 100)) ** self.ema_every
         torch._foreach_lerp_(list(self.ema.parameters()), self.masters, 1 - decay)
 
-    def train(self, seconds, log, warmup=200, decay_to=0.05, max_steps=10**9, every=30.0, save=None,
+    def train(self, log, steps=0, seconds=math.inf, warmup=200, decay_to=0.05, every=30.0, save=None,
               deadline=math.inf):
-        """The learning rate rises over `warmup` steps and falls as a cosine over the time to a share `decay_to`.
+        """Trains for `steps` steps, rounded up to a multiple of `ema_every`, and returns the moving average.
 
-        `seconds` count from the first step after compilation; `deadline` is a time() not to be passed."""
+        The learning rate rises over `warmup` steps and falls as a cosine to the share `decay_to` of its peak.
+        With `steps` the cosine follows the steps, so that the clock has no influence on a run that no limit ends.
+        Without, it follows the time, and `seconds` or `deadline` must be finite.
+
+        `seconds` is a time limit, counted from the first step after the capture; `deadline` is a limit on
+        `time.time()`. Every `every` seconds the progress is logged and `save` is called with the moving average.
+        """
         begin = time.time()
         step = self._capture()
         if self.cuda:
@@ -71,8 +80,9 @@ class Stepper:
         start = last = time.time()
         last_steps = self.steps
         seconds = min(seconds, deadline - start)
-        while (elapsed := time.time() - start) < seconds and self.steps < max_steps:
-            fraction = min(elapsed / seconds, 1.0)
+        limit = steps or math.inf
+        while (elapsed := time.time() - start) < seconds and self.steps < limit:
+            fraction = self.steps / steps if steps else elapsed / seconds
             cosine = decay_to + (1 - decay_to) * (0.5 + 0.5 * math.cos(math.pi * fraction))
             rate = self.peak * min(1.0, (self.steps + 1) / warmup) * cosine
             self.lr.fill_(rate)
@@ -90,7 +100,7 @@ class Stepper:
                 last, last_steps = time.time(), self.steps
                 if save:
                     save(self.ema)
-        log(event="done", steps=self.steps, loss=self.mean_loss.item(), seconds=time.time() - begin,
-            steps_per_second=(self.steps - last_steps) / max(time.time() - last, 1e-3))
+        log(event="done", steps=self.steps, complete=not steps or self.steps >= steps, loss=self.mean_loss.item(),
+            seconds=time.time() - begin, steps_per_second=(self.steps - last_steps) / max(time.time() - last, 1e-3))
         self.graph = None
         return self.ema

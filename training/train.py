@@ -1,12 +1,13 @@
-"""Trains autoencoder, paint model and delight model, each for a given time; see README.md.
+"""Trains autoencoder, paint model and delight model, each for a given number of steps; see README.md.
 
-Checkpoints (moving averages, float16) and the log are written to --out as training goes; --resume continues from such
-a folder, or from exported models.
+Writes checkpoints (moving averages, float16) and the log to --out during training. --resume continues from such a
+folder, or from exported models.
 """
 
 import argparse
 import copy
 import json
+import math
 import time
 from pathlib import Path
 
@@ -30,10 +31,11 @@ def arguments():
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--resume", type=Path)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--seed", type=int, default=1000, help="first of the seeds of objects, 1000 or more")
-    parser.add_argument("--vae-seconds", type=float, default=0)
-    parser.add_argument("--paint-seconds", type=float, default=0)
-    parser.add_argument("--delight-seconds", type=float, default=0)
+    parser.add_argument("--seed", type=int, default=1000, help="first seed of the objects, 1000 or more")
+    for name in ("vae", "paint", "delight"):
+        parser.add_argument(f"--{name}-steps", type=int, default=0, help="steps to train; the learning rate follows them")
+        parser.add_argument(f"--{name}-seconds", type=float, default=0,
+                            help="time limit; without steps, the time to train, and the run cannot be reproduced")
     parser.add_argument("--vae-batch", type=int, default=32)
     parser.add_argument("--paint-batch", type=int, default=16, help="objects, of six views each")
     parser.add_argument("--delight-batch", type=int, default=128)
@@ -44,10 +46,9 @@ def arguments():
     parser.add_argument("--objects", type=int, default=4096, help="encoded objects in memory")
     parser.add_argument("--image-objects", type=int, default=1024, help="objects whose images train the autoencoder")
     parser.add_argument("--per-seed", type=int, default=64, help="objects of one seed, rendered together")
-    parser.add_argument("--max-steps", type=int, default=10**9)
-    parser.add_argument("--until", type=float, default=1e9, help="seconds after which no training goes on")
+    parser.add_argument("--until", type=float, default=1e9, help="time limit of all stages, in seconds since the start")
     parser.add_argument("--evaluate", type=int, default=32, help="held-out objects; 0 for none")
-    parser.add_argument("--no-benchmark", action="store_true", help="start sooner, step slower")
+    parser.add_argument("--no-benchmark", action="store_true", help="skip cuDNN's search for algorithms: a faster start, slower steps")
     return parser.parse_args()
 
 
@@ -83,7 +84,7 @@ def vae_loss(vae, pool, batch):
 
 
 def vae_objective(vae, images):
-    """Mean and sharpness of the error, the object counting twice; a weak pull of the latents to a unit Gaussian."""
+    """Errors of pixels and of their differences, weighted twice inside the object, plus a weak KL term."""
     half = vae.quant_conv.weight.dtype
     mean, logvar = (x.float() for x in vae.encode(images.to(half)))
     latents = mean + (logvar / 2).exp() * torch.randn_like(mean)
@@ -97,7 +98,7 @@ def vae_objective(vae, images):
 
 @torch.no_grad()
 def whiten(vae, encode, images):
-    """Folds each latent channel's mean and deviation into the 1×1 convolutions, so that scaling_factor is 1."""
+    """Folds mean and standard deviation of each latent channel into the 1×1 convolutions: scaling_factor becomes 1."""
     mean = torch.cat([encode(data.to_unit(chunk))[0].float() for chunk in images.split(64)])
     center, scale = mean.mean((0, 2, 3)), mean.std((0, 2, 3))
     latents = len(center)
@@ -113,6 +114,7 @@ def whiten(vae, encode, images):
 
 def main():
     args = arguments()
+    trains = lambda name: getattr(args, f"{name}_steps") > 0 or getattr(args, f"{name}_seconds") > 0
     args.out.mkdir(parents=True, exist_ok=True)
     log = Log(args.out / "log.jsonl")
     device = torch.device(args.device)
@@ -127,16 +129,20 @@ def main():
     seeds = iter(range(args.seed, 10**9))
     take = lambda objects: [next(seeds) for _ in range(-(-objects // args.per_seed))]
 
+    def train(stepper, name, **options):
+        steps, seconds = getattr(args, f"{name}_steps"), getattr(args, f"{name}_seconds")
+        return stepper.train(log, steps=steps, seconds=seconds or math.inf, deadline=deadline, **options)
+
     # 1. autoencoder
     vae = AutoencoderKL(config.VAE).to(device, memory_format=torch.channels_last)
     start = export.read_parts(args.resume) if args.resume else {}
     if "vae" in start:
         load(vae, start["vae"])
-    if args.vae_seconds > 0:
+    if trains("vae"):
         images = data.image_pool(tracer, take(args.image_objects), args.per_seed)
         log(event="images", count=len(images))
         stepper = Stepper(vae, vae_loss(vae, images, args.vae_batch), args.vae_lr, ema_decay=0.998)
-        vae = stepper.train(args.vae_seconds, log, max_steps=args.max_steps, deadline=deadline)
+        vae = train(stepper, "vae")
         del stepper
     vae.requires_grad_(False)
 
@@ -147,7 +153,7 @@ def main():
         return torch.cat(means), torch.cat(logvars)
 
     encoder = vae
-    if args.vae_seconds > 0:
+    if trains("vae"):
         center, scale = whiten(vae, encode, images[torch.randperm(len(images), device=device)[:2048]])
         log(event="whitened", center=[round(x, 3) for x in center.tolist()], scale=[round(x, 3) for x in scale.tolist()])
         del images
@@ -158,16 +164,16 @@ def main():
         log(event="autoencoder", **held_out.autoencoder(vae))
 
     # 2. latents
-    if args.paint_seconds <= 0 and args.delight_seconds <= 0:
+    if not trains("paint") and not trains("delight"):
         return
-    slots = range(data.SLOTS) if args.paint_seconds > 0 else (data.LIT, data.UNLIT)
+    slots = range(data.SLOTS) if trains("paint") else (data.LIT, data.UNLIT)
     pool = data.LatentPool(tracer, encode, take(args.objects), args.per_seed, slots=tuple(slots))
     log(event="latents", objects=len(pool), std=pool.std.float().mean().item())
     if cuda:
         log(memory_gb=torch.cuda.max_memory_allocated() / 1e9)
 
     # 3. paint model
-    if args.paint_seconds > 0:
+    if trains("paint"):
         torch.manual_seed(args.seed + 1)
         unet = UNet2p5D(config.PAINT_UNET)
         if "unet" in start:
@@ -194,8 +200,7 @@ def main():
             save(args.out / "unet_dual.safetensors", ema.unet_dual)
 
         stepper = Stepper(unet, loss, args.paint_lr, ema_decay=0.9995)
-        ema = stepper.train(args.paint_seconds, log, max_steps=args.max_steps, deadline=deadline, decay_to=args.paint_decay_to,
-                            save=save_unet)
+        ema = train(stepper, "paint", decay_to=args.paint_decay_to, save=save_unet)
         save_unet(ema)
         del stepper
         for steps, guidance, turbo in [(15, 1.5, False), (15, 1.0, False), (10, 1.0, True)] if held_out else []:
@@ -204,7 +209,7 @@ def main():
                 **held_out.paint(vae, ema, steps, guidance, turbo, picture))
 
     # 4. delight model
-    if args.delight_seconds > 0:
+    if trains("delight"):
         torch.manual_seed(args.seed + 2)
         clip = ClipText(config.CLIP).to(device).requires_grad_(False)
         unet = UNet2DCondition(config.DELIGHT_UNET).to(device, memory_format=torch.channels_last)
@@ -231,8 +236,7 @@ def main():
         stepper = Stepper(unet, delight_loss, args.delight_lr, ema_decay=0.998)
         save(args.out / "clip.safetensors", clip)
         save_delight = lambda ema: save(args.out / "delight.safetensors", ema)
-        ema = stepper.train(args.delight_seconds, log, max_steps=args.max_steps, deadline=deadline, every=8.0,
-                            save=save_delight)
+        ema = train(stepper, "delight", every=8.0, save=save_delight)
         save_delight(ema)
         for steps in (10, 20, 50) if held_out else ():
             log(event="delight", steps=steps, **held_out.delight(vae, ema, text, steps, args.out / "delight.png"))

@@ -1,11 +1,11 @@
-//! The stages without a network at the original's sizes: six views and a texture of 2048², from the raw mesh to the
-//! filled texture, on the CPU and on a GPU if there is one that is not software.
+//! The stages without networks at the original's sizes: six views and a texture of 2048², from the
+//! mesh to the filled texture, on the CPU and on a hardware GPU if there is one.
 //!
-//! `BAKE_BENCH_MESH=file.obj` takes another mesh than the bumpy sphere of 70,000 triangles; `BAKE_BENCH_GPU=1` takes a
-//! software GPU as well. All times are wall-clock, with uploads and read-backs.
+//! `BAKE_BENCH_MESH=file.obj` replaces the bumpy sphere of 70,000 triangles; `BAKE_BENCH_GPU=1`
+//! includes a software GPU. All times are wall-clock, with uploads and read-backs.
 
-#![expect(clippy::expect_used, reason = "a bench without its input cannot go on")]
-#![expect(clippy::print_stderr, reason = "what is left out has to be said")]
+#![expect(clippy::expect_used, reason = "a bench cannot run without its input")]
+#![expect(clippy::print_stderr, reason = "messages about what is left out")]
 
 use std::{env, error::Error, hint::black_box, iter, ops::ControlFlow, path::Path};
 
@@ -30,10 +30,10 @@ use pollster::block_on;
 
 type BenchResult<T = ()> = Result<T, Box<dyn Error>>;
 
-/// Side of the views, as they are rendered, and of the texture.
+/// Side of the rendered views and of the texture.
 const SIZE: u32 = 2048;
 
-/// Side of the views, as the network paints them.
+/// Side of the views as the network paints them.
 const VIEW_SIZE: u32 = 512;
 
 fn go_on(_: BakeProgress) -> ControlFlow<()> {
@@ -44,7 +44,7 @@ fn cameras() -> [Camera; 6] {
     DEFAULT_VIEWS.map(|view| view.camera)
 }
 
-/// What the network would paint.
+/// Stand-ins for painted views.
 fn painted_views(size: u32) -> Vec<RgbImage> {
     let image = |view: u32| {
         RgbImage::from_fn(size, size, |x, y| {
@@ -65,7 +65,7 @@ fn views<'a>(images: &'a [RgbImage], rendered: &'a [RenderedView]) -> Vec<BakeVi
         .collect()
 }
 
-/// The whole stage but for the unwrap: condition maps, then the views' colors in the filled texture.
+/// Runs all stages but the unwrap: condition maps, then the views' colors in the filled texture.
 fn without_unwrap(
     backend: &mut dyn Backend,
     mesh: &CanonicalMesh,
@@ -83,7 +83,7 @@ fn without_unwrap(
     )?)
 }
 
-/// From the raw mesh to the filled texture.
+/// Runs all stages, from the mesh to the filled texture.
 fn whole(backend: &mut dyn Backend, mesh: &Mesh, images: &[RgbImage]) -> BenchResult<BakedTexture> {
     let options = UnwrapOptions::new(SIZE);
     let prepared = prepare_uvs(mesh, UvMode::Unwrap, &options, |_| ControlFlow::Continue(()))?;
@@ -171,7 +171,7 @@ fn together(
     backend: &mut dyn Backend,
     (mesh, paint, images): (&Mesh, &CanonicalMesh, &[RgbImage]),
 ) -> BenchResult {
-    // What is timed works.
+    // Fail here rather than in a timed run.
     let baked = without_unwrap(backend, paint, images)?;
     assert_eq!(baked, without_unwrap(&mut Cpu, paint, images)?, "the CPU bakes something else");
     let mut group = criterion.benchmark_group(name);

@@ -1,4 +1,4 @@
-//! The random generators, for the latents of six views of 512².
+//! The random number generators, for the latents of six views of 512².
 
 use std::hint::black_box;
 

@@ -1,13 +1,13 @@
-//! A whole diffusion run, device × scheduler × steps: the delight pipeline repaints one image of 256², guidance off,
-//! from the picture in memory to the picture in memory. At the end stands a table, from criterion's estimates of this
-//! run.
+//! A whole diffusion run by device, scheduler and steps: the delight pipeline repaints one image of
+//! 256² without guidance, from image to image in memory. A table at the end shows criterion's
+//! estimates of this run.
 //!
-//! `HUNYUAN_PAINT_MODEL=folder` takes another model (with `unet`, `vae`, `text_encoder`, `tokenizer` and `scheduler`)
-//! than the untrained one of toy size; `PIPELINE_BENCH_GPU=1` takes a software GPU as well, which is slow. What is run
-//! can be chosen as with any bench: `cargo bench --bench pipeline -- cpu/ddim`.
+//! `HUNYUAN_PAINT_MODEL=folder` replaces the untrained toy model by another one (with `unet`,
+//! `vae`, `text_encoder`, `tokenizer` and `scheduler`); `PIPELINE_BENCH_GPU=1` includes a software
+//! GPU, which is slow. A filter selects benchmarks: `cargo bench --bench pipeline -- cpu/ddim`.
 
-#![expect(clippy::expect_used, reason = "a pipeline that ran before its bench runs in it")]
-#![expect(clippy::print_stdout, reason = "the table is what this bench is for")]
+#![expect(clippy::expect_used, reason = "the pipeline ran before it is timed")]
+#![expect(clippy::print_stdout, reason = "the table is this bench's output")]
 
 use std::{
     env,
@@ -35,7 +35,7 @@ type BenchResult<T = ()> = Result<T, Box<dyn Error>>;
 /// Side of the image.
 const SIDE: u32 = 256;
 
-/// LCM takes no more than 50.
+/// LCM supports at most 50 steps.
 const STEPS: [usize; 3] = [10, 20, 50];
 
 /// The post's experiment had the true-size network; this is what it found.
@@ -55,7 +55,8 @@ fn image() -> RgbImage {
     })
 }
 
-/// The devices of this build that the machine has, with a description; says which are left out, and why.
+/// Returns the available devices of this build with their descriptions, and prints which are left
+/// out and why.
 fn devices() -> Vec<(ComputeDevice, String)> {
     let mut present = Vec::new();
     for device in ComputeDevice::ALL.iter().copied().filter(|device| *device != ComputeDevice::Auto) {
@@ -96,7 +97,7 @@ fn group_name(device: ComputeDevice) -> String {
 fn time(criterion: &mut Criterion, device: ComputeDevice, model: &Path) -> BenchResult {
     let pipeline = InstructPix2PixPipeline::from_pretrained(model, &device.init()?)?;
     let image = image();
-    // What is timed works, and a GPU has compiled its kernels.
+    // Compiles the kernels of a GPU, and fails here rather than in a timed run.
     for &scheduler in SchedulerKind::ALL {
         repaint(&pipeline, &image, scheduler, 2)?;
     }

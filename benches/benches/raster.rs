@@ -1,13 +1,14 @@
 //! The rasterizer on the CPU and on a GPU: face index, barycentrics and depth range of one view.
 //!
-//! CPU times are wall-clock. GPU times are the device's own, from timestamp queries around all stages: no upload,
-//! no read-back. Without a GPU its benches are left out, and said to be.
+//! CPU times are wall-clock. GPU times come from the device's timestamp queries around all stages,
+//! without upload and read-back. Without a GPU its benches are left out, with a message.
 //!
-//! `RASTER_BENCH_MESH=file.obj` adds a mesh, seen from the front. `RASTER_BENCH_EXPORT=folder` writes what is
-//! drawn, for other rasterizers: `name.clip.bin` (four `f32` a vertex) and `name.faces.bin` (three `u32`).
+//! `RASTER_BENCH_MESH=file.obj` adds a mesh, seen from the front. `RASTER_BENCH_EXPORT=folder`
+//! writes the inputs for other rasterizers: `name.clip.bin` (four `f32` per vertex) and
+//! `name.faces.bin` (three `u32` per face).
 
-#![expect(clippy::expect_used, reason = "a bench without its input cannot go on")]
-#![expect(clippy::print_stderr, reason = "what is left out has to be said")]
+#![expect(clippy::expect_used, reason = "a bench cannot run without its input")]
+#![expect(clippy::print_stderr, reason = "messages about what is left out")]
 
 use std::{hint::black_box, path::Path, time::Duration};
 
@@ -70,7 +71,7 @@ fn gpu(criterion: &mut Criterion, views: &[RasterScene], device: &GpuDevice) -> 
                             let mut total = Duration::ZERO;
                             let mut left = iterations;
                             while left > 0 {
-                                // As many as a set of timestamp queries holds.
+                                // The capacity of a set of timestamp queries.
                                 let now = left.min(1000) as u32;
                                 let times = block_on(rasterizer.time(&uploaded, &draw, now));
                                 total += times

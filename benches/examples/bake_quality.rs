@@ -1,15 +1,16 @@
-//! How well baking gets back what is known, in dB: a table, and pictures.
+//! Quality of baking in dB: a table and images.
 //!
 //! `cargo run --release -p hunyuan-paint-benches --example bake_quality -- [--output folder] [--mesh file.obj]`
 //!
-//! Objects whose color is known at every point are seen by the six default cameras, baked, and compared with the
-//! truth: at the texels that those cameras see and at the others, along the seams of the texture (all of them, and
-//! those in sight of the cameras), and in pictures from 20 other cameras. "Seam step" is how much the two sides of a
-//! seam differ, in steps of 255, on the texture and on three smaller copies of it. "Truth" is the best texture of that
-//! size: what baking could reach at most.
+//! Objects whose color is known at every point are seen by the six default cameras and baked. The
+//! texture is compared with the ground truth: at the texels that those cameras see and at the
+//! others, along all seams and along the seams that the cameras see, and in images from 20 other
+//! cameras. "Seam step" is the mean difference of the two sides of a seam, 0 to 255, on the texture
+//! and on three smaller mipmap levels. "Truth" is the best texture of that size, an upper bound for
+//! baking.
 
 #![expect(clippy::print_stdout, reason = "the table is this program's output")]
-#![expect(clippy::print_stderr, reason = "it takes a while")]
+#![expect(clippy::print_stderr, reason = "progress messages of a slow program")]
 
 use std::{error::Error, ops::ControlFlow, path::PathBuf, time::Instant};
 
@@ -24,19 +25,20 @@ use hunyuan_paint_benches::quality::{
 use hunyuan_paint_mesh::{CanonicalMesh, Mesh, UnwrapOptions, UvMode, prepare_uvs, read_mesh};
 use image::RgbImage;
 
-/// How well baking gets back what is known.
+/// Measures the quality of baking.
 #[derive(Parser)]
 struct Arguments {
-    /// Pixels a side of the views, as the network paints them.
+    /// Pixels per side of the views, as the network paints them.
     #[arg(long, default_value_t = 512)]
     view_size: u32,
-    /// Pixels a side of the views as they are projected.
+    /// Pixels per side of the views as they are projected.
     #[arg(long, default_value_t = 2048)]
     render_size: u32,
-    /// Texels a side of the texture.
+    /// Texels per side of the texture.
     #[arg(long, default_value_t = 2048)]
     texture_size: u32,
-    /// Where to put `quality.md`, and for each object a picture of the truth and of what was baked.
+    /// Folder for `quality.md`, and for images of the ground truth and of the textures of each
+    /// object.
     #[arg(long)]
     output: Option<PathBuf>,
     /// A mesh to bake as well; may be given several times.

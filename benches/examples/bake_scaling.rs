@@ -1,10 +1,11 @@
-//! How the time and memory of baking grow with the mesh and the texture.
+//! Time and memory of baking by the size of mesh and texture.
 //!
 //! `cargo run --release -p hunyuan-paint-benches --example bake_scaling -- [--faces 62000 ...] [--texture-size 1024 ...]`
 //!
-//! A bumpy torus, whose UVs are its two angles, so that nothing is unwrapped; views are 2048². Each size has a process
-//! of its own, and the peak memory is that process': Linux only, 0 elsewhere. At the end there is the least-squares fit
-//! time = a + b · faces + c · texels. It means something only on a machine that does nothing else.
+//! The mesh is a bumpy torus whose UVs are its two angles, so that no unwrap is needed; views are
+//! 2048². Each size runs in its own process, and the peak memory is that of this process (Linux
+//! only, 0 elsewhere). At the end the program prints the least-squares fit time = a + b · faces + c
+//! · texels. It is meaningful only on an otherwise idle machine.
 
 #![expect(clippy::print_stdout, reason = "the table is this program's output")]
 
@@ -24,25 +25,26 @@ use hunyuan_paint_benches::{
 };
 use hunyuan_paint_mesh::{CanonicalMesh, DEFAULT_VIEWS, Mesh, UnwrapOptions, UvMode, prepare_uvs};
 
-/// Pixels a side of the views.
+/// Pixels per side of the views.
 const VIEW_SIZE: u32 = 2048;
 
-/// How the time and memory of baking grow.
+/// Measures time and memory of baking.
 #[derive(Parser)]
 struct Arguments {
-    /// Numbers of faces; about.
+    /// Approximate numbers of faces.
     #[arg(long, num_args = 1.., default_values_t = [62_500, 125_000, 250_000, 500_000, 1_000_000])]
     faces: Vec<u32>,
     /// Sides of the texture in texels.
     #[arg(long, num_args = 1.., default_values_t = [1024, 2048, 4096, 8192])]
     texture_size: Vec<u32>,
-    /// Ways of baking; all if not given.
+    /// Ways of baking; all if absent.
     #[arg(long, num_args = 1..)]
     mode: Vec<String>,
-    /// How often each is baked; the shortest time counts.
+    /// Number of runs of each; the shortest time counts.
     #[arg(long, default_value_t = 3)]
     repetitions: u32,
-    /// Bakes here, and prints faces, seconds and MiB. For the processes that this program starts.
+    /// Bake in this process, and print faces, seconds and MiB. Used by the processes that this
+    /// program starts.
     #[arg(long, hide = true)]
     once: bool,
 }
@@ -85,7 +87,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Faces, seconds and MiB.
+/// Bakes in a process of its own, and returns faces, seconds and MiB.
 fn in_a_process(
     mode: &str,
     faces: u32,
@@ -123,7 +125,8 @@ fn bake_here(
     let views: Vec<BakeView<'_>> = (DEFAULT_VIEWS.iter().zip(&images))
         .map(|(view, image)| BakeView::new(view.camera, view.weight, image))
         .collect();
-    // From here on, the peak is that of baking; where the system does not know how, that of all.
+    // Resets the peak memory, so that it is that of baking. Without /proc it remains that of the
+    // whole process.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
     let mut seconds = f64::INFINITY;
     for _ in 0..repetitions {
@@ -137,7 +140,7 @@ fn bake_here(
     Ok(())
 }
 
-/// A torus with bumps, twice as many quads around as through, and a texture that it fills.
+/// Returns a bumpy torus, with twice as many quads around as through, whose UVs fill the texture.
 fn torus(face_count: u32) -> Mesh {
     let rings = (face_count as f32 / 4.0).sqrt().round().max(3.0) as u32;
     let around = 2 * rings;

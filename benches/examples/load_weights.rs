@@ -1,7 +1,7 @@
-//! How long it takes to load each network of a model folder, and the most memory that the process has had:
+//! Loading time of each network of a model folder, and the peak memory of the process:
 //! `cargo run --release -p hunyuan-paint-benches --example load_weights -- weights/hunyuan3d-paint-v2-0`.
 
-#![expect(clippy::print_stdout, reason = "the table is what this program is for")]
+#![expect(clippy::print_stdout, reason = "the table is this program's output")]
 
 use std::{error::Error, ops::ControlFlow, path::PathBuf, time::Instant};
 
@@ -12,10 +12,10 @@ use hunyuan_paint::{
 };
 use hunyuan_paint_benches::memory::peak_memory_mib;
 
-/// Loads each network of a paint model once, one after the other.
+/// Loads the networks of a paint model one after the other.
 #[derive(Parser)]
 struct Arguments {
-    /// A folder as `hunyuan3d-paint-v2-0`.
+    /// A folder in the layout of `hunyuan3d-paint-v2-0`.
     folder: PathBuf,
     /// auto, cpu, wgpu, vulkan or metal.
     #[arg(long, default_value = "auto")]

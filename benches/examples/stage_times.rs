@@ -1,4 +1,4 @@
-//! Where the time of a view goes on this machine's GPU, stage by stage, in milliseconds.
+//! Time of each stage of the GPU rasterizer for one view, in milliseconds.
 //!
 //! `cargo run --release --example stage_times -- [--mesh file.obj] [--small-pixels 64] [--medium-side 127]`
 
@@ -14,19 +14,19 @@ use hunyuan_paint_raster::{
 };
 use pollster::block_on;
 
-/// Each time is the median of that many.
+/// Number of runs; the tables show the median.
 const REPETITIONS: usize = 21;
 
-/// Where the time of a view goes.
+/// Measures the stages of the GPU rasterizer.
 #[derive(Parser)]
 struct Arguments {
     /// A mesh to draw as well.
     #[arg(long)]
     mesh: Option<PathBuf>,
-    /// Up to how many pixels one thread draws.
+    /// Largest number of pixels of a triangle that one thread draws.
     #[arg(long, default_value_t = BinningThresholds::default().small_pixels)]
     small_pixels: u32,
-    /// Up to how many pixels a side 32 threads draw.
+    /// Largest side in pixels of a triangle that 32 threads draw.
     #[arg(long, default_value_t = BinningThresholds::default().medium_side)]
     medium_side: u32,
 }
@@ -68,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// In milliseconds.
+/// Returns the median in milliseconds.
 fn median(mut times: Vec<Duration>) -> f64 {
     times.sort();
     times[times.len() / 2].as_secs_f64() * 1e3

@@ -1,9 +1,10 @@
-//! Mesh files through the whole stage without the networks: seconds and peak memory.
+//! Time and peak memory of all stages without the networks, for mesh files.
 //!
 //! `cargo run --release -p hunyuan-paint-benches --example whole_stage -- --texture-size 2048 scan.ply`
 //!
-//! The mesh is unwrapped, six views of 2048² are rendered, images of 512² are baked and the texture is filled, all on the
-//! CPU. One file a run tells its own peak.
+//! The mesh is unwrapped, six views of 2048² are rendered, images of 512² are baked and the texture
+//! is filled, all on the CPU. The peak memory is that of the process, so run one file at a time to
+//! compare.
 
 #![expect(clippy::print_stdout, reason = "the table is this program's output")]
 
@@ -14,20 +15,20 @@ use hunyuan_paint_bake::{Backend, BakeOptions, BakeRequest, BakeView, Cpu, Rende
 use hunyuan_paint_benches::memory::peak_memory_mib;
 use hunyuan_paint_mesh::{CanonicalMesh, DEFAULT_VIEWS, UnwrapOptions, UvMode, prepare_uvs, read_mesh};
 
-/// Pixels a side of the views as they are rendered, and as the network paints them.
+/// Pixels per side of the rendered views, and of the views as the network paints them.
 const RENDER_SIZE: u32 = 2048;
 const VIEW_SIZE: u32 = 512;
 
-/// Mesh files through the whole stage.
+/// Measures all stages without the networks.
 #[derive(Parser)]
 struct Arguments {
     /// Side of the texture in texels.
     #[arg(long, default_value_t = 2048)]
     texture_size: u32,
-    /// Simplify to so many triangles first.
+    /// Simplify to this number of triangles first.
     #[arg(long)]
     simplify_to: Option<usize>,
-    /// The meshes.
+    /// Mesh files.
     meshes: Vec<PathBuf>,
 }
 

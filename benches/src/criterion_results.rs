@@ -1,4 +1,4 @@
-//! What criterion has measured, read back for a bench's own table.
+//! Reads criterion's estimates back, for the table that a bench prints.
 
 use std::{env, fmt, fs, path::PathBuf, time::SystemTime};
 
@@ -7,9 +7,9 @@ use serde_json::Value;
 /// Mean and standard deviation of one benchmark, in seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Estimate {
-    /// criterion's estimate of the mean.
+    /// Criterion's estimate of the mean.
     pub mean: f64,
-    /// criterion's estimate of the standard deviation of the samples.
+    /// Criterion's estimate of the standard deviation of the samples.
     pub deviation: f64,
 }
 
@@ -24,13 +24,13 @@ impl fmt::Display for Estimate {
     }
 }
 
-/// The estimate of the benchmark with this path (`["group", "function", "parameter"]`), or `None` if it was not
-/// measured since `started`: a filter left it out, or it was only tried. Names are taken as they are; they must have
-/// no character that a file name cannot have.
+/// Returns the estimate of the benchmark with this path (`["group", "function", "parameter"]`), or
+/// `None` if it was not measured since `started`, because a filter skipped it or criterion only
+/// tested it. The names must be valid file names.
 pub fn measured_since(started: SystemTime, path: &[&str]) -> Option<Estimate> {
     let file =
         path.iter().fold(criterion_folder()?, |folder, name| folder.join(name)).join("new/estimates.json");
-    // An earlier run's file stays when a benchmark is left out.
+    // The file of an earlier run remains when a benchmark is skipped.
     if fs::metadata(&file).ok()?.modified().ok()? < started {
         return None;
     }
@@ -39,8 +39,9 @@ pub fn measured_since(started: SystemTime, path: &[&str]) -> Option<Estimate> {
     Some(Estimate { mean: seconds("mean")?, deviation: seconds("std_dev")? })
 }
 
-/// Where criterion writes, by its own rules: `CRITERION_HOME`, else `criterion` in `CARGO_TARGET_DIR`, else in the
-/// target folder that this program lies in (`target/release/deps/bench`).
+/// Returns criterion's output folder, found as criterion finds it: `CRITERION_HOME`, else
+/// `criterion` in `CARGO_TARGET_DIR`, else `criterion` in the target folder of this program
+/// (`target/release/deps/bench`).
 fn criterion_folder() -> Option<PathBuf> {
     if let Some(folder) = env::var_os("CRITERION_HOME") {
         return Some(folder.into());

@@ -1,18 +1,18 @@
-//! A plane through measurements.
+//! Least-squares fit of a plane.
 
 /// `coefficients[0] + coefficients[1] · x + coefficients[2] · y`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fit {
-    /// The constant, and what each variable counts for.
+    /// The constant, then the coefficient of each variable.
     pub coefficients: [f64; 3],
-    /// The share of the variance that the fit explains, at most 1.
+    /// Share of the variance that the fit explains, at most 1.
     pub r_squared: f64,
 }
 
-/// The two variables, and what was measured there.
+/// The two variables, and the measured value.
 pub type Measurement = ([f64; 2], f64);
 
-/// The plane with the least squared differences from measurements. `None` if they do not determine one.
+/// Fits a plane to measurements by least squares. Returns `None` if they do not determine one.
 pub fn linear_fit(measurements: &[Measurement]) -> Option<Fit> {
     let count = measurements.len() as f64;
     let mean = |of: &dyn Fn(&Measurement) -> f64| measurements.iter().map(of).sum::<f64>() / count;
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plane_is_found_and_a_line_is_not_enough() {
+    fn a_plane_is_fitted_and_collinear_measurements_are_rejected() {
         let on_plane = |[x, y]: [f64; 2]| ([x, y], 2.0 + 3.0 * x - 0.5 * y);
         let fit = linear_fit(&[[0.0, 0.0], [1.0, 5.0], [4.0, 2.0], [-3.0, 1.0]].map(on_plane));
         assert!(fit.is_some_and(|fit| {

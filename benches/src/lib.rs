@@ -1,4 +1,4 @@
-//! Inputs shared by the benches, and how well baking gets back what is known ([`quality`]).
+//! Inputs shared by the benches, and the measurement of the quality of baking ([`quality`]).
 
 pub mod criterion_results;
 pub mod fit;
@@ -11,12 +11,14 @@ use std::{error::Error, path::Path};
 use glam::{Mat3, Vec2, Vec3, Vec4};
 use hunyuan_paint_mesh::{Camera, CanonicalMesh, Mesh, read_mesh};
 
-/// A sphere with bumps, of `2 · rings · segments` triangles but for the poles: smooth, with some occlusion.
+/// Returns a smooth bumpy sphere with some self-occlusion, of about `2 · rings · segments`
+/// triangles.
 pub fn bumpy_sphere(rings: u32, segments: u32) -> Mesh {
     sphere(rings, segments, |polar, azimuth| 1.0 + 0.15 * (5.0 * azimuth).sin() * (4.0 * polar).sin())
 }
 
-/// A sphere whose radius is a function of two angles: from the y axis, and around it.
+/// Returns a sphere whose radius is a function of the angle from the y axis and the angle around
+/// it.
 fn sphere(rings: u32, segments: u32, radius: impl Fn(f32, f32) -> f32) -> Mesh {
     let point = |ring: u32, segment: u32| {
         let polar = std::f32::consts::PI * ring as f32 / rings as f32;
@@ -56,19 +58,20 @@ fn direction(polar: f32, azimuth: f32) -> Vec3 {
     Vec3::new(polar.sin() * azimuth.cos(), polar.cos(), polar.sin() * azimuth.sin())
 }
 
-/// A mesh as a camera sees it.
+/// A mesh in the clip space of a camera.
 #[derive(Debug)]
 pub struct RasterScene {
-    /// Its name.
+    /// Name in the tables.
     pub name: String,
-    /// The vertices in clip space.
+    /// Vertices in clip space.
     pub clip_positions: Vec<Vec4>,
-    /// The faces.
+    /// Triangles, as vertex indices.
     pub faces: Vec<[u32; 3]>,
 }
 
-/// What the rasterizers are measured on: one triangle over the image, a turned cube, spheres from the side, a bumpy
-/// one of 70,000 faces, and the mesh in the file, from the front.
+/// Returns the meshes that the rasterizers are measured on: a triangle that covers the image; a
+/// turned cube, spheres and a bumpy sphere of 70,000 faces from the side; and the mesh in `file`,
+/// if any, from the front.
 ///
 /// # Errors
 /// If the file cannot be read as a mesh.
@@ -95,7 +98,7 @@ pub fn raster_views(file: Option<&Path>) -> Result<Vec<RasterScene>, Box<dyn Err
     Ok(views)
 }
 
-/// A mesh about the origin, with a radius of about 1, along z without perspective.
+/// Projects a mesh around the origin, with a radius of about 1, along z without perspective.
 fn from_the_side(name: &str, mesh: &Mesh) -> RasterScene {
     let clip = |p: &Vec3| Vec4::new(0.85 * p.x, 0.85 * p.y, 0.5 * p.z, 1.0);
     RasterScene {
@@ -108,7 +111,7 @@ fn from_the_side(name: &str, mesh: &Mesh) -> RasterScene {
 fn turned_cube() -> Mesh {
     let turn = Mat3::from_rotation_x(0.5) * Mat3::from_rotation_y(0.6);
     let corner = |i: u32| turn * Vec3::from([i, i / 2, i / 4].map(|bit| (bit % 2) as f32 - 0.5)) * 1.15;
-    // The corner's number has a bit for each axis.
+    // Bit i of a corner's index selects its side along axis i.
     let sides = [[0, 2, 1, 3], [4, 5, 6, 7], [0, 1, 4, 5], [2, 6, 3, 7], [0, 4, 2, 6], [1, 3, 5, 7]];
     let faces = sides.iter().flat_map(|&[a, b, c, d]| [[a, b, c], [b, d, c]]).collect();
     Mesh { positions: (0..8).map(corner).collect(), faces, ..Mesh::default() }

@@ -1,21 +1,21 @@
-//! What figures were measured on and with.
+//! Descriptions of the machine and the dependencies of a measurement.
 
 use std::{env, fs, thread};
 
-/// The processor's name and how many threads it has for us, for people.
+/// Returns the processor's name and the number of threads available to this process.
 pub fn processor() -> String {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     format!("{}, {threads} hardware threads, {}", processor_name(), env::consts::OS)
 }
 
-/// As Linux tells it; elsewhere only the architecture.
+/// Returns the processor's name on Linux, and the architecture elsewhere.
 fn processor_name() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     model.map_or_else(|| env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned())
 }
 
-/// The version of a dependency that the workspace is locked to.
+/// Returns the version of a dependency in the workspace's lock file.
 pub fn locked_version(package: &str) -> &'static str {
     let lock = include_str!("../../Cargo.lock");
     let name = format!("name = \"{package}\"");

@@ -1,6 +1,7 @@
-//! How much memory a program takes.
+//! Memory use of the process.
 
-/// The most memory that this process has had, in MiB; `None` where the system does not say (Linux does).
+/// Returns the peak memory of this process in MiB, or `None` if the system does not report it
+/// (Linux does).
 pub fn peak_memory_mib() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

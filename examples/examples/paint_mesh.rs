@@ -1,7 +1,9 @@
-//! Paints a mesh from an image: `cargo run --release --example paint_mesh -- --mesh chair.glb --image chair.png`.
+//! Paints a mesh from an image:
+//! `cargo run --release --example paint_mesh -- --mesh chair.glb --image chair.png`.
 //!
-//! It paints with the repository's small demo checkpoint, which was trained for minutes: it shows how everything works
-//! together, not how well the published weights paint. The program `hunyuan-paint` takes those, and many options.
+//! The example uses the repository's small demo checkpoint, which was trained for minutes. It shows
+//! how the stages work together, not the quality of the published weights. The program
+//! `hunyuan-paint` supports those, with many options.
 
 #![expect(clippy::print_stdout, reason = "this is what the user sees")]
 

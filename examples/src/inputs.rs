@@ -1,4 +1,4 @@
-//! Files that the repository brings along, and what all of the examples' programs do.
+//! Files of the repository, and code that all example programs share.
 
 use std::{
     error::Error,
@@ -11,10 +11,10 @@ pub fn repository_file(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
-/// Refuses an output folder whose place is taken by a file, before any work is done.
+/// Checks, before any work is done, that an output folder is not an existing file.
 ///
 /// # Errors
-/// If there is a file in the way.
+/// If it is a file.
 pub fn check_folder(path: &Path) -> Result<(), Box<dyn Error>> {
     if path.exists() && !path.is_dir() {
         return Err(format!("{}: expected a folder, found a file", path.display()).into());

@@ -1,6 +1,6 @@
-//! Projects outside this workspace that use it as a user does: with a path in `Cargo.toml` and the README's code.
+//! Projects outside this workspace that depend on its crates by path and run the code of the README.
 //!
-//! They compile every dependency, the first one burn, so they are ignored by default:
+//! They compile every dependency (the first project also burn), so they are ignored by default:
 //! `cargo test --release --workspace --test outside -- --ignored`.
 
 use std::{
@@ -16,7 +16,7 @@ use tempfile::{TempDir, tempdir};
 
 type TestResult = Result<(), Box<dyn Error>>;
 
-/// Creates a project that depends on one of our crates, and perhaps on more.
+/// Creates a project that depends on the crate `dependency` and on the `more` lines of its manifest.
 fn project(dependency: &str, more: &str, main: &str) -> Result<TempDir, Box<dyn Error>> {
     let folder = tempdir()?;
     let path = fs::canonicalize(repository_file("crates").join(dependency))?;
@@ -26,7 +26,7 @@ fn project(dependency: &str, more: &str, main: &str) -> Result<TempDir, Box<dyn 
         path.to_string_lossy()
     );
     fs::write(folder.path().join("Cargo.toml"), manifest)?;
-    // The versions that were tested.
+    // The lock file pins the versions that were tested.
     fs::copy(repository_file("Cargo.lock"), folder.path().join("Cargo.lock"))?;
     fs::create_dir_all(folder.path().join("src"))?;
     fs::write(folder.path().join("src/main.rs"), main)?;
@@ -45,7 +45,7 @@ fn run(project: &Path) -> Result<Output, Box<dyn Error>> {
 
 #[test]
 #[ignore = "compiles burn once more"]
-fn five_lines_paint_a_mesh() -> TestResult {
+fn the_readme_code_paints_a_mesh() -> TestResult {
     let main = r#"
 use hunyuan_paint::{PaintError, PaintOptions, PaintPipeline, Variant, imaging::read_image, mesh::read_mesh};
 
@@ -69,7 +69,7 @@ fn main() -> Result<(), PaintError> {
 
 #[test]
 #[ignore = "compiles a crate once more"]
-fn the_scheduler_stands_alone() -> TestResult {
+fn the_scheduler_is_usable_without_burn_and_wgpu() -> TestResult {
     let main = r###"
 use hunyuan_paint_scheduler::{Schedule, Scheduler, SchedulerConfig, SchedulerError, SchedulerKind};
 
@@ -85,7 +85,6 @@ fn main() -> Result<(), SchedulerError> {
     let project = project("hunyuan-paint-scheduler", "", main)?;
     let output = run(project.path())?;
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "[999.0, 749.0, 499.0, 249.0] 4");
-    // Neither burn nor wgpu comes along.
     let built = fs::read_to_string(project.path().join("Cargo.lock"))?;
     assert!(!built.contains("\"burn\"") && !built.contains("\"wgpu\""), "{built}");
     Ok(())
@@ -93,13 +92,13 @@ fn main() -> Result<(), SchedulerError> {
 
 #[test]
 #[ignore = "compiles a crate once more"]
-fn the_rasterizer_stands_alone() -> TestResult {
+fn the_rasterizer_is_usable_as_the_only_dependency() -> TestResult {
     let main = r#"
 use glam::Vec4;
 use hunyuan_paint_raster::{Coverage, NO_FACE, RasterError, RasterOptions, Size, View, rasterize};
 
 fn main() -> Result<(), RasterError> {
-    // Two triangles that cover more than the picture.
+    // Two triangles that cover the whole image.
     let corners = [(-2.0, -2.0), (2.0, -2.0), (2.0, 2.0), (-2.0, 2.0)].map(|(x, y)| Vec4::new(x, y, 0.0, 1.0));
     let options = RasterOptions { coverage: Coverage::FixedPoint, ..RasterOptions::default() };
     let visibility = rasterize(&View::new(&corners, Size::square(100)), &[[0, 1, 2], [0, 2, 3]], options)?;

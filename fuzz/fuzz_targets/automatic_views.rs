@@ -1,4 +1,4 @@
-//! The choice of views. Slow: it looks at the mesh from all sides, at a fixed size.
+//! The choice of views. Slow: it renders the mesh from all sides, at a fixed size.
 #![no_main]
 
 use hunyuan_paint_bake::{AutomaticViews, BakeOptions};
@@ -19,7 +19,7 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
     let views = AutomaticViews { new_surface_min: number(u)?, count_max, weight: number(u)? };
     let mesh = canonical_mesh(u)?;
     if let Ok(chosen) = views.choose(&mesh, &[first], &BakeOptions::default()) {
-        // As text, since a number may be none.
+        // Compared as text, because NaN is not equal to itself.
         assert_eq!(format!("{:?}", chosen.first()), format!("{:?}", Some(&first)));
         assert!(chosen.len() <= count_max.max(1));
     }

@@ -1,4 +1,4 @@
-//! Views into a texture: every transfer with every fill.
+//! Baking of views into a texture: every transfer with every fill.
 #![no_main]
 
 use std::ops::ControlFlow;

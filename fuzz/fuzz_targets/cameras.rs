@@ -1,4 +1,4 @@
-//! Lists of cameras, as users write them.
+//! Camera lists in the format that users write.
 #![no_main]
 
 use hunyuan_paint_mesh::{parse_views, validate_views, view_index};

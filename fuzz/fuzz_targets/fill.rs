@@ -1,4 +1,4 @@
-//! The fills, each alone, on textures painted anyhow.
+//! Each fill alone, on arbitrary textures.
 #![no_main]
 
 use hunyuan_paint_bake::{
@@ -17,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn run(u: &mut Unstructured<'_>) -> Result<()> {
     let size = u.int_in_range(1..=64)?;
-    // Sometimes of another size than the charts.
+    // Sometimes the size differs from that of the charts.
     let image_size = if u.ratio(1, 16)? { u.int_in_range(0..=64)? } else { size };
     let painted: GrayImage = image(u, image_size, image_size)?;
     let colors = image(u, image_size, image_size)?;

@@ -8,7 +8,7 @@ use image::ImageReader;
 use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
 
-/// Larger ones are allowed, but take as long as they are large: a few bytes may stand for a gigabyte.
+/// Larger images are valid but slow: a few bytes may describe a gigabyte.
 const PIXELS_MAX: u64 = 1 << 20;
 
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| TempDir::new().expect("a temporary folder"));

@@ -1,4 +1,5 @@
-//! What is done to images: resizing, edges, inpainting, and the reference's way to the model and back.
+//! Image operations: resizing, edges, inpainting, and the processing of the reference before and
+//! after the delight model.
 #![no_main]
 
 use hunyuan_paint_fuzz::{choice, image, number};
@@ -39,7 +40,7 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
         4 => {
             let rgba: RgbaImage = image(u, width, height)?;
             let ratio = number(u)?;
-            // Borders are allowed that make the image too large to be quick.
+            // Larger borders are valid, but the image becomes too large to be fast.
             if !(8.0..f32::INFINITY).contains(&ratio) {
                 let _ = recenter(&rgba, f64::from(ratio));
             }

@@ -1,10 +1,10 @@
-//! A `scheduler_config.json`: read, and each of the schedulers run by what it says.
+//! Parses a `scheduler_config.json` and runs every scheduler with it.
 #![no_main]
 
 use hunyuan_paint_scheduler::{SchedulerConfig, SchedulerError, SchedulerKind};
 use libfuzzer_sys::fuzz_target;
 
-/// More training timesteps are allowed, but take long.
+/// More training timesteps are valid but slow.
 const TIMESTEPS_MAX: usize = 4096;
 
 fuzz_target!(|data: (u8, &str)| {

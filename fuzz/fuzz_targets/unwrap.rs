@@ -1,4 +1,5 @@
-//! From a mesh to one that can be painted: UVs kept or made, simplified or not, then canonical space, then files.
+//! Preparation of a mesh for painting: UVs kept or made, optional simplification, canonical space,
+//! and GLB output.
 #![no_main]
 
 use std::ops::ControlFlow;

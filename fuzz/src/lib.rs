@@ -1,4 +1,5 @@
-//! What the targets make from a fuzzer's bytes: numbers of all sizes, meshes good and bad, images, cameras.
+//! Generators of inputs from a fuzzer's bytes: numbers of all magnitudes, valid and invalid meshes,
+//! images, cameras.
 
 mod meshes;
 mod scenes;
@@ -10,8 +11,8 @@ pub use values::{camera, choice, image, number, ordinary, texture_size};
 
 use hunyuan_paint_mesh::{MeshFormat, glb_bytes, read_mesh_from_bytes};
 
-/// Reads a mesh file. What can be read must be valid; what has UVs must be the same mesh when it is written and read
-/// again.
+/// Reads a mesh file. A mesh that is read must be valid, and one with UVs must survive being
+/// written and read again.
 ///
 /// # Panics
 /// If not.

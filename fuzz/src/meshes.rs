@@ -1,4 +1,4 @@
-//! Meshes: mostly ones that can be painted, with slivers, folds and seams; some with every defect that there is.
+//! Meshes. Most can be painted, with slivers, folds and seams; some have every possible defect.
 
 use glam::{Vec2, Vec3};
 use hunyuan_paint_mesh::{Material, Mesh, MeshPart, CanonicalMesh};
@@ -6,11 +6,11 @@ use libfuzzer_sys::arbitrary::{Result, Unstructured};
 
 use crate::values::{choice, number, ordinary};
 
-/// Small, so that one run is quick.
+/// Small meshes, so that one run is fast.
 const VERTICES_MAX: usize = 48;
 const FACES_MAX: usize = 64;
 
-/// A mesh for the stages that take one from outside.
+/// Generates a mesh as a user may supply it.
 pub fn mesh(u: &mut Unstructured<'_>) -> Result<Mesh> {
     let wild = u.ratio(1, 4)?;
     let scale = choice(u, &[1.0, 1.0, 1.0, 1e-14, 1e-6, 1e6, 1e14])?;
@@ -35,7 +35,7 @@ pub fn mesh(u: &mut Unstructured<'_>) -> Result<Mesh> {
     Ok(Mesh { positions, faces, uvs, normals, parts })
 }
 
-/// A mesh for the stages that follow: in canonical space, or not.
+/// Generates a mesh as later stages receive it, in canonical space or not.
 pub fn canonical_mesh(u: &mut Unstructured<'_>) -> Result<CanonicalMesh> {
     let wild = u.ratio(1, 4)?;
     let scale = if wild { number(u)? } else { 0.07 };
@@ -52,7 +52,7 @@ fn vector(u: &mut Unstructured<'_>, wild: bool) -> Result<Vec3> {
 }
 
 fn positions(u: &mut Unstructured<'_>, wild: bool, scale: f32) -> Result<Vec<Vec3>> {
-    // A bent sheet of squares, which the loose vertices below then pull about.
+    // A bent grid of squares, whose vertices are partly displaced below.
     let columns = u.int_in_range(1..=6)?;
     let count = u.int_in_range(usize::from(!wild) * 3..=VERTICES_MAX)?;
     let bend = ordinary(u)?;
@@ -75,7 +75,7 @@ fn faces(u: &mut Unstructured<'_>, vertex_count: usize, wild: bool) -> Result<Ve
     let mut faces = Vec::new();
     let columns = u.int_in_range(1..=6_u32)?;
     if u.arbitrary()? {
-        // The sheet's own triangles.
+        // The triangles of the grid.
         let corner = |i: u32| [[i, i + 1, i + columns], [i + 1, i + columns + 1, i + columns]];
         let whole = (0..limit).filter(|i| i % columns + 1 < columns).flat_map(corner);
         faces.extend(whole.filter(|face| face.iter().all(|&i| i < limit)));

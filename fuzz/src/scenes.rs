@@ -1,4 +1,4 @@
-//! What a rasterizer may be asked to draw.
+//! Inputs of the rasterizer.
 
 use glam::Vec4;
 use hunyuan_paint_raster::{
@@ -8,15 +8,15 @@ use libfuzzer_sys::arbitrary::{Result, Unstructured};
 
 use crate::{choice, number, ordinary};
 
-/// A few triangles, and how to draw them.
+/// A few triangles, and the options to draw them with.
 pub struct Scene {
-    /// Of the picture; rarely one that is refused.
+    /// Image size; rarely one that is rejected.
     pub size: Size,
-    /// Whether vertices may be anything; otherwise they are near the picture.
+    /// Whether vertices are arbitrary; otherwise they are near the image.
     pub wild: bool,
     pub clip_positions: Vec<Vec4>,
     pub faces: Vec<[u32; 3]>,
-    /// All but the depth key.
+    /// Options except the depth key.
     pub options: RasterOptions,
     prior: Option<(Vec<f32>, f32)>,
 }
@@ -55,7 +55,7 @@ impl Scene {
     }
 }
 
-/// Whether a buffer can be one of so many faces.
+/// Checks that a buffer is valid for this number of faces.
 pub fn check_visibility(buffer: &VisibilityBuffer, face_count: usize) {
     let count = buffer.size().pixel_count();
     assert_eq!((buffer.face_index.len(), buffer.barycentrics.len()), (count, count));

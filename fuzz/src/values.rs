@@ -4,7 +4,7 @@ use hunyuan_paint_mesh::{Camera, Projection};
 use image::{ImageBuffer, Pixel};
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 
-/// Floats at which arithmetic goes wrong.
+/// Floats that provoke errors in arithmetic.
 const EXTREMES: [f32; 24] = [
     0.0,
     -0.0,
@@ -32,17 +32,17 @@ const EXTREMES: [f32; 24] = [
     1e30,
 ];
 
-/// One of a few values.
+/// Returns one of the values.
 pub fn choice<T: Copy>(u: &mut Unstructured<'_>, values: &[T]) -> Result<T> {
     u.choose(values).copied()
 }
 
-/// A number near 0, in sixteenths, so that coordinates often agree.
+/// Returns a number near 0, in sixteenths, so that coordinates often coincide.
 pub fn ordinary(u: &mut Unstructured<'_>) -> Result<f32> {
     Ok(f32::from(u.arbitrary::<i8>()?) / 16.0)
 }
 
-/// Any number at all.
+/// Returns any float, NaN and infinities included.
 pub fn number(u: &mut Unstructured<'_>) -> Result<f32> {
     match u.int_in_range(0..=7)? {
         0 => choice(u, &EXTREMES),
@@ -52,7 +52,7 @@ pub fn number(u: &mut Unstructured<'_>) -> Result<f32> {
     }
 }
 
-/// 1 to 64 texels, or a size that is none.
+/// Returns 1 to 64 texels, or an invalid size.
 pub fn texture_size(u: &mut Unstructured<'_>) -> Result<u32> {
     match u.arbitrary::<u8>()? {
         0 => choice(u, &[0, 16_385, u32::MAX]),
@@ -60,7 +60,7 @@ pub fn texture_size(u: &mut Unstructured<'_>) -> Result<u32> {
     }
 }
 
-/// A camera where one may be, or with numbers that no camera has.
+/// Returns a plausible camera, or one with invalid numbers.
 pub fn camera(u: &mut Unstructured<'_>) -> Result<Camera> {
     if u.arbitrary()? {
         return Ok(Camera::orthographic(ordinary(u)? * 45.0, (ordinary(u)? * 15.0).clamp(-90.0, 90.0)));
@@ -77,7 +77,7 @@ pub fn camera(u: &mut Unstructured<'_>) -> Result<Camera> {
     Ok(camera)
 }
 
-/// An image of the size, whose pixels repeat a few bytes.
+/// Returns an image of this size that repeats a few bytes.
 pub fn image<P: Pixel<Subpixel = u8>>(
     u: &mut Unstructured<'_>,
     width: u32,

@@ -1,4 +1,4 @@
-//! How far outputs lie apart.
+//! Differences of outputs.
 
 use std::error::Error;
 
@@ -7,7 +7,7 @@ use candle_core::Tensor;
 
 use crate::subjects::values;
 
-/// One output of one side, as numbers.
+/// An output of one implementation, as numbers.
 #[derive(Clone)]
 pub(crate) struct Output {
     shape: Vec<usize>,
@@ -24,7 +24,7 @@ impl Output {
         Ok(Self { shape: tensor.dims().to_vec(), values: values(tensor)? })
     }
 
-    /// The largest difference of two numbers, as a share of the root mean square of `reference`.
+    /// Returns the largest absolute difference, relative to the root mean square of `reference`.
     pub(crate) fn distance(&self, reference: &Self) -> Result<f64, Box<dyn Error>> {
         if self.shape != reference.shape {
             return Err(format!("shapes {:?} and {:?}", self.shape, reference.shape).into());
@@ -32,7 +32,7 @@ impl Output {
         let pairs = self.values.iter().zip(&reference.values);
         let largest =
             pairs.map(|(a, b)| f64::from(*a) - f64::from(*b)).fold(0.0, |largest: f64, difference| {
-                // A NaN is no small difference.
+                // `max` would ignore NaN.
                 if difference.is_nan() { f64::INFINITY } else { largest.max(difference.abs()) }
             });
         let squares: f64 = reference.values.iter().map(|b| f64::from(*b).powi(2)).sum();
@@ -40,7 +40,7 @@ impl Output {
     }
 }
 
-/// Prints and checks one comparison.
+/// Prints and checks a comparison.
 pub(crate) fn check(
     what: &str,
     found: &Output,

@@ -1,14 +1,17 @@
-//! A peer: the UNet and the autoencoder of `candle-transformers` with the same weights, on the CPU, in float32.
+//! Comparison with a peer: the UNet and the autoencoder of `candle-transformers` with the same
+//! weights, on the CPU, in float32.
 //!
-//! First it is shown that both compute the same, and the same as diffusers: on the parity case `autoencoder_kl`, and
-//! on a UNet that diffusers was given too (`recordings`). Then, for networks of a small and of a middle size, a step
-//! of the UNet, encoding and decoding are timed on both, in one run, with the same inputs and as many threads.
+//! The bench first checks that both compute the same as each other and as diffusers, on the parity
+//! case `autoencoder_kl` and on a UNet recorded from diffusers (`recordings`). It then times a step
+//! of the UNet, encoding and decoding in both implementations, for networks of a small and a middle
+//! size, in one run, with the same inputs and the same number of threads.
 //!
-//! `CANDLE_BENCH_LARGE=1` adds networks of Stable Diffusion 2.1's own size (16 GiB of memory, many minutes).
-//! `CANDLE_BENCH_EXPORT=folder` writes the UNet that is recorded, for `record.py`, and stops.
+//! `CANDLE_BENCH_LARGE=1` adds networks of the size of Stable Diffusion 2.1 (16 GiB of memory, many
+//! minutes).
+//! `CANDLE_BENCH_EXPORT=folder` writes the UNet for `record.py` and stops.
 
-#![expect(clippy::expect_used, reason = "what ran before its bench runs in it")]
-#![expect(clippy::print_stdout, reason = "tables are what this bench is for")]
+#![expect(clippy::expect_used, reason = "the operations ran before they are timed")]
+#![expect(clippy::print_stdout, reason = "the tables are this bench's output")]
 
 mod equality;
 mod peer;
@@ -43,13 +46,14 @@ const OURS: &str = "hunyuan-paint";
 const CANDLE: &str = "candle";
 const TIMESTEP: f64 = 333.0;
 
-/// An autoencoder of both sides differs by rounding.
+/// Largest difference of the autoencoders, which differ by rounding.
 const VAE_LIMIT: f64 = 1e-4;
 
-/// A UNet differs by more: candle approximates the GELU of the feed-forward layers by a hyperbolic tangent.
+/// Largest difference of a UNet: candle approximates the GELU of the feed-forward layers with
+/// tanh.
 const UNET_LIMIT: f64 = 1e-3;
 
-/// Both sides' networks of one size.
+/// The networks of both implementations, in one size.
 struct Pair<'a> {
     subject: &'a Subject,
     our_unet: UNet2DConditionModel,
@@ -59,7 +63,7 @@ struct Pair<'a> {
 }
 
 impl<'a> Pair<'a> {
-    /// Loads both from the same files, and compares what they compute.
+    /// Loads both from the same files and compares their outputs.
     fn equal(subject: &'a Subject) -> BenchResult<Self> {
         let unet_config = subject.unet_config()?;
         let unet_file = temporary(&format!("{}_unet", subject.name))?;

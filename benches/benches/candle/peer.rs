@@ -1,4 +1,4 @@
-//! candle's networks, from diffusers' configurations and files.
+//! Networks of candle, from configurations and files in the layout of diffusers.
 
 use std::{collections::HashMap, path::Path};
 
@@ -20,7 +20,7 @@ fn builder(weights: HashMap<String, Tensor>) -> VarBuilder<'static> {
     VarBuilder::from_tensors(weights, DType::F32, &Device::Cpu)
 }
 
-/// The UNet with these weights.
+/// Builds the UNet with these weights.
 pub(crate) fn unet(
     config: &UNet2DConditionConfig,
     weights: HashMap<String, Tensor>,
@@ -30,7 +30,7 @@ pub(crate) fn unet(
 
 pub(crate) fn build_unet(config: &UNet2DConditionConfig, vs: VarBuilder<'_>) -> Result<UNet2DConditionModel> {
     let attends = |i: usize| config.down_block_types[i] == DownBlockType::CrossAttnDownBlock2D;
-    // "head_dim" is the number of heads here as in diffusers.
+    // As in diffusers, "head_dim" is the number of heads.
     let heads = config.num_attention_heads.as_ref().unwrap_or(&config.attention_head_dim);
     let mut blocks = Vec::new();
     for (level, &out_channels) in config.block_out_channels.iter().enumerate() {
@@ -62,7 +62,7 @@ fn at(values: &PerBlock, level: usize) -> usize {
     }
 }
 
-/// The autoencoder with these weights.
+/// Builds the autoencoder with these weights.
 pub(crate) fn vae(config: &AutoencoderKlConfig, weights: HashMap<String, Tensor>) -> Result<AutoEncoderKL> {
     build_vae(config, builder(weights))
 }
@@ -79,16 +79,16 @@ pub(crate) fn build_vae(config: &AutoencoderKlConfig, vs: VarBuilder<'_>) -> Res
     AutoEncoderKL::new(vs, config.in_channels, config.out_channels, candle)
 }
 
-/// Which half of an encoder's moments.
+/// A half of the encoder's moments.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Moment {
     Mean,
     LogVariance,
 }
 
-/// One of the moments of an image's latents. candle keeps them private and only draws samples: so the last
-/// convolution is given the moment's weights for the mean, and for the logarithm of the variance a constant so low
-/// that nothing is added.
+/// Returns mean or log variance of an image's latents. candle keeps the moments private and only
+/// draws samples. The last convolution therefore gets the weights of the requested half as its
+/// mean, and a constant log variance so low that no noise is added.
 pub(crate) fn encode(
     config: &AutoencoderKlConfig,
     mut weights: HashMap<String, Tensor>,

@@ -1,9 +1,9 @@
-"""Records what diffusers computes with the UNet that the bench `candle` exports.
+"""Records the outputs of diffusers for the UNet that the bench `candle` exports.
 
     CANDLE_BENCH_EXPORT=folder cargo bench -p hunyuan-paint-benches --bench candle
     python record.py folder recorded_unet.safetensors
 
-`exact` is diffusers as it is; `tanh` has its GELU replaced by the approximation through a hyperbolic tangent.
+`exact` is unmodified diffusers; `tanh` replaces its GELU with the tanh approximation.
 """
 
 import sys

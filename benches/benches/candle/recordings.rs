@@ -1,4 +1,4 @@
-//! The third side: what diffusers computes with the same weights.
+//! Comparison with diffusers, with the same weights.
 
 use hunyuan_paint_test_support::unpacked;
 use std::{collections::HashMap, error::Error, fs, path::Path};
@@ -17,10 +17,10 @@ use crate::{
 
 type Arrays = HashMap<String, Tensor>;
 
-/// How close our own networks come to diffusers': rounding only.
+/// Largest difference of our networks from those of diffusers, which is rounding only.
 const OUR_LIMIT: f64 = 1e-4;
 
-/// Compares all three sides.
+/// Compares all three implementations.
 pub(crate) fn compare() -> Result<(), Box<dyn Error>> {
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/hunyuan-paint-testkit/cases");
     autoencoder(&cases.join("autoencoder_kl"))?;
@@ -28,7 +28,7 @@ pub(crate) fn compare() -> Result<(), Box<dyn Error>> {
     unet()
 }
 
-/// The parity case, from the original's Python.
+/// Compares on the parity case of the autoencoder.
 fn autoencoder(case: &Path) -> Result<(), Box<dyn Error>> {
     let config = AutoencoderKlConfig::read(&case.join("config.json"))?;
     let file = unpacked(case.join("weights.safetensors"))?;
@@ -36,7 +36,8 @@ fn autoencoder(case: &Path) -> Result<(), Box<dyn Error>> {
     let arrays = peer::read(&unpacked(case.join("io.safetensors"))?)?;
     let ours = config.load(&file, &Device::flex())?;
 
-    // candle gets one image at a time: of two in a batch the second came out differently, and we do not know why.
+    // candle gets one image at a time. In a batch of two the second result differed, for an unknown
+    // reason.
     let image = array(&arrays, "in.image")?;
     let encoded = ours.encode(to_burn(image)?)?;
     for (name, moment, ours) in
@@ -62,8 +63,9 @@ fn one_by_one(
     Tensor::cat(&outputs?, 0)
 }
 
-/// The parity case of the UNet has 8 groups in its norms; candle has 32 in the residual blocks of down and up blocks,
-/// whatever it is told, and refuses these channels. If it ever loads, it belongs among the comparisons.
+/// Reports that candle rejects the parity case of the UNet: its norms have 8 groups, but candle
+/// uses 32 in the residual blocks of down and up blocks, whatever the configuration. Fails if
+/// candle ever loads it, because it should be compared then.
 fn other_groups(case: &Path) -> Result<(), Box<dyn Error>> {
     let config = UNet2DConditionConfig::read(&case.join("config.json"))?;
     match peer::unet(&config, peer::read(&unpacked(case.join("weights.safetensors"))?)?) {
@@ -77,7 +79,8 @@ fn other_groups(case: &Path) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// diffusers' outputs for the small network of [`SMALL`], as it is and with its GELU replaced by the approximation.
+/// Compares with the outputs of diffusers for the small network of [`SMALL`], unmodified and with
+/// tanh GELU.
 fn unet() -> Result<(), Box<dyn Error>> {
     let config = SMALL.unet_config()?;
     let weights = weights::draw(5, |vs| peer::build_unet(&config, vs).map(|_| ()))?;
@@ -93,7 +96,7 @@ fn unet() -> Result<(), Box<dyn Error>> {
     let recorded = peer::read(&recorded)?;
     three("UNet, small", ours.clone(), &candle, array(&recorded, "exact")?, UNET_LIMIT)?;
 
-    // Where candle's difference comes from, to rounding.
+    // With tanh GELU candle agrees up to rounding.
     let approximated = Output::of_candle(array(&recorded, "tanh")?)?;
     let candle = Output::of_candle(&candle)?;
     check("UNet, small: candle, diffusers with GELU by tanh", &candle, &approximated, OUR_LIMIT)
@@ -116,7 +119,7 @@ fn array<'a>(arrays: &'a Arrays, name: &str) -> Result<&'a Tensor, Box<dyn Error
     arrays.get(name).ok_or_else(|| format!("no array {name} in the recording").into())
 }
 
-/// Writes what `record.py` gives to diffusers.
+/// Writes the inputs of `record.py`.
 pub(crate) fn export(folder: &Path) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(folder)?;
     let config = SMALL.unet_config()?;

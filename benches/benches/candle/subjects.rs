@@ -1,4 +1,4 @@
-//! The networks that are compared, and their inputs, as both sides take them.
+//! The networks that are compared, and their inputs, in the types of both implementations.
 
 use std::path::Path;
 
@@ -8,13 +8,13 @@ use hunyuan_paint_models::{AutoencoderKlConfig, ModelError, UNet2DConditionConfi
 use hunyuan_paint_scheduler::random::{NormalGenerator, Philox};
 use serde_json::{Value, json};
 
-/// Tokens of a text.
+/// Tokens per text.
 const TOKENS: usize = 77;
 
-/// A UNet as Stable Diffusion 2.1 has it, of another size, and an autoencoder.
+/// A UNet with the architecture of Stable Diffusion 2.1, in another size, and an autoencoder.
 pub(crate) struct Subject {
     pub(crate) name: &'static str,
-    /// Channels of the UNet's levels; the innermost one does not attend.
+    /// Channels of the UNet's levels; the innermost level has no attention.
     pub(crate) unet_channels: &'static [usize],
     pub(crate) heads: &'static [usize],
     pub(crate) cross_attention_dim: usize,
@@ -46,7 +46,7 @@ pub(crate) const MIDDLE: Subject = Subject {
     image: 256,
 };
 
-/// Stable Diffusion 2.1 itself.
+/// The size of Stable Diffusion 2.1.
 pub(crate) const LARGE: Subject = Subject {
     name: "large",
     unet_channels: &[320, 640, 1280, 1280],
@@ -58,7 +58,7 @@ pub(crate) const LARGE: Subject = Subject {
 };
 
 impl Subject {
-    /// diffusers' `config.json`.
+    /// Returns the `config.json` for diffusers.
     pub(crate) fn unet_json(&self) -> Value {
         let levels = self.unet_channels.len();
         let blocks = |attending: &str, plain: &str, innermost: usize| -> Vec<String> {
@@ -117,12 +117,12 @@ fn randn(seed: u64, shape: &[usize]) -> candle_core::Result<Tensor> {
     Tensor::from_vec(Philox::new(seed).randn(shape.iter().product()), shape, &candle_core::Device::Cpu)
 }
 
-/// The numbers of a tensor of candle's.
+/// Returns the values of a candle tensor.
 pub(crate) fn values(tensor: &Tensor) -> candle_core::Result<Vec<f32>> {
     tensor.flatten_all()?.to_vec1()
 }
 
-/// The same numbers as a tensor of burn's.
+/// Converts a candle tensor to a burn tensor.
 pub(crate) fn to_burn<const D: usize>(tensor: &Tensor) -> candle_core::Result<BurnTensor<D>> {
     let data = TensorData::new(values(tensor)?, tensor.dims().to_vec());
     Ok(BurnTensor::from_data(data, &Device::flex()))

@@ -1,4 +1,5 @@
-//! Weights for networks of any size: seeded, in diffusers' names, in a file that both sides read.
+//! Seeded random weights for networks of any size, with diffusers' names, in a file that both
+//! implementations read.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -9,7 +10,7 @@ use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{VarBuilder, VarMap};
 use hunyuan_paint_scheduler::random::{NormalGenerator, Philox};
 
-/// Names of diffusers' that candle prefers as they were long ago.
+/// Names of diffusers for which candle uses older names.
 const RENAMED: [(&str, &str); 4] = [
     (".attentions.0.query.", ".attentions.0.to_q."),
     (".attentions.0.key.", ".attentions.0.to_k."),
@@ -17,8 +18,8 @@ const RENAMED: [(&str, &str); 4] = [
     (".attentions.0.proj_attn.", ".attentions.0.to_out.0."),
 ];
 
-/// A tensor for everything that candle's network asks for while it is built. Norms scale by about 1, and the others'
-/// numbers keep the size of what passes through.
+/// Draws a tensor for each name that candle requests while it builds the network. Norms scale by
+/// about 1; other layers preserve the magnitude of their input.
 pub(crate) fn draw(
     seed: u64,
     build: impl FnOnce(VarBuilder<'_>) -> Result<()>,

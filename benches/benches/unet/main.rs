@@ -1,15 +1,15 @@
-//! The networks at their published size, with random weights: single operations, steps, and whole denoising runs from
-//! images to images. `tools/unet_torch.py` times the same with PyTorch. At the end stands a table, from criterion's
-//! estimates of this run.
+//! The networks at their published size, with random weights: single operations, steps, and whole
+//! denoising runs from images to images. `tools/unet_torch.py` times the same with PyTorch. A table
+//! at the end shows criterion's estimates of this run.
 //!
 //! - `UNET_BENCH_DEVICE`: auto (the default), cpu, wgpu, vulkan, metal
 //! - `UNET_BENCH_PRECISION`: auto (the default), f32, f16
-//! - `UNET_BENCH_NETWORKS=1` times steps and runs on the CPU as well, which takes hours there, and `0` times them nowhere
+//! - `UNET_BENCH_NETWORKS`: 1 times steps and runs on the CPU, too (takes hours); 0 never times them
 //!
-//! What is run can be chosen as with any bench: `cargo bench --bench unet -- attention`.
+//! A filter selects benchmarks: `cargo bench --bench unet -- attention`.
 
-#![expect(clippy::expect_used, reason = "what ran before its bench runs in it")]
-#![expect(clippy::print_stdout, reason = "the table is what this bench is for")]
+#![expect(clippy::expect_used, reason = "the operations ran before they are timed")]
+#![expect(clippy::print_stdout, reason = "the table is this bench's output")]
 
 mod networks;
 mod operations;
@@ -27,19 +27,20 @@ use hunyuan_paint_benches::{criterion_results, machine};
 
 type BenchResult = Result<(), Box<dyn Error>>;
 
-/// Views of the paint model, twice with guidance.
+/// Samples of a guided step of the paint model: six views in both branches of guidance.
 const GUIDED_VIEWS: usize = 12;
 
-/// Times work on a device, and remembers what it has timed.
+/// Times computations on a device and records their names.
 struct Stopwatch<'a> {
     group: BenchmarkGroup<'a, WallTime>,
     device: Device,
-    /// Name, and multiplications and additions where they are known.
+    /// Names, with the floating-point operations where they are known.
     timed: Vec<(String, Option<f64>)>,
 }
 
 impl Stopwatch<'_> {
-    /// The device works off what it is given while the next is being given; the clock stops when it is done with all.
+    /// Times an operation. Calls are queued asynchronously; the clock stops when the device has
+    /// finished all of them.
     fn time(&mut self, name: &str, flops: Option<f64>, run: &dyn Fn()) {
         let device = &self.device;
         device.sync().expect("a device that works");

@@ -18,7 +18,7 @@ use image::{Rgb, RgbImage};
 
 use crate::{BenchResult, Stopwatch};
 
-/// The cameras of a default run, as the paint model knows them.
+/// View indices of the six default cameras.
 const VIEW_INDICES: [u32; 6] = [21, 12, 15, 18, 43, 37];
 
 /// Side of views and references.
@@ -36,7 +36,7 @@ fn latents(count: usize, device: &Device) -> Tensor<4> {
     Tensor::random([count, 4, side, side], Distribution::Normal(0.0, 1.0), device)
 }
 
-/// The first run, which compiles and loads, is told apart from those that criterion times.
+/// The first run compiles and loads, so it is reported separately from those that criterion times.
 fn time_runs(
     stopwatch: &mut Stopwatch<'_>,
     name: &str,

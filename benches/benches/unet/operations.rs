@@ -11,12 +11,12 @@ use hunyuan_paint_kernels::{
 
 use crate::Stopwatch;
 
-/// Normal numbers. What is multiplied does not change how long it takes.
+/// Returns normal numbers. The values do not affect the time.
 fn normal<const D: usize>(shape: [usize; D], device: &Device, dtype: DType) -> Tensor<D> {
     Tensor::<D>::random(shape, Distribution::Normal(0.0, 0.5), device).cast(dtype)
 }
 
-/// A map that lies in memory as an operation of the network leaves it.
+/// Returns a map in the memory layout that the network's operations produce.
 fn map([batch, channels, side]: [usize; 3], device: &Device, dtype: DType) -> Tensor<4> {
     to_map(normal([batch, side * side, channels], device, dtype), side, side)
 }
@@ -34,7 +34,7 @@ pub(crate) fn time(stopwatch: &mut Stopwatch<'_>, dtype: DType, batch: usize) {
     for [from, to, side] in
         [[320, 320, 64], [640, 640, 32], [1280, 1280, 16], [2560, 1280, 16], [1280, 1280, 8], [128, 128, 256]]
     {
-        // The autoencoder takes one image at a time.
+        // The autoencoder processes one image at a time.
         let batch = if side > 64 { 1 } else { batch };
         let map = map([batch, from, side], &device, dtype);
         let weight = arrange_weight(normal([to, from, 3, 3], &device, dtype));

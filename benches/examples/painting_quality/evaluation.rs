@@ -1,4 +1,4 @@
-//! One object after another, painted in every way.
+//! Paints each object with each method.
 
 use std::{error::Error, ops::ControlFlow, path::Path};
 
@@ -24,34 +24,35 @@ use image::{Rgb, RgbImage};
 
 use crate::tables::{DelightRow, Row, Tables};
 
-/// Where the light of the lit pictures stands: azimuth and elevation in degrees; to the side of the front camera and above.
+/// Azimuth and elevation of the light in degrees: to the side of the front camera and above it.
 const LIGHT: [f32; 2] = [-50.0, 40.0];
 
-/// Texels a side, and pixels a side of what is projected and of the 20 pictures.
+/// Sides of the texture in texels, and of projected views and the 20 images in pixels.
 const TEXTURE_SIZE: u32 = 1024;
 const RENDER_SIZE: u32 = 1024;
 const PICTURE_SIZE: u32 = 512;
 
-/// A checkpoint and how it paints.
+/// A checkpoint and the options to paint with.
 pub(crate) struct PaintingEvaluation {
     pipeline: PaintPipeline,
-    /// The delight model once more, to use it alone.
+    /// A second copy of the delight model, which is run alone.
     delight: InstructPix2PixPipeline,
     options: PaintOptions,
 }
 
-/// Pictures of an object: the truth, and below it each way of painting it, as texture and from three sides.
+/// Images of an object: the ground truth, and below it each method, as texture and from three
+/// sides.
 pub(crate) struct Sheet {
     pub(crate) reference: &'static str,
     pub(crate) image: RgbImage,
 }
 
-/// An object as all ways of painting find it.
+/// An object, prepared for all methods.
 struct Scene {
     surface: Surface,
     conditions: Conditions,
     subject: TestObject,
-    /// The six views.
+    /// Ground truth of the six views.
     truth: Vec<Picture>,
 }
 
@@ -65,7 +66,7 @@ impl PaintingEvaluation {
         })
     }
 
-    /// Paints an object in every way.
+    /// Paints an object with each method.
     pub(crate) fn paint(
         &self,
         object: &ColoredObject,
@@ -121,7 +122,7 @@ impl PaintingEvaluation {
         Ok(Scene { surface, conditions, subject, truth })
     }
 
-    /// The whole pipeline, from a picture of the front.
+    /// Runs the whole pipeline on an image of the front.
     fn painted(
         &self,
         method: &'static str,
@@ -140,7 +141,7 @@ impl PaintingEvaluation {
         Ok(Painted { method, views, texture })
     }
 
-    /// What the delight model makes of a picture, where it is.
+    /// Runs the delight model on an image, without moving the object.
     fn without_light(&self, lit: &Picture) -> Result<RgbImage, Box<dyn Error>> {
         let input =
             DelightInput::new(&ReferenceImage::Cutout(lit.cut_out()), self.pipeline.native_view_size())?;
@@ -158,7 +159,7 @@ impl PaintingEvaluation {
         without_light: &RgbImage,
     ) -> Result<DelightRow, Box<dyn Error>> {
         let input = DelightInput::new(&ReferenceImage::Cutout(lit.cut_out()), lit.size)?;
-        // The pipeline takes a pixel off the border.
+        // The pipeline erodes the mask by a pixel.
         let mut truth = unlit.clone();
         for (coverage, alpha) in truth.coverage.iter_mut().zip(input.alpha.iter()) {
             if *alpha < 255 {
@@ -181,7 +182,7 @@ fn go_on(_: &Progress<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// What came out of one way of painting.
+/// Result of one method.
 struct Painted {
     method: &'static str,
     views: Vec<RgbImage>,
@@ -189,7 +190,7 @@ struct Painted {
 }
 
 impl Scene {
-    /// The mean color of a picture everywhere.
+    /// Colors the object with the mean color of an image.
     fn uniform(&self, method: &'static str, front: &Picture) -> Result<Painted, Box<dyn Error>> {
         let inside = || front.colors.iter().zip(&front.coverage).filter(|(_, coverage)| **coverage == 1.0);
         let count = inside().count().max(1) as f32;
@@ -198,7 +199,7 @@ impl Scene {
         Ok(Painted { method, views: self.views_with(&texture)?, texture })
     }
 
-    /// A picture of the front, projected onto what it shows, and spread from there.
+    /// Projects an image of the front onto the surface, and fills the rest from there.
     fn projected(&self, method: &'static str, front: &RgbImage) -> Result<Painted, Box<dyn Error>> {
         let texture = self.baked(&DEFAULT_VIEWS[..1], std::slice::from_ref(front))?;
         Ok(Painted { method, views: self.views_with(&texture)?, texture })

@@ -1,16 +1,17 @@
-//! How well a checkpoint paints, in dB: tables, and pictures.
+//! Quality of a checkpoint in dB: tables and images.
 //!
 //! `cargo run --release -p hunyuan-paint-benches --example painting_quality -- [--model folder] [--output folder]`
 //!
-//! Objects that are in no training data, whose color is known at every point, are painted from one picture of their
-//! front: once without light in it, once with light and shadow. What comes out is compared with the truth, in the six
-//! views and, baked, from 20 other cameras. Beside it stand what takes no network: the picture's mean color everywhere;
-//! and the picture itself, projected from the front, its colors spread over the rest of the surface.
+//! Objects that are not in any training data, whose color is known at every point, are painted from
+//! one image of their front: first from an unlit one, then from one with light and shadow. The
+//! result is compared with the ground truth, in the six views and, baked, from 20 other cameras.
+//! Two methods without a network are the baseline: the mean color of the image everywhere; and the
+//! image projected from the front, its colors extended over the rest of the surface.
 //!
-//! Without `--model` it is the demo checkpoint, with `PaintOptions::demo`.
+//! Without `--model` the demo checkpoint paints, with `PaintOptions::demo`.
 
 #![expect(clippy::print_stdout, reason = "the tables are this program's output")]
-#![expect(clippy::print_stderr, reason = "it takes a while")]
+#![expect(clippy::print_stderr, reason = "progress messages of a slow program")]
 
 mod evaluation;
 mod tables;
@@ -27,10 +28,11 @@ use hunyuan_paint_benches::quality::colored_objects;
 
 use crate::{evaluation::PaintingEvaluation, tables::Tables};
 
-/// How well a checkpoint paints.
+/// Measures the quality of a checkpoint.
 #[derive(Parser)]
 struct Arguments {
-    /// A folder of weights in the published layout, delight model included; the demo checkpoint if absent.
+    /// A folder of weights in the published layout, with the delight model; the demo checkpoint if
+    /// absent.
     #[arg(long)]
     model: Option<PathBuf>,
     /// Where the networks run: auto, cpu, wgpu, vulkan or metal.
@@ -39,7 +41,7 @@ struct Arguments {
     /// Paint only the objects of these names; may be given several times.
     #[arg(long)]
     only: Vec<String>,
-    /// Where to put `painting.md`, and for each object and reference a picture.
+    /// Folder for `painting.md`, and for an image of each object and reference.
     #[arg(long)]
     output: Option<PathBuf>,
 }

@@ -1,20 +1,20 @@
-//! The figures, to read.
+//! Tables of the figures.
 
 use std::fmt::Write as _;
 
 use hunyuan_paint_benches::quality::{SquaredError, ViewFigures};
 
-/// One way of painting an object from one reference.
+/// Figures of one object, painted with one method from one reference.
 pub(crate) struct Row {
     pub(crate) object: &'static str,
     pub(crate) reference: &'static str,
     pub(crate) method: &'static str,
     pub(crate) views: ViewFigures,
-    /// From the 20 other cameras.
+    /// Error from the 20 other cameras.
     pub(crate) pictures: SquaredError,
 }
 
-/// A lit picture of the front against the unlit one, by what was done to it.
+/// Error of a lit image of the front, relative to the unlit one, by method of removing the light.
 pub(crate) struct DelightRow {
     pub(crate) none: SquaredError,
     pub(crate) correction_alone: SquaredError,
@@ -30,7 +30,7 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// Both tables in Markdown; the means over the objects are at their ends.
+    /// Returns both tables in Markdown, with the means over all objects at their ends.
     pub(crate) fn markdown(&self) -> String {
         let mut table = String::from(
             "| Object | Reference | Method | Front | Five other views | SSIM | Color histogram | Baked, 20 other cameras |\n\

@@ -1,8 +1,9 @@
-//! The color of an object at a place: a gradient, patches, stripes and noise, none finer than a view of 512² shows.
+//! Color of a test object by position: gradient, patches, stripes and noise, coarse enough for
+//! views of 512².
 
 use glam::Vec3;
 
-/// A color, 0 to 255 a channel, by a place in canonical space.
+/// A color, 0 to 255 per channel, as a function of the position in canonical space.
 pub type ColorAt = fn(Vec3) -> [f32; 3];
 
 /// Colors of the patches.
@@ -11,20 +12,22 @@ const PATCHES: [Vec3; 2] = [Vec3::new(0.85, 0.30, 0.20), Vec3::new(0.15, 0.45, 0
 /// The color of the stripes.
 const STRIPES: Vec3 = Vec3::new(0.95, 0.85, 0.35);
 
-/// Where patches begin and end: fading over some 7 pixels of a view of 512².
+/// Edges of the patches, which fade over about 7 pixels of a view of 512².
 const PATCH_EDGE: [f32; 2] = [0.5, 0.62];
 
-/// From one stripe to the next, in paint-space units: 47 pixels of a view of 512², 5 of them fading.
+/// Period of the stripes in units of canonical space: 47 pixels of a view of 512², 5 of them
+/// fading.
 const STRIPE_PERIOD: f32 = 0.11;
 
-/// Cells of the noise, in paint-space units, and how much each adds. The smallest is 11 pixels of a view of 512².
+/// Cell sizes of the noise in units of canonical space, and amplitudes. The smallest cell is 11
+/// pixels of a view of 512².
 const OCTAVES: [(f32, f32); 3] = [(0.09, 0.24), (0.045, 0.14), (0.025, 0.08)];
 
-/// The color that is used throughout.
+/// Returns the color of the test objects.
 pub fn patchwork(place: Vec3) -> [f32; 3] {
-    // 1. A gradient that tells all directions apart.
+    // 1. A gradient that differs in all directions.
     let mut color = Vec3::splat(0.5) + 0.35 * place;
-    // 2. Patches; the second one striped.
+    // 2. Patches, the second one striped.
     let patch = noise(place / 0.17, 1);
     color = color.lerp(PATCHES[0], fade(patch.x));
     color = color.lerp(PATCHES[1], fade(patch.y));
@@ -47,7 +50,7 @@ fn smoothstep([from, to]: [f32; 2], value: f32) -> f32 {
     t * t * (3.0 - 2.0 * t)
 }
 
-/// Three value noises at once, 0 to 1, with cells of size 1.
+/// Returns three channels of value noise, 0 to 1, with cells of size 1.
 fn noise(place: Vec3, seed: u32) -> Vec3 {
     let cell = place.floor();
     let t = place - cell;
@@ -59,14 +62,15 @@ fn noise(place: Vec3, seed: u32) -> Vec3 {
     plane(0).lerp(plane(1), t.z)
 }
 
-/// Random values of a lattice point, 0 to 1.
+/// Returns random values of a lattice point, 0 to 1.
 fn lattice([x, y, z]: [u32; 3], seed: u32) -> Vec3 {
     let mixed = mix(x ^ mix(y ^ mix(z ^ mix(seed))));
     let bits = |shift: u32| ((mixed >> shift) & 0x3ff) as f32 / 1023.0;
     Vec3::new(bits(0), bits(10), bits(20))
 }
 
-/// Mixes the bits of a number (the finaliser of `MurmurHash3`, with an offset so that 0 does not stay 0).
+/// Mixes the bits of a number (the finalizer of `MurmurHash3`, with an offset because it maps 0 to
+/// 0).
 fn mix(number: u32) -> u32 {
     let mut h = number.wrapping_add(0x9e37_79b9);
     h = (h ^ (h >> 16)).wrapping_mul(0x85eb_ca6b);

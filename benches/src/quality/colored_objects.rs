@@ -1,4 +1,5 @@
-//! Objects in colors as things have them: parts, belts, gradients. None is in the training data of the demo checkpoint.
+//! Objects with plausible colors: parts, belts, gradients. None is in the training data of the demo
+//! checkpoint.
 
 use glam::{Mat3, Vec3};
 use hunyuan_paint_mesh::Mesh;
@@ -9,15 +10,15 @@ use crate::bumpy_sphere;
 /// An object and its color.
 #[derive(Debug)]
 pub struct ColoredObject {
-    /// Its name.
+    /// Name in the tables.
     pub name: &'static str,
     /// Its surface.
     pub mesh: Mesh,
-    /// Its color.
+    /// Its color by position.
     pub color_at: ColorAt,
 }
 
-/// All of them.
+/// Returns all colored objects.
 pub fn all() -> Vec<ColoredObject> {
     let object = |name, mesh, color_at| ColoredObject { name, mesh, color_at };
     vec![
@@ -32,8 +33,8 @@ pub fn all() -> Vec<ColoredObject> {
     ]
 }
 
-/// The object's own axes (x to the right, y up, z to the front) at the scale of canonical space: nothing is farther than
-/// 0.575 from the middle.
+/// Converts canonical space to the object's axes (x right, y up, z to the front), at the same
+/// scale: every point is within 0.575 of the center.
 fn on_object(place: Vec3) -> Vec3 {
     Vec3::new(-place.x, -place.z, place.y)
 }
@@ -55,10 +56,10 @@ fn ball(place: Vec3) -> [f32; 3] {
     }
 }
 
-/// White inside, a belt around it.
+/// Colors a cup: white inside, with a belt around it.
 fn cup(place: Vec3) -> [f32; 3] {
     let p = on_object(place);
-    // In the middle of the wall, which is wider above.
+    // The cup's wall is wider at the top; this is the middle of the wall.
     let wall = 0.265 + 0.097 * p.y;
     let is_inside = p.x.hypot(p.z) < wall && p.y > -0.42;
     match p.y {
@@ -68,7 +69,7 @@ fn cup(place: Vec3) -> [f32; 3] {
     }
 }
 
-/// From one color to another across the object and back behind it.
+/// Blends from one color to another and back, across the object.
 fn knot(place: Vec3) -> [f32; 3] {
     let p = on_object(place);
     let share = 0.5 + 0.5 * p.x / p.x.hypot(p.z).max(1e-3);
@@ -80,7 +81,7 @@ fn crate_of_planks(place: Vec3) -> [f32; 3] {
     if plank.rem_euclid(2) == 0 { TAN } else { BROWN }
 }
 
-/// A seat and a board of another color than legs and posts.
+/// Colors a chair: seat and board differ from legs and posts.
 fn chair(place: Vec3) -> [f32; 3] {
     let y = on_object(place).y;
     if (-0.03..0.026).contains(&y) || y > 0.3 { RED } else { BROWN }
@@ -90,12 +91,12 @@ fn star(place: Vec3) -> [f32; 3] {
     if place.length() < 0.3 { YELLOW } else { RED }
 }
 
-/// Teeth and back.
+/// Colors the teeth and the back of a comb.
 fn comb(place: Vec3) -> [f32; 3] {
     if on_object(place).y < -0.16 { BROWN } else { CREAM }
 }
 
-/// Both ends of another color.
+/// Colors both ends differently from the middle.
 fn pipes(place: Vec3) -> [f32; 3] {
     let slant = Mat3::from_rotation_x(0.5) * Mat3::from_rotation_z(0.4);
     let along = (slant.transpose() * on_object(place)).y;

@@ -1,4 +1,4 @@
-//! A texture compared with the truth.
+//! Comparison of a texture with the ground truth.
 
 use hunyuan_paint_raster::RasterError;
 use image::RgbImage;
@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::{MIP_LEVELS, TestObject, Texture, render::Picture, test_object::KnownSeam};
 
-/// Squares of differences, summed.
+/// A sum of squared differences.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SquaredError {
     sum: f64,
@@ -14,13 +14,14 @@ pub struct SquaredError {
 }
 
 impl SquaredError {
-    /// The difference of two colors, 0 to 255 a channel.
+    /// Returns the squared difference of two colors, 0 to 255 per channel.
     pub fn of(found: [f32; 3], truth: [f32; 3]) -> Self {
         let square = |(found, truth): (f32, f32)| f64::from(found - truth).powi(2);
         Self { sum: found.into_iter().zip(truth).map(square).sum(), count: 3 }
     }
 
-    /// Peak signal to noise ratio in dB, infinite without any difference; `None` if nothing was compared.
+    /// Returns the peak signal-to-noise ratio in dB: infinite if all values are equal, `None` if
+    /// nothing was compared.
     pub fn psnr(&self) -> Option<f64> {
         (self.count > 0).then(|| 10.0 * (255.0 * 255.0 * self.count as f64 / self.sum).log10())
     }
@@ -40,28 +41,29 @@ impl std::iter::Sum for SquaredError {
     }
 }
 
-/// What is said of a texture. The errors are those against the truth.
+/// The figures of a texture. Errors are relative to the ground truth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Figures {
-    /// Of texels on the surface that a default camera sees.
+    /// Error of surface texels that a default camera sees.
     pub seen: SquaredError,
-    /// Of the other texels on the surface.
+    /// Error of the other surface texels.
     pub unseen: SquaredError,
-    /// Along seams, on both sides, of the texture itself.
+    /// Error of the texture along seams, on both sides.
     pub seams: SquaredError,
-    /// Of those only where default cameras see both sides.
+    /// The same error, only where default cameras see both sides.
     pub seams_seen: SquaredError,
-    /// How much the two sides of seams differ, in steps of 255, on each level of detail; 0 without seams.
+    /// Mean difference between the two sides of seams, 0 to 255, per level of detail; 0 without
+    /// seams.
     pub seam_steps: [f64; MIP_LEVELS],
-    /// Of the other cameras' pictures, where the object covers any of a pixel.
+    /// Error of images from the other cameras, in pixels that the object covers at least partly.
     pub pictures: SquaredError,
 }
 
 impl Figures {
-    /// Compares a texture with the truth.
+    /// Compares a texture with the ground truth.
     ///
     /// # Errors
-    /// If the pictures cannot be drawn.
+    /// If the images cannot be rendered.
     pub fn new(subject: &TestObject, image: &RgbImage) -> Result<Self, RasterError> {
         let bytes = image.as_chunks::<3>().0;
         let texels = |seen: bool| {
@@ -92,7 +94,7 @@ impl Figures {
     }
 }
 
-/// The first pictures of the other cameras with a texture.
+/// Renders images from the first of the other cameras with a texture.
 pub(super) fn textured_pictures(
     subject: &TestObject,
     texture: &Texture,
@@ -110,7 +112,7 @@ fn compare(found: &Picture, truth: &Picture) -> SquaredError {
         .sum()
 }
 
-/// The mean absolute difference between the two sides of the seams.
+/// Returns the mean absolute difference between the two sides of the seams.
 fn seam_step(subject: &TestObject, texture: &Texture, level: usize) -> f64 {
     let step = |point: &KnownSeam| {
         let [a, b] = point.uvs.map(|uv| texture.sample(level, uv));
@@ -143,14 +145,14 @@ mod tests {
         Ok(TestObject::new(CanonicalMesh::new(&prepared.mesh)?, color_at, SIZES)?)
     }
 
-    /// Seen, unseen, seams, pictures.
+    /// Returns the PSNR of seen texels, unseen texels, seams and pictures.
     fn four(figures: &Figures) -> [f64; 4] {
         [figures.seen, figures.unseen, figures.seams, figures.pictures]
             .map(|error| error.psnr().unwrap_or(f64::NAN))
     }
 
     #[test]
-    fn the_truth_scores_high_and_half_a_texel_off_lower() -> Result<(), Box<dyn Error>> {
+    fn the_truth_scores_higher_than_a_texture_shifted_by_half_a_texel() -> Result<(), Box<dyn Error>> {
         for mesh in [shapes::chair(), shapes::pipes()] {
             let subject = subject(&mesh, patchwork)?;
             let painted = subject.paint()?;
@@ -158,7 +160,8 @@ mod tests {
             assert!(four(&truth).iter().all(|&figure| figure > 40.0), "{:?}", four(&truth));
             assert!(truth.seam_steps[0] < 2.0, "{:?}", truth.seam_steps);
 
-            // Each texel the mean of itself and the one before: the same texture half a texel further.
+            // Shifts the texture by half a texel: each texel becomes the mean of itself and the
+            // previous one.
             let shifted = RgbImage::from_fn(SIZES.texture, SIZES.texture, |x, y| {
                 let [a, b] = [x, x.saturating_sub(1)].map(|x| painted.get_pixel(x, y).0);
                 Rgb(std::array::from_fn(|i| a[i].midpoint(b[i])))
@@ -171,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grey_texture_scores_what_its_error_says() -> Result<(), Box<dyn Error>> {
+    fn the_psnr_of_a_gray_texture_matches_its_error() -> Result<(), Box<dyn Error>> {
         let subject = subject(&shapes::chair(), |_| [90.0, 100.0, 110.0])?;
         let gray = RgbImage::from_pixel(SIZES.texture, SIZES.texture, Rgb([110; 3]));
         let figures = Figures::new(&subject, &gray)?;
@@ -185,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seam_shows_where_its_sides_differ() -> Result<(), Box<dyn Error>> {
+    fn the_seam_step_is_the_difference_of_the_two_sides() -> Result<(), Box<dyn Error>> {
         let subject = subject(&shapes::chair(), patchwork)?;
         let noisy = RgbImage::from_fn(SIZES.texture, SIZES.texture, |x, y| Rgb([(x * 7 + y * 13) as u8; 3]));
         let figures = Figures::new(&subject, &noisy)?;
@@ -195,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_inside_of_a_cup_is_unseen_and_a_ball_is_not() -> Result<(), Box<dyn Error>> {
+    fn the_inside_of_a_cup_is_unseen_and_a_ball_is_seen() -> Result<(), Box<dyn Error>> {
         let ball = crate::sphere(32, 32, |_, _| 1.0);
         let share = subject(&ball, |place: Vec3| place.to_array())?.seen_share();
         assert!(share > 0.999, "{share}");
@@ -205,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn psnr_is_that_of_the_mean_square() {
+    fn psnr_follows_from_the_mean_squared_error() {
         assert_eq!(SquaredError::default().psnr(), None);
         assert_eq!(SquaredError::of([1.0; 3], [1.0; 3]).psnr(), Some(f64::INFINITY));
         assert_eq!(SquaredError::of([255.0; 3], [0.0; 3]).psnr(), Some(0.0));

@@ -1,32 +1,34 @@
-//! How alike the views of an object are to the truth.
+//! Similarity between views of an object and the ground truth.
 
 use image::{Rgb, RgbImage};
 use image_compare::{Algorithm, CompareError};
 
 use super::{SquaredError, render::Picture};
 
-/// Bins of a channel of the histogram.
+/// Bins per channel of the histogram.
 const BINS: usize = 8;
 
-/// The views of an object compared with the truth.
+/// Similarity between the views of an object and the ground truth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ViewFigures {
-    /// Inside the object, from the front.
+    /// Error inside the object, in the front view.
     pub front: SquaredError,
-    /// Inside the object, from the other cameras.
+    /// Error inside the object, in the other views.
     pub others: SquaredError,
-    /// Mean structural similarity of all views with their background, at most 1 (Wang et al. 2004, windows of 8 × 8).
+    /// Mean structural similarity of all views, background included, at most 1 (Wang et al. 2004,
+    /// windows of 8 × 8).
     pub ssim: f64,
-    /// The share of the object's pixels, 0 to 1, that would need another color for all views together to have as much of
-    /// each as the truth: half the sum of the differences of histograms of 8 × 8 × 8 bins.
+    /// Distance of the color histograms (8 × 8 × 8 bins) over all views: half the sum of the
+    /// absolute differences. It is the share, 0 to 1, of the object's pixels that would have to
+    /// change color for the histograms to agree.
     pub histogram_distance: f64,
 }
 
 impl ViewFigures {
-    /// Compares views, the front first, with the truth.
+    /// Compares views, the front view first, with the ground truth.
     ///
     /// # Errors
-    /// If a view is not of the truth's size.
+    /// If a view has another size than the ground truth.
     pub fn new(found: &[RgbImage], truth: &[Picture]) -> Result<Self, CompareError> {
         let mut errors = Vec::new();
         let mut ssim = 0.0;
@@ -66,7 +68,7 @@ fn bin(color: Rgb<u8>) -> usize {
 mod tests {
     use super::*;
 
-    /// Half of it one color, half another.
+    /// Returns an image with a different color in each half.
     fn truth() -> Picture {
         let size = 16;
         let color = |x| if x < size / 2 { [200.0, 0.0, 0.0] } else { [0.0, 0.0, 200.0] };
@@ -78,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn the_truth_is_alike_and_its_mirror_image_only_in_its_colors() -> Result<(), CompareError> {
+    fn a_mirror_image_differs_in_structure_but_not_in_color() -> Result<(), CompareError> {
         let truth = truth();
         let same = ViewFigures::new(&[truth.on_white()], std::slice::from_ref(&truth))?;
         assert_eq!(same.front.psnr(), Some(f64::INFINITY));
@@ -97,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn one_color_of_two_is_half_right() -> Result<(), CompareError> {
+    fn one_of_two_colors_gives_half_the_histogram_distance() -> Result<(), CompareError> {
         let red = RgbImage::from_pixel(16, 16, Rgb([200, 0, 0]));
         let figures = ViewFigures::new(&[red], &[truth()])?;
         assert!((figures.histogram_distance - 0.5).abs() < 1e-9);

@@ -1,31 +1,31 @@
-//! An object under a light, as a photograph has it.
+//! Directional light, as in a photograph of an object.
 
 use hunyuan_paint_mesh::{Camera, CanonicalMesh};
 use hunyuan_paint_raster::RasterError;
 
 use super::{render::Place, visibility::VisibilityTest};
 
-/// What a surface that faces the light straight on gets from it, and from everywhere. Together a little above 1: what is bright
-/// and faces the light is clipped.
+/// Direct and ambient light on a surface that faces the light. They add up to a little more than 1,
+/// so that bright surfaces facing the light are clipped.
 const KEY: f32 = 0.85;
 const AMBIENT: f32 = 0.3;
 
-/// A light far away, with hard shadows, and an ambience.
+/// A distant light with hard shadows, and ambient light.
 #[derive(Debug)]
 pub struct Light {
     key: VisibilityTest,
 }
 
 impl Light {
-    /// A light that stands where a camera would.
+    /// Places a light in the direction of a camera.
     ///
     /// # Errors
-    /// If the mesh is not consistent.
+    /// If the mesh is invalid.
     pub fn new(mesh: &CanonicalMesh, camera: &Camera) -> Result<Self, RasterError> {
         Ok(Self { key: VisibilityTest::new(mesh, camera)? })
     }
 
-    /// What becomes of a matt surface's color, sRGB from 0 to 255 a channel.
+    /// Returns the lit color of a diffuse surface, sRGB from 0 to 255 per channel.
     pub fn shine(&self, place: Place, color: [f32; 3]) -> [f32; 3] {
         let lit = self.key.reaches(place.position, place.normal);
         let key = if lit { KEY * place.normal.dot(self.key.back()).max(0.0) } else { 0.0 };
@@ -69,7 +69,7 @@ mod tests {
             } else if up > 0.9 && shade > 125.0 {
                 lit += 1;
             } else if up > 0.9 && shade < 80.0 {
-                // The rail, below the seat.
+                // The rail is below the seat.
                 shadowed += 1;
             }
         }
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn srgb_and_back() {
+    fn srgb_round_trips() {
         for value in [0.0, 0.01, 0.04, 0.2, 0.5, 1.0] {
             assert!((to_srgb(to_linear(value)) - value).abs() < 1e-6);
         }

@@ -1,21 +1,21 @@
-//! How well baking gets back what is known: objects whose color is known at every point are seen by the default
-//! cameras, baked, and compared with the truth.
+//! Quality of baking, measured on objects whose color is known at every point. The default cameras
+//! see them, the views are baked, and the texture is compared with the ground truth.
 //!
 //! 1. [`shapes`]: the objects
-//! 2. [`color`]: their color, a function of the place alone
-//! 3. [`render`]: pictures of them, by that function or with a texture
-//! 4. [`TestObject`]: all that is known of one object: texels, seams, pictures from other cameras
-//! 5. [`Figures`]: a texture compared with that
+//! 2. [`color`]: their color, a function of the position
+//! 3. [`render`]: images of them, colored by that function or by a texture
+//! 4. [`TestObject`]: the ground truth of one object: texels, seams, images from other cameras
+//! 5. [`Figures`]: a texture compared with the ground truth
 //! 6. [`report`]: the table and the contact sheets
 //!
-//! And how well the networks paint objects that they were not trained on:
+//! Quality of painting, measured on objects that the networks were not trained on:
 //!
-//! 1. [`colored_objects`]: the objects, in colors as things have them
-//! 2. [`light`]: what a photograph has of them
-//! 3. [`ViewFigures`]: views compared with the truth
+//! 1. [`colored_objects`]: the objects, with plausible colors
+//! 2. [`light`]: light and shadow for the reference image
+//! 3. [`ViewFigures`]: views compared with the ground truth
 //!
-//! Colors are sRGB bytes, 0 to 255, never linear. A texture is looked up as viewers do it: texel centers lie at
-//! half numbers, (column + 0.5) / size, row 0 at the top.
+//! Colors are sRGB bytes, 0 to 255, never linear. Textures are sampled as in viewers: texel centers
+//! lie at half-integers, (column + 0.5) / size, and row 0 is at the top.
 
 pub mod color;
 pub mod colored_objects;
@@ -58,21 +58,21 @@ pub fn modes() -> Vec<(&'static str, BakeOptions)> {
     ]
 }
 
-/// The sizes at which all is done, in pixels or texels a side.
+/// The image sizes of an evaluation, in pixels or texels per side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
-    /// Views, as the network paints them.
+    /// Views as the network paints them.
     pub view: u32,
     /// Views as they are projected.
     pub render: u32,
     /// The texture.
     pub texture: u32,
-    /// The pictures from other cameras.
+    /// Images from the other cameras.
     pub picture: u32,
 }
 
-/// Makes a texture of what the default cameras see, by the pipeline's own path: the views are projected, or their
-/// depth is drawn, at `sizes.render`.
+/// Bakes what the default cameras see into a texture, as the pipeline does: the views are projected
+/// at `sizes.render`, or their depth is rendered at that size.
 ///
 /// # Errors
 /// If a size is out of range, or nothing can be baked.

@@ -1,4 +1,4 @@
-//! Pictures of an object, without any light.
+//! Unlit images of an object.
 
 use glam::{Vec2, Vec3, Vec4};
 use hunyuan_paint_mesh::{Camera, CanonicalMesh, Projection};
@@ -10,20 +10,20 @@ use rayon::prelude::*;
 
 use super::visibility::outward_normal;
 
-/// A square picture in the making.
+/// The pixel grid of a square image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Frame {
-    /// Pixels a side.
+    /// Pixels per side.
     pub size: u32,
-    /// Each pixel is the mean of `samples` × `samples` places.
+    /// Samples per pixel and axis: a pixel is the mean of `samples` × `samples` samples.
     pub samples: u32,
-    /// How much of the picture NDC −1…1 spans.
+    /// Share of the image that NDC −1…1 spans.
     pub scale: f32,
 }
 
 impl Frame {
-    /// A view of `size` pixels as the pipeline has it: as if it were rendered with `render_size` pixels, −1 and 1
-    /// at the centers of the outer ones, and made smaller.
+    /// Returns the grid of a view of `size` pixels as the pipeline makes it: rendered with
+    /// `render_size` pixels, with −1 and 1 at the centers of the outermost ones, and scaled down.
     pub fn view(size: u32, render_size: u32, samples: u32) -> Self {
         Self { size, samples, scale: (render_size - 1) as f32 / render_size as f32 }
     }
@@ -46,33 +46,33 @@ impl Frame {
     }
 }
 
-/// A place of the surface.
+/// A point of the surface.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Place {
-    /// In canonical space.
+    /// Position in canonical space.
     pub position: Vec3,
-    /// Of canonical space: v grows downwards.
+    /// UV of canonical space: v grows downwards.
     pub uv: Vec2,
-    /// Of the face, of length 1, outwards, in canonical space.
+    /// Outward unit normal of the face, in canonical space.
     pub normal: Vec3,
 }
 
-/// A picture.
+/// A rendered image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
-    /// For each pixel the mean color of the object in it, 0 to 255; zeros where there is none.
+    /// Mean color of the object in each pixel, 0 to 255; zeros on the background.
     pub colors: Vec<[f32; 3]>,
-    /// For each pixel how much of it the object covers, 0 to 1.
+    /// Share of each pixel that the object covers, 0 to 1.
     pub coverage: Vec<f32>,
-    /// Pixels a side.
+    /// Pixels per side.
     pub size: u32,
 }
 
 impl Picture {
-    /// The object as a camera sees it.
+    /// Renders the object from a camera.
     ///
     /// # Errors
-    /// If the mesh is not consistent, or `size` · `samples` is too large.
+    /// If the mesh is invalid, or `size` · `samples` is too large.
     pub fn new(
         mesh: &CanonicalMesh,
         camera: &Camera,
@@ -104,7 +104,7 @@ impl Picture {
         Ok(Self { colors, coverage, size: frame.size })
     }
 
-    /// The picture in bytes, cut out: alpha is the coverage.
+    /// Returns the image as bytes with straight alpha, which is the coverage.
     pub fn cut_out(&self) -> RgbaImage {
         let mut image = RgbaImage::new(self.size, self.size);
         for ((pixel, color), coverage) in image.pixels_mut().zip(&self.colors).zip(&self.coverage) {
@@ -114,7 +114,7 @@ impl Picture {
         image
     }
 
-    /// The picture in bytes, on white.
+    /// Returns the image as bytes on white.
     pub fn on_white(&self) -> RgbImage {
         let mut image = RgbImage::new(self.size, self.size);
         for ((pixel, color), coverage) in image.pixels_mut().zip(&self.colors).zip(&self.coverage) {
@@ -124,7 +124,7 @@ impl Picture {
     }
 }
 
-/// The camera with its near and far planes close around the object, so that depth is finely divided.
+/// Returns the camera with near and far planes close to the object, for precise depth.
 pub(super) fn tight(camera: &Camera) -> Camera {
     let radius = 0.6;
     let projection = match camera.projection {
@@ -144,7 +144,7 @@ mod tests {
     use crate::quality::shapes::cuboid;
 
     #[test]
-    fn objects_are_seen_upright_and_not_mirrored() -> Result<(), Box<dyn std::error::Error>> {
+    fn views_are_upright_and_not_mirrored() -> Result<(), Box<dyn std::error::Error>> {
         let mut mesh = cuboid();
         mesh.uvs = Some(vec![Vec2::ZERO; mesh.positions.len()]);
         let mesh = CanonicalMesh::new(&mesh)?;
@@ -170,7 +170,7 @@ mod tests {
         let mesh = CanonicalMesh::new(&mesh)?;
         let camera = Camera::orthographic(30.0, 20.0);
         let color_at = |place: Place| (place.position * 200.0 + 128.0).to_array();
-        // One place in each pixel of the render, −1 and 1 at the centers of the outer ones.
+        // One sample per pixel of the render, with −1 and 1 at the centers of the outermost pixels.
         let picture = Picture::new(&mesh, &camera, &Frame::view(64, 64, 1), color_at)?;
         let maps = hunyuan_paint_bake::render_condition_maps(&mesh, &camera, 64)?;
         let mut compared = 0;

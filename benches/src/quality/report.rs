@@ -1,4 +1,4 @@
-//! The results, to read and to look at.
+//! Tables and contact sheets of the results.
 
 use std::{error::Error, fmt::Write as _};
 
@@ -9,27 +9,27 @@ use super::{
     Figures, MIP_LEVELS, SquaredError, TestObject, Texture, figures::textured_pictures, render::Picture,
 };
 
-/// Pixels a side of each picture on a contact sheet, and between them.
+/// Pixels per side of each image on a contact sheet, and pixels between them.
 const TILE: u32 = 296;
 const GAP: u32 = 4;
 
-/// How many of the other cameras a contact sheet has.
+/// Number of other cameras on a contact sheet.
 const SHEET_CAMERAS: usize = 3;
 
-/// A line of the table.
+/// A row of the table.
 #[derive(Debug)]
 pub struct Row {
-    /// The object's name.
+    /// Name of the object.
     pub mesh: String,
-    /// The way of baking.
+    /// Way of baking.
     pub mode: String,
-    /// The share of the surface that the default cameras see, 0 to 1.
+    /// Share of the surface that the default cameras see, 0 to 1.
     pub seen_share: f64,
-    /// What came out.
+    /// Figures of the texture.
     pub figures: Figures,
 }
 
-/// The table in Markdown, with the mean over all objects for each way of baking.
+/// Returns the table in Markdown, with the mean over all objects for each way of baking.
 pub fn table(rows: &[Row]) -> String {
     let mut table = String::from(
         "| Mesh | Mode | Seen share | Seen texels | Unseen texels | Seams | Seams, seen | Pictures | Seam step, mips 0 1 2 3 |\n\
@@ -68,10 +68,11 @@ fn psnr(figures: &Figures) -> [Option<f64>; 5] {
     [seen, unseen, seams, seams_seen, pictures].map(SquaredError::psnr)
 }
 
-/// A row of pictures for each texture: the texture, and the object with it from other cameras; first with the truth.
+/// Draws a row of images for each texture, the ground truth first: the texture, and the textured
+/// object from other cameras.
 ///
 /// # Errors
-/// If a picture cannot be drawn.
+/// If an image cannot be rendered.
 pub fn contact_sheet(subject: &TestObject, textures: &[&RgbImage]) -> Result<RgbImage, Box<dyn Error>> {
     let painted = subject.paint()?;
     let mut rows = vec![vec![painted]];

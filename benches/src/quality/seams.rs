@@ -1,11 +1,11 @@
-//! Where the texture is cut: the edges whose two faces lie in different places of it.
+//! Seams of the texture: edges whose two faces have different UVs there.
 
 use std::collections::BTreeMap;
 
 use glam::{Vec2, Vec3};
 use hunyuan_paint_mesh::CanonicalMesh;
 
-/// A place on a seam, with its two places in the texture.
+/// A point on a seam, with its two UVs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct SeamPoint {
     pub(super) position: Vec3,
@@ -13,7 +13,7 @@ pub(super) struct SeamPoint {
     pub(super) faces: [usize; 2],
 }
 
-/// An edge of a face: its ends, in an order that is the same for all faces on it, and their UVs.
+/// An edge of a face: its ends, in an order that does not depend on the face, and their UVs.
 #[derive(Clone, Copy)]
 struct Side {
     face: usize,
@@ -21,7 +21,8 @@ struct Side {
     uvs: [Vec2; 2],
 }
 
-/// Places along all seams, about one per texel of the longer side. Vertices at the same place count as one.
+/// Returns points along all seams, about one per texel of the longer side. Vertices at the same
+/// position count as one.
 pub(super) fn seam_points(mesh: &CanonicalMesh, texture_size: u32) -> Vec<SeamPoint> {
     let key = |vertex: u32| mesh.positions[vertex as usize].to_array().map(|c| (c + 0.0).to_bits());
     let mut edges: BTreeMap<[[u32; 3]; 2], Vec<Side>> = BTreeMap::new();
@@ -58,7 +59,8 @@ pub(super) fn seam_points(mesh: &CanonicalMesh, texture_size: u32) -> Vec<SeamPo
 mod tests {
     use super::*;
 
-    /// Two triangles that share the edge from 0 to Y, whose second one has its UVs `apart` from the first.
+    /// Returns two triangles that share the edge from 0 to Y; the UVs of the second one are shifted
+    /// by `apart`.
     fn pair(apart: f32) -> CanonicalMesh {
         CanonicalMesh {
             positions: vec![Vec3::ZERO, Vec3::X, Vec3::Y, Vec3::NEG_X, Vec3::Y, Vec3::ZERO],
@@ -75,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn only_edges_with_two_places_are_seams() {
+    fn only_edges_with_two_uvs_are_seams() {
         assert_eq!(seam_points(&pair(0.0), 16), []);
         let points = seam_points(&pair(0.1), 16);
         assert_eq!(points.len(), 4);

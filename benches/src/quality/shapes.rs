@@ -1,4 +1,4 @@
-//! The objects: closed surfaces made of formulas, most of them with places that no camera sees.
+//! Procedural closed surfaces, most of them with areas that no camera sees.
 
 use std::f32::consts::{PI, TAU};
 
@@ -7,7 +7,7 @@ use hunyuan_paint_mesh::Mesh;
 
 use crate::{bumpy_sphere, direction, sphere};
 
-/// All objects with their names, from 12 to 65,000 faces.
+/// Returns all objects with their names, from 12 to 65,000 faces.
 pub fn all() -> Vec<(&'static str, Mesh)> {
     vec![
         ("sphere", bumpy_sphere(80, 80)),
@@ -21,7 +21,7 @@ pub fn all() -> Vec<(&'static str, Mesh)> {
     ]
 }
 
-/// A deep cup with a thick wall and a rounded rim.
+/// Returns a deep cup with a thick wall and a rounded rim.
 pub fn cup() -> Mesh {
     let rim = (1..8).map(|i| {
         let angle = PI * i as f32 / 8.0;
@@ -39,7 +39,7 @@ pub fn cup() -> Mesh {
     mesh
 }
 
-/// A tube along a trefoil knot, which passes close to itself.
+/// Returns a tube along a trefoil knot, which passes close to itself.
 pub fn knot() -> Mesh {
     let center = |t: f32| {
         let (around, through) = (2.0 * t, 3.0 * t);
@@ -56,12 +56,12 @@ pub fn knot() -> Mesh {
     })
 }
 
-/// Twelve faces, of which each default camera sees two, straight on: no depth, and nothing unseen.
+/// Returns a cube. Each default camera sees two of its twelve faces, head-on; all faces are seen.
 pub fn cuboid() -> Mesh {
     blocks([&[-0.9, 0.9], &[-0.6, 0.6], &[-0.7, 0.7]], |_| true)
 }
 
-/// A chair of less than 200 faces, with hard edges.
+/// Returns a chair of fewer than 200 faces, with hard edges.
 pub fn chair() -> Mesh {
     let width = [-0.5, -0.36, 0.36, 0.5];
     let height = [-1.0, -0.5, -0.4, -0.1, 0.0, 0.6, 0.9];
@@ -69,7 +69,7 @@ pub fn chair() -> Mesh {
     blocks([&width, &height, &depth], |[x, y, z]| {
         let corner = x != 1 && z != 1;
         match y {
-            // Legs, and a rail between them at one side.
+            // The legs, and a rail between them on one side.
             0 | 2 => corner,
             1 => corner || (x == 0 && z == 1),
             3 => true,
@@ -80,7 +80,7 @@ pub fn chair() -> Mesh {
     })
 }
 
-/// A ball with spikes and deep valleys between them.
+/// Returns a ball with spikes and deep valleys between them.
 pub fn star() -> Mesh {
     let spikes: Vec<Vec3> = fibonacci(26).collect();
     sphere(180, 182, |polar, azimuth| {
@@ -90,7 +90,7 @@ pub fn star() -> Mesh {
     })
 }
 
-/// A back with eleven thin teeth and deep slots between them, turned a little.
+/// Returns a comb: eleven thin teeth on a back, with deep slots between them, slightly turned.
 pub fn comb() -> Mesh {
     let cuts = |count: usize, from: f32, to: f32| {
         (0..=count).map(move |i| from + (to - from) * i as f32 / count as f32).collect::<Vec<f32>>()
@@ -102,7 +102,7 @@ pub fn comb() -> Mesh {
     comb
 }
 
-/// Seven thick-walled pipes side by side, open at both ends, at a slant to all axes.
+/// Returns seven thick-walled pipes side by side, open at both ends, oblique to all axes.
 pub fn pipes() -> Mesh {
     let slant = Mat3::from_rotation_x(0.5) * Mat3::from_rotation_z(0.4);
     let corners = [(0.26, -1.0), (0.26, 1.0), (0.18, 1.0), (0.18, -1.0), (0.26, -1.0)];
@@ -124,7 +124,7 @@ pub fn pipes() -> Mesh {
     pipes
 }
 
-/// Directions spread evenly over the sphere.
+/// Returns directions spread evenly over the sphere.
 pub fn fibonacci(count: usize) -> impl Iterator<Item = Vec3> {
     let golden_angle = PI * (3.0 - 5.0_f32.sqrt());
     (0..count).map(move |i| {
@@ -135,13 +135,13 @@ pub fn fibonacci(count: usize) -> impl Iterator<Item = Vec3> {
     })
 }
 
-/// A point (radius, height) of a profile, turned about the y axis; 1 is a full turn.
+/// Revolves a point (radius, height) of a profile about the y axis; 1 is a full turn.
 fn revolve(point: Vec2, turn: f32) -> Vec3 {
     let angle = TAU * turn;
     Vec3::new(point.x * angle.cos(), point.y, point.x * angle.sin())
 }
 
-/// Points along a line through the corners, which are kept, no farther apart than `spacing`.
+/// Returns points along a polyline, its corners included, no farther apart than `spacing`.
 fn resample(corners: &[Vec2], spacing: f32) -> Vec<Vec2> {
     let mut points = corners[..1].to_vec();
     for pair in corners.windows(2) {
@@ -151,8 +151,8 @@ fn resample(corners: &[Vec2], spacing: f32) -> Vec<Vec2> {
     points
 }
 
-/// Rings of points, joined to a tube, and to a ring of rings if `closed`. Its outside is where a profile that goes
-/// up, revolved, has its outside.
+/// Joins rings of points to a tube, and to a torus if `closed`. For a revolved profile that runs
+/// upwards the triangles face away from the axis.
 fn sweep(ring_count: usize, segments: usize, closed: bool, point: impl Fn(usize, f32) -> Vec3) -> Mesh {
     let turn = |segment: usize| segment as f32 / segments as f32;
     let positions = (0..ring_count)
@@ -190,7 +190,7 @@ fn append(mesh: &mut Mesh, other: Mesh) {
     mesh.faces.extend(other.faces.iter().map(|face| face.map(|vertex| vertex + offset)));
 }
 
-/// The surface of the cells, between the cuts along each axis, that are solid.
+/// Returns the surface of the solid cells of a grid with the given cuts along each axis.
 fn blocks(cuts: [&[f32]; 3], is_solid: impl Fn([usize; 3]) -> bool) -> Mesh {
     let cells = cuts.map(|cuts| cuts.len() - 1);
     let mut mesh = Mesh::default();
@@ -213,7 +213,7 @@ fn blocks(cuts: [&[f32]; 3], is_solid: impl Fn([usize; 3]) -> bool) -> Mesh {
                 if beyond[axis] < cells[axis] && is_solid(beyond) {
                     continue;
                 }
-                // Counter-clockwise seen from the axis' positive end.
+                // Counter-clockwise as seen from the positive end of the axis.
                 let mut quad = [[0, 0], [1, 0], [1, 1], [0, 1]].map(|[second, third]| {
                     let mut corner = cell;
                     corner[axis] += side;
@@ -239,7 +239,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_are_closed_and_wind_outwards() {
+    fn all_shapes_are_closed_and_wind_outwards() {
         for (name, mesh) in all() {
             let mut edges: BTreeMap<[u32; 2], i32> = BTreeMap::new();
             let mut volume = 0.0;

@@ -1,4 +1,4 @@
-//! All that is known of an object.
+//! Ground truth of an object.
 
 use glam::{Vec2, Vec3};
 use hunyuan_paint_mesh::{Camera, CameraView, CanonicalMesh, DEFAULT_VIEWS};
@@ -15,29 +15,29 @@ use super::{
     visibility::{VisibilityTest, outward_normal},
 };
 
-/// How many other cameras look at the object.
+/// Number of other cameras.
 const CAMERA_COUNT: usize = 20;
 
-/// Each pixel of the default views is the mean of this many places, squared.
+/// Samples per pixel and axis in the default views.
 const VIEW_SAMPLES: u32 = 4;
 
-/// And each pixel of the other cameras' pictures.
+/// Samples per pixel and axis in images from the other cameras.
 pub(super) const PICTURE_SAMPLES: u32 = 3;
 
-/// How far the surface's colors go on around its charts in [`TestObject::paint`], in texels.
+/// Width of the gutter that [`TestObject::paint`] colors around the charts, in texels.
 const GUTTER: usize = 8;
 
 /// A texel on the surface.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Texel {
-    /// Counted row by row.
+    /// Row-major index.
     pub(super) index: u32,
     pub(super) truth: [f32; 3],
-    /// Whether one of the default cameras sees its center.
+    /// Whether a default camera sees its center.
     pub(super) seen: bool,
 }
 
-/// A place on a seam.
+/// A point on a seam.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct KnownSeam {
     pub(super) uvs: [Vec2; 2],
@@ -46,7 +46,7 @@ pub(super) struct KnownSeam {
     pub(super) seen: bool,
 }
 
-/// An object, what it looks like, and what the default cameras see of it.
+/// An object, its color, and what the default cameras see of it.
 #[derive(Debug)]
 pub struct TestObject {
     /// The object.
@@ -59,10 +59,10 @@ pub struct TestObject {
 }
 
 impl TestObject {
-    /// Finds out everything about a mesh whose color is a function of the place.
+    /// Computes the ground truth of a mesh whose color is a function of the position.
     ///
     /// # Errors
-    /// If the mesh is not consistent, or a size is out of range.
+    /// If the mesh is invalid, or a size is out of range.
     pub fn new(mesh: CanonicalMesh, color_at: ColorAt, sizes: Sizes) -> Result<Self, RasterError> {
         let sights = DEFAULT_VIEWS
             .iter()
@@ -102,7 +102,7 @@ impl TestObject {
         Ok(Self { color_at, sizes, texels, seams, pictures, mesh })
     }
 
-    /// What the default cameras see, as a perfect network would paint it.
+    /// Returns what the default cameras see, as a perfect network would paint it.
     ///
     /// # Errors
     /// If a size is out of range.
@@ -111,7 +111,7 @@ impl TestObject {
         Ok(pictures.iter().map(Picture::on_white).collect())
     }
 
-    /// What the default cameras see if the object has these colors.
+    /// Returns what the default cameras see if the object has these colors.
     ///
     /// # Errors
     /// If a size is out of range.
@@ -124,16 +124,16 @@ impl TestObject {
         DEFAULT_VIEWS.iter().map(view).collect()
     }
 
-    /// The color at a place of canonical space, 0 to 255 a channel.
+    /// Returns the color at a position in canonical space, 0 to 255 per channel.
     pub fn color_at(&self, place: Vec3) -> [f32; 3] {
         (self.color_at)(place)
     }
 
-    /// The best texture there is: each texel on the surface has the color of its center, those around have what
-    /// the nearest face would have if it went on.
+    /// Returns the best possible texture: each surface texel has the color of its center, and the
+    /// gutter has the color at the plane of the nearest face.
     ///
     /// # Errors
-    /// If the texture's size is out of range.
+    /// If the texture size is out of range.
     pub fn paint(&self) -> Result<RgbImage, RasterError> {
         let size = self.sizes.texture as usize;
         let raster = texture::rasterize(&v_up(&self.mesh), &self.mesh.faces, self.sizes.texture)?;
@@ -151,24 +151,24 @@ impl TestObject {
         Ok(image)
     }
 
-    /// The share of the surface's texels that the default cameras see, 0 to 1.
+    /// Returns the share of the surface texels that the default cameras see, 0 to 1.
     pub fn seen_share(&self) -> f64 {
         let seen = self.texels.iter().filter(|texel| texel.seen).count();
         seen as f64 / self.texels.len().max(1) as f64
     }
 
-    /// The other cameras' pictures of the truth.
+    /// Returns the images of the ground truth from the other cameras.
     pub fn pictures(&self) -> impl Iterator<Item = &Picture> {
         self.pictures.iter().map(|(_, picture)| picture)
     }
 
-    /// How the other cameras' pictures are taken.
+    /// Returns the pixel grid of images from the other cameras.
     pub(super) fn picture_frame(sizes: &Sizes) -> Frame {
         Frame { size: sizes.picture, samples: PICTURE_SAMPLES, scale: 1.0 }
     }
 
-    /// Where a place of the texture is on a face that goes on beyond its edges. `None` if there is no such face, or
-    /// it has no extent in the texture.
+    /// Returns the position of a texture point on the plane of a face, extrapolated beyond its
+    /// edges, or `None` if there is no such face or it has no area in the texture.
     fn place_on(&self, face: u32, uv: Vec2) -> Option<Vec3> {
         let vertices = self.mesh.faces.get(face as usize)?;
         let [a, b, c] = vertices.map(|vertex| self.mesh.uvs[vertex as usize].as_dvec2());
@@ -181,7 +181,7 @@ impl TestObject {
     }
 }
 
-/// UVs with v up, as the texture rasterizer takes them.
+/// Returns UVs with v up, as the texture rasterizer expects them.
 fn v_up(mesh: &CanonicalMesh) -> Vec<Vec2> {
     mesh.uvs.iter().map(|uv| Vec2::new(uv.x, 1.0 - uv.y)).collect()
 }
@@ -190,7 +190,7 @@ fn combine(corners: [Vec3; 3], weights: [f32; 3]) -> Vec3 {
     corners.iter().zip(weights).map(|(corner, weight)| corner * weight).sum()
 }
 
-/// Gives texels without a face that of a neighbor, if one has any.
+/// Assigns to each texel without a face the face of a neighbor, if one has any.
 fn grown(faces: &[u32], size: usize) -> Vec<u32> {
     let grow = |index: usize| {
         let (x, y) = (index % size, index / size);
@@ -200,7 +200,7 @@ fn grown(faces: &[u32], size: usize) -> Vec<u32> {
             (y > 0).then(|| index - size),
             (y + 1 < size).then(|| index + size),
         ];
-        // The index of no face is the largest.
+        // `NO_FACE` is the largest index.
         neighbors.into_iter().flatten().map(|neighbor| faces[neighbor]).min().unwrap_or(NO_FACE)
     };
     (0..faces.len())
@@ -209,7 +209,7 @@ fn grown(faces: &[u32], size: usize) -> Vec<u32> {
         .collect()
 }
 
-/// Cameras all around, none near a default one.
+/// Returns cameras all around the object, none near a default one.
 pub(super) fn other_cameras() -> Vec<Camera> {
     let camera = |direction: Vec3| {
         Camera::orthographic(direction.z.atan2(direction.x).to_degrees(), direction.y.asin().to_degrees())
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_other_cameras_are_others() {
+    fn the_other_cameras_differ_from_the_default_ones() {
         let back = |camera: &Camera| camera.view_from_world().row(2).truncate();
         for camera in other_cameras() {
             for view in DEFAULT_VIEWS {

@@ -1,13 +1,13 @@
-//! Looking up a texture as viewers do.
+//! Texture sampling as in viewers.
 
 use glam::Vec2;
 use image::RgbImage;
 use rayon::prelude::*;
 
-/// How many levels of detail there are, each of half the side of the one before.
+/// Number of levels of detail; each has half the side of the previous one.
 pub const MIP_LEVELS: usize = 4;
 
-/// A texture with smaller copies of itself, each the mean of 2 × 2 texels of the one before.
+/// A texture with its mipmaps, each texel the mean of 2 × 2 texels of the previous level.
 #[derive(Debug)]
 pub struct Texture {
     levels: Vec<Level>,
@@ -20,7 +20,7 @@ struct Level {
 }
 
 impl Texture {
-    /// A square texture; the longer side is cut off if it is not.
+    /// Returns a square texture; a longer side is cut off.
     pub fn new(image: &RgbImage) -> Self {
         let size = image.width().min(image.height()) as usize;
         let rows = image.as_chunks::<3>().0.chunks_exact(image.width().max(1) as usize).take(size);
@@ -32,8 +32,9 @@ impl Texture {
         Self { levels }
     }
 
-    /// The color at a UV of canonical space, 0 to 255: bilinear, texel centers at half numbers, the border repeated
-    /// outwards. A level that does not exist is taken as the last.
+    /// Returns the color at a UV of canonical space, 0 to 255: bilinear, with texel centers at
+    /// half-integers; samples outside are clamped to the edge. A level that does not exist means
+    /// the last one.
     pub fn sample(&self, level: usize, uv: Vec2) -> [f32; 3] {
         self.levels[level.min(MIP_LEVELS - 1)].sample(uv)
     }
@@ -77,11 +78,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texel_centers_lie_at_half_numbers_on_every_level() {
+    fn texel_centers_lie_at_half_integers_on_every_level() {
         let texture = Texture::new(&RgbImage::from_fn(16, 16, |x, y| Rgb([x as u8 * 10, y as u8 * 10, 7])));
         assert_eq!(texture.sample(0, Vec2::new(3.5, 12.5) / 16.0), [30.0, 120.0, 7.0]);
         assert_eq!(texture.sample(0, Vec2::new(4.0, 12.75) / 16.0), [35.0, 122.5, 7.0]);
-        // A ramp stays the same ramp on all levels, away from the border.
+        // A ramp is the same ramp on all levels, except near the border.
         for level in 0..MIP_LEVELS {
             assert_eq!(texture.sample(level, Vec2::new(0.5, 0.5)), [75.0, 75.0, 7.0]);
         }

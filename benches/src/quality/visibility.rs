@@ -1,4 +1,4 @@
-//! Which places of the surface a camera sees, by a depth map.
+//! Visibility of surface points from a camera, by a depth map.
 
 use glam::{Mat4, Vec3};
 use hunyuan_paint_mesh::{Camera, CanonicalMesh};
@@ -6,22 +6,23 @@ use hunyuan_paint_raster::{RasterError, interpolate_at};
 
 use super::render::{Frame, tight};
 
-/// Pixels a side of the depth map.
+/// Pixels per side of the depth map.
 const SIZE: u32 = 2048;
 
-/// A surface that is seen at a larger angle counts as unseen.
+/// Angle between normal and view direction beyond which a surface counts as unseen.
 const ANGLE_MAX_DEGREES: f32 = 75.0;
 
-/// What a camera sees, or what a light far away shines on.
+/// What a camera sees, or what a distant light reaches.
 #[derive(Debug)]
 pub(super) struct VisibilityTest {
     clip_from_world: Mat4,
-    /// Towards the camera, in canonical space.
+    /// Direction towards the camera, in canonical space.
     back: Vec3,
-    /// View-space z (from back to front) at each pixel; minus infinity on the background.
+    /// View-space z (increasing towards the camera) of each pixel; minus infinity on the
+    /// background.
     z: Vec<f32>,
     view_from_world: Mat4,
-    /// A pixel's side in paint-space units.
+    /// Side of a pixel in units of canonical space.
     pixel: f32,
 }
 
@@ -42,21 +43,22 @@ impl VisibilityTest {
         Ok(Self { clip_from_world, back, z, view_from_world, pixel })
     }
 
-    /// Towards the camera, in canonical space.
+    /// Returns the direction towards the camera, in canonical space.
     pub(super) fn back(&self) -> Vec3 {
         self.back
     }
 
-    /// Whether the camera sees a place of the surface, whose normal points outwards, from an angle of at most 75°.
+    /// Returns whether the camera sees a surface point with this outward normal, at an angle of at
+    /// most 75°.
     pub(super) fn sees(&self, place: Vec3, normal: Vec3) -> bool {
         normal.dot(self.back) >= ANGLE_MAX_DEGREES.to_radians().cos() && self.reaches(place, normal)
     }
 
-    /// Whether nothing is between the camera and a place of the surface, which faces it.
+    /// Returns whether nothing lies between the camera and a surface point that faces it.
     ///
-    /// Nothing may be in front of the place at the nearest pixel of the depth map. That pixel is up to 0.7 pixels
-    /// away, across which the surface itself may rise by as much times the slope; so much is allowed, and a pixel
-    /// more.
+    /// The depth map is read at the nearest pixel, which is up to 0.7 pixels away. The surface may
+    /// rise by 0.7 pixels times its slope over that distance; this and one more pixel are the
+    /// tolerance.
     pub(super) fn reaches(&self, place: Vec3, normal: Vec3) -> bool {
         let cosine = normal.dot(self.back);
         if cosine <= 0.0 {
@@ -74,8 +76,8 @@ impl VisibilityTest {
     }
 }
 
-/// The unit normal of a face, outwards: faces of canonical space wind so that their own points inwards. Zero for a face
-/// without area.
+/// Returns the outward unit normal of a face, or zero for a face without area. Faces of canonical
+/// space wind so that their own normals point inwards.
 pub(super) fn outward_normal([a, b, c]: [Vec3; 3]) -> Vec3 {
     (c - a).cross(b - a).normalize_or_zero()
 }
@@ -87,8 +89,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_behind_or_turned_away_is_not_seen() -> Result<(), RasterError> {
-        // Two plates across y, on which the front camera stands; the far one reaches farther to +x.
+    fn hidden_and_back_facing_points_are_not_seen() -> Result<(), RasterError> {
+        // Two plates across the y axis, along which the front camera looks; the far one extends
+        // farther to +x.
         let plate = |y: f32, x: f32| [(-0.3, -0.3), (x, -0.3), (-0.3, 0.5)].map(|(x, z)| Vec3::new(x, y, z));
         let mesh = CanonicalMesh {
             positions: [plate(0.2, 0.0), plate(0.1, 0.5)].concat(),

@@ -9,7 +9,7 @@ use hunyuan_paint_test_support::unpacked;
 use safetensors::{Dtype, SafeTensors};
 use serde::de::DeserializeOwned;
 
-/// Why a case could not be checked; such a case counts as failed.
+/// A reason why a case could not be checked. Such a case counts as failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CaseError {
@@ -18,15 +18,15 @@ pub enum CaseError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// `case.json` is not what its kind needs.
+    /// `case.json` does not fit its kind.
     #[error("{path}: {source}")]
     Json {
         /// The file.
         path: PathBuf,
-        /// What the parser said.
+        /// Error of the parser.
         source: serde_json::Error,
     },
     /// `io.safetensors` cannot be read.
@@ -34,30 +34,30 @@ pub enum CaseError {
     Safetensors {
         /// The file.
         path: PathBuf,
-        /// What the reader said.
+        /// Error of the reader.
         source: safetensors::SafeTensorError,
     },
-    /// The kind is not one that the runner knows.
+    /// The runner does not implement this kind.
     #[error("unknown kind '{0}'")]
     UnknownKind(String),
-    /// The recording has no such array, or not of this type or shape.
+    /// The recording lacks this array, or the array has another type or shape.
     #[error("array '{name}': expected {expected}, found {found}")]
     Array {
-        /// The array's name.
+        /// Name of the array.
         name: String,
-        /// What the kind needs.
+        /// What the kind requires.
         expected: String,
-        /// What the file holds.
+        /// What the file contains.
         found: String,
     },
-    /// A parameter in `case.json` has a value that the kind does not know.
+    /// A parameter in `case.json` has an unsupported value.
     #[error("{name}: expected {expected}, found {found}")]
     Parameter {
-        /// The parameter.
+        /// Name of the parameter.
         name: &'static str,
-        /// What the kind knows.
+        /// The supported values.
         expected: &'static str,
-        /// What the case says.
+        /// The value in `case.json`.
         found: String,
     },
     /// The code under test returned an error.
@@ -90,29 +90,29 @@ pub enum Values {
 /// One recorded array, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
-    /// Its dimensions, outermost first.
+    /// Dimensions, outermost first.
     pub shape: Vec<usize>,
-    /// Its values.
+    /// Values.
     pub values: Values,
 }
 
 impl Array {
-    /// An array of bytes.
+    /// Returns an array of bytes.
     pub fn u8(shape: &[usize], values: Vec<u8>) -> Self {
         Self { shape: shape.to_vec(), values: Values::U8(values) }
     }
 
-    /// An array of single-precision numbers.
+    /// Returns an array of single-precision numbers.
     pub fn f32(shape: &[usize], values: Vec<f32>) -> Self {
         Self { shape: shape.to_vec(), values: Values::F32(values) }
     }
 
-    /// An array of 32-bit integers.
+    /// Returns an array of 32-bit integers.
     pub fn i32(shape: &[usize], values: Vec<i32>) -> Self {
         Self { shape: shape.to_vec(), values: Values::I32(values) }
     }
 
-    /// Every value as a double, which holds all of the types that cases use exactly.
+    /// Returns all values as doubles. This is exact for the values that occur in cases.
     pub fn to_f64(&self) -> Vec<f64> {
         match &self.values {
             Values::U8(v) => v.iter().map(|&x| f64::from(x)).collect(),
@@ -135,12 +135,12 @@ impl Array {
     }
 }
 
-/// A case folder, read.
+/// A case folder in memory.
 #[derive(Debug)]
 pub struct Case {
     /// The folder.
     pub dir: PathBuf,
-    /// `case.json`, whole.
+    /// Content of `case.json`.
     pub json: serde_json::Value,
     arrays: BTreeMap<String, Array>,
 }
@@ -161,42 +161,42 @@ impl Case {
     /// Returns the path of a file of the case. A file that is stored as `.xz` is unpacked first.
     ///
     /// # Errors
-    /// If it cannot be unpacked.
+    /// If the file cannot be unpacked.
     pub fn file(&self, name: &str) -> Result<PathBuf, CaseError> {
         unpacked_file(&self.dir, name)
     }
 
-    /// The folder's name, by which the report calls the case.
+    /// Returns the name of the folder, which identifies the case in reports.
     pub fn name(&self) -> String {
         let name = self.dir.canonicalize().ok().and_then(|d| Some(d.file_name()?.to_owned()));
         name.map_or_else(|| self.dir.display().to_string(), |n| n.to_string_lossy().into_owned())
     }
 
-    /// The case's kind, or an empty string.
+    /// Returns the kind of the case, or an empty string.
     pub fn kind(&self) -> &str {
         self.json["kind"].as_str().unwrap_or_default()
     }
 
-    /// `case.json` as the parameters of a kind.
+    /// Parses `case.json` as the parameters of a kind.
     ///
     /// # Errors
-    /// If a field is missing or of another type.
+    /// If a field is missing or has another type.
     pub fn parameters<T: DeserializeOwned>(&self) -> Result<T, CaseError> {
         serde_json::from_value(self.json.clone())
             .map_err(|source| CaseError::Json { path: self.dir.join("case.json"), source })
     }
 
-    /// The names of all arrays that start with `prefix`, in alphabetical order.
+    /// Returns the names of all arrays that start with `prefix`, in alphabetical order.
     pub fn names(&self, prefix: &str) -> Vec<String> {
         self.arrays.keys().filter(|name| name.starts_with(prefix)).cloned().collect()
     }
 
-    /// The recorded array of that name, if there is one.
+    /// Returns the recorded array of that name, if there is one.
     pub fn get(&self, name: &str) -> Option<&Array> {
         self.arrays.get(name)
     }
 
-    /// The recorded array of that name.
+    /// Returns the recorded array of that name.
     ///
     /// # Errors
     /// If there is none.
@@ -208,10 +208,10 @@ impl Case {
         })
     }
 
-    /// The bytes of that array, and its shape.
+    /// Returns the bytes and the shape of an array.
     ///
     /// # Errors
-    /// If there is none, or it does not hold bytes.
+    /// If the array is missing or has another type.
     pub fn u8(&self, name: &str) -> Result<(&[usize], &[u8]), CaseError> {
         let array = self.array(name)?;
         match &array.values {
@@ -220,10 +220,10 @@ impl Case {
         }
     }
 
-    /// The single-precision numbers of that array, and its shape.
+    /// Returns the single-precision numbers and the shape of an array.
     ///
     /// # Errors
-    /// If there is none, or it holds something else.
+    /// If the array is missing or has another type.
     pub fn f32(&self, name: &str) -> Result<(&[usize], &[f32]), CaseError> {
         let array = self.array(name)?;
         match &array.values {
@@ -232,10 +232,10 @@ impl Case {
         }
     }
 
-    /// The integers of that array (32 or 64 bits in the file), and its shape.
+    /// Returns the integers (32 or 64 bits in the file) and the shape of an array.
     ///
     /// # Errors
-    /// If there is none, or it holds something else.
+    /// If the array is missing or has another type.
     pub fn i64(&self, name: &str) -> Result<(&[usize], Vec<i64>), CaseError> {
         let array = self.array(name)?;
         match &array.values {
@@ -245,10 +245,10 @@ impl Case {
         }
     }
 
-    /// Vectors of `N` numbers, from an array whose last dimension is `N`.
+    /// Returns an array as vectors of `N` numbers; `N` must be its last dimension.
     ///
     /// # Errors
-    /// If there is none, or it is of another type or shape.
+    /// If the array is missing, or has another type or shape.
     pub fn vectors<const N: usize>(&self, name: &str) -> Result<Vec<[f32; N]>, CaseError> {
         let (shape, values) = self.f32(name)?;
         if shape.last() != Some(&N) {
@@ -257,10 +257,10 @@ impl Case {
         Ok(values.as_chunks::<N>().0.to_vec())
     }
 
-    /// Triangles, from an array of integers whose last dimension is 3.
+    /// Returns an array of integers as triangles; its last dimension must be 3.
     ///
     /// # Errors
-    /// If there is none, it is of another type or shape, or an index is negative.
+    /// If the array is missing, has another type or shape, or contains a negative index.
     pub fn faces(&self, name: &str) -> Result<Vec<[u32; 3]>, CaseError> {
         let (shape, values) = self.i64(name)?;
         let wrong = || CaseError::Array {

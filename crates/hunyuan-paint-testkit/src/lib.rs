@@ -7,7 +7,8 @@ pub mod kinds;
 pub mod report;
 pub mod runner;
 
-/// The snippets of the repository's README, compiled. They are the facade's, whose package ends at its folder.
+/// Compiles the snippets of the repository's README. They belong to the facade, but its package
+/// cannot include files outside its folder.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct RepositoryReadme;

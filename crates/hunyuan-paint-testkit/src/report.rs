@@ -1,4 +1,4 @@
-//! Measures an output against its recording, by the limits that the case itself states.
+//! Comparison of an output with its recording, within the limits of the case.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::case::{Array, Case, CaseError, Values};
 
-/// The limits of a case: the keys of `tolerance` in `case.json`. A key that is absent is not checked.
+/// Limits of a case, from `tolerance` in `case.json`. Limits that are absent are not checked.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tolerance {
@@ -26,7 +26,7 @@ pub struct Tolerance {
 }
 
 impl Tolerance {
-    /// Whether there is no limit for numbers that are not bytes.
+    /// Returns whether the case has no limits other than those for bytes.
     fn has_byte_limits_only(&self) -> bool {
         let floats = [self.max_abs, self.relative_rms, self.relative_max, self.ulp_max, self.float_max_abs];
         floats.iter().all(Option::is_none)
@@ -42,21 +42,21 @@ pub struct Line {
     pub kind: String,
     /// Name of the output.
     pub output: String,
-    /// What was measured.
+    /// Name of the metric.
     pub metric: String,
-    /// The measured value.
+    /// Measured value.
     pub value: f64,
-    /// The largest value that passes.
+    /// Largest value that passes.
     pub limit: f64,
 }
 
 impl Line {
-    /// Whether the value is within its limit; a NaN is not.
+    /// Returns whether the value is within its limit; a NaN is not.
     pub fn passed(&self) -> bool {
         self.value <= self.limit
     }
 
-    /// How much of its limit the value uses up; beyond 1 it fails.
+    /// Returns the value as a share of its limit; more than 1 fails.
     fn share_of_limit(&self) -> f64 {
         match self.value {
             0.0 => 0.0,
@@ -67,7 +67,7 @@ impl Line {
 }
 
 impl Line {
-    /// A line for what could not be measured. It never passes.
+    /// Returns a failing line for an output that could not be measured.
     pub(crate) fn error(case: &str, kind: &str, output: &str, reason: &dyn fmt::Display) -> Self {
         Self {
             case: case.to_owned(),
@@ -88,7 +88,7 @@ impl fmt::Display for Line {
     }
 }
 
-/// The outcome of one case: a line for every output.
+/// Outcome of one case, with one line per output.
 #[derive(Debug)]
 pub struct Report {
     case: String,
@@ -98,10 +98,11 @@ pub struct Report {
 }
 
 impl Report {
-    /// An empty report with the case's own limits; those for GPUs where `gpu` and the case has them.
+    /// Returns an empty report with the limits of the case. If `gpu` is set, limits for GPUs have
+    /// precedence.
     ///
     /// # Errors
-    /// If the tolerance has keys that the runner does not know, or none at all.
+    /// If the tolerance has unknown keys, or is missing.
     pub fn new(case: &Case, gpu: bool) -> Result<Self, CaseError> {
         #[derive(Deserialize)]
         struct Limits {
@@ -116,12 +117,13 @@ impl Report {
         Ok(Self { case: case.name(), kind: case.kind().to_owned(), tolerance, lines: Vec::new() })
     }
 
-    /// The lines so far.
+    /// Returns the lines so far.
     pub fn lines(&self) -> &[Line] {
         &self.lines
     }
 
-    /// Adds a measurement. Every output has one line: that of the metric with the least room left.
+    /// Adds a measurement. Of several metrics of an output, only the one closest to its limit is
+    /// kept.
     fn push(&mut self, output: &str, metric: &str, value: f64, limit: f64) {
         self.push_line(Line {
             case: self.case.clone(),
@@ -141,12 +143,13 @@ impl Report {
         }
     }
 
-    /// A check that failed before anything could be measured.
+    /// Adds a failure that prevented any measurement.
     pub fn push_error(&mut self, output: &str, reason: &str) {
         self.push_line(Line::error(&self.case, &self.kind, output, &reason));
     }
 
-    /// Compares `actual` with the recording `output`, by every limit of the case that fits its type.
+    /// Compares `actual` with the recording `output`, by every limit of the case that applies to
+    /// its type.
     ///
     /// # Errors
     /// If the case has no such recording.
@@ -176,7 +179,7 @@ impl Report {
         Ok(())
     }
 
-    /// Compares a number that `case.json` itself records, by the limits for floats.
+    /// Compares a number recorded in `case.json`, by the limits for floats.
     pub fn compare_number(&mut self, output: &str, expected: f64, actual: f64) {
         let before = self.lines.len();
         self.compare_floats(output, &[expected], &[actual]);
@@ -231,7 +234,7 @@ impl Report {
             self.push(output, "ulp_max", ulps.max().unwrap_or(0) as f64, limit);
         }
         if let (Some(limit), true) = (tolerance.u8_max_abs, tolerance.has_byte_limits_only()) {
-            // A case of maps: its floats become bytes of 255 steps a unit, and are judged as such.
+            // In a case with limits for bytes only, floats are measured in steps of 1/255.
             let value = fraction(expected, actual, |e, a| beyond(255.0 * (e - a).abs(), limit));
             let allowed = tolerance.u8_fraction_differing.unwrap_or(0.0);
             self.push(output, "u8_steps_fraction_differing", value, allowed);
@@ -242,7 +245,8 @@ impl Report {
         }
     }
 
-    /// Compares a visibility buffer: 1-based face indices (0 = background), and barycentrics where the ids agree.
+    /// Compares a visibility buffer: 1-based face indices (0 = background), and barycentrics where
+    /// the indices agree.
     ///
     /// # Errors
     /// If the case has no such recordings.
@@ -294,7 +298,7 @@ impl Report {
     }
 }
 
-/// Whether a difference is not within its limit: a NaN never is.
+/// Returns whether a difference exceeds its limit; a NaN always does.
 fn beyond(difference: f64, limit: f64) -> bool {
     difference.is_nan() || difference > limit
 }
@@ -307,7 +311,7 @@ fn fraction<T>(expected: &[T], actual: &[T], differs: impl Fn(&T, &T) -> bool) -
     count as f64 / expected.len() as f64
 }
 
-/// The largest difference; NaN as soon as one side has a NaN that the other has not.
+/// Returns the largest absolute difference, or NaN if only one side of a pair is NaN.
 fn max_difference(expected: &[f64], actual: &[f64]) -> f64 {
     expected.iter().zip(actual).fold(0.0, |largest, (&e, &a)| {
         let difference = if e == a { 0.0 } else { (e - a).abs() };
@@ -323,7 +327,7 @@ fn ratio(value: f64, reference: f64) -> f64 {
     if value == 0.0 { 0.0 } else { value / reference }
 }
 
-/// How many float32 values lie between two numbers.
+/// Returns the distance of two numbers in float32 steps.
 fn ulp_distance(a: f32, b: f32) -> u64 {
     if a.is_nan() || b.is_nan() {
         return u64::MAX;
@@ -335,7 +339,8 @@ fn ulp_distance(a: f32, b: f32) -> u64 {
     ordered(a).abs_diff(ordered(b))
 }
 
-/// For each value of an image `[H, W, ..]`: is its pixel within `width` of the border?
+/// Returns for each value of an image `[H, W, ..]` whether its pixel is within `width` of the
+/// border.
 fn border_mask(shape: &[usize], width: usize) -> Vec<bool> {
     let [height, row, ..] = *shape else { return vec![false; shape.iter().product()] };
     let channels: usize = shape[2..].iter().product();

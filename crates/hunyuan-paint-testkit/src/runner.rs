@@ -1,4 +1,4 @@
-//! Checks case folders, one after the other.
+//! Runner of case folders.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::{
     report::{Line, Report},
 };
 
-/// Where cases run: networks and the rasterizer on a device, all other stages on the CPU.
+/// Device of a run: it computes networks and the rasterizer; all other stages run on the CPU.
 #[derive(Clone, Debug)]
 pub struct RunnerDevice {
     networks: ComputeDevice,
@@ -19,15 +19,15 @@ pub struct RunnerDevice {
 }
 
 impl RunnerDevice {
-    /// The CPU for everything.
+    /// Returns a target that computes everything on the CPU.
     pub const CPU: Self = Self { networks: ComputeDevice::Cpu, raster: None };
 
-    /// Opens a device, and for a GPU also the rasterizer's.
+    /// Opens a device, and for a GPU also the rasterizer's GPU.
     ///
     /// # Errors
-    /// If the build or the machine has no such device.
+    /// If the build does not support the device, or the machine has none.
     pub fn new(device: ComputeDevice) -> Result<Self, CaseError> {
-        // A build without this device says so.
+        // Fails in a build without this device.
         device.init().map_err(CaseError::under_test)?;
         Ok(Self { networks: device, raster: device.is_gpu().then(kinds::raster::open_gpu).transpose()? })
     }
@@ -37,7 +37,8 @@ impl RunnerDevice {
     }
 }
 
-/// Checks one case folder, and returns a line for every output. What cannot be checked is a failed line.
+/// Checks a case folder, and returns a line per output. A case that cannot be checked gives a
+/// failing line.
 pub fn run_case(dir: &Path, device: &RunnerDevice) -> Vec<Line> {
     let case = match Case::read(dir) {
         Ok(case) => case,
@@ -53,7 +54,7 @@ pub fn run_case(dir: &Path, device: &RunnerDevice) -> Vec<Line> {
     if let Err(error) = result {
         lines.push(failed(error));
     }
-    // An output that the kind never looked at was not checked.
+    // Recorded outputs that the kind did not compare are failures.
     for output in case.names("out.") {
         if !lines.iter().any(|line| line.output == output) {
             let error = CaseError::Array {

@@ -1,4 +1,4 @@
-//! The dependency rule: the manifests say what the table in `docs/architecture.md` says.
+//! Checks that the dependencies in the manifests agree with the table in `docs/architecture.md`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,11 +10,12 @@ use std::{
 
 use serde::Deserialize;
 
-/// Libraries that only some crates may know; each stands for all whose names begin with it and a hyphen.
+/// Libraries that only some crates may import. A name includes all crates that start with it and a
+/// hyphen.
 const WATCHED: [&str; 8] = ["axum", "burn", "cubecl", "hyper", "reqwest", "tokio", "ureq", "wgpu"];
 
-/// What a crate imports: crates of the workspace without their prefix, and watched libraries, each perhaps
-/// with the feature it is behind, as in `wgpu in gpu`.
+/// Imports of a crate: crates of the workspace without their prefix, and watched libraries. An
+/// optional one includes its feature, as in `wgpu in gpu`.
 #[derive(Debug, Default, PartialEq)]
 struct Imports {
     workspace: BTreeSet<String>,
@@ -25,7 +26,7 @@ fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// What `cargo metadata` says of the workspace's members.
+/// Output of `cargo metadata` for the members of the workspace.
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
@@ -34,7 +35,7 @@ struct Metadata {
 #[derive(Deserialize)]
 struct Package {
     name: String,
-    /// The registries that it may be published to; absent if all.
+    /// Registries that the crate may be published to; `None` means all.
     publish: Option<Vec<String>>,
     dependencies: Vec<Dependency>,
     features: BTreeMap<String, Vec<String>>,
@@ -45,9 +46,9 @@ struct Dependency {
     name: String,
     rename: Option<String>,
     optional: bool,
-    /// Absent for a normal dependency.
+    /// `None` for a normal dependency.
     kind: Option<String>,
-    /// `*` if the manifest states no version.
+    /// `*` if the manifest has no version.
     req: String,
 }
 
@@ -65,7 +66,7 @@ fn metadata() -> Result<Metadata, Box<dyn Error>> {
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-/// Returns whether it is for crates.io. `publish = false` is an empty list of registries.
+/// Returns whether the package may be published. `publish = false` is an empty list of registries.
 fn is_published(package: &Package) -> bool {
     package.publish.as_ref().is_none_or(|registries| !registries.is_empty())
 }
@@ -79,7 +80,7 @@ fn is_watched(name: &str) -> bool {
     WATCHED.contains(&stem)
 }
 
-/// The rows of the table, by the crates' names.
+/// Returns the rows of the table by crate name.
 fn table() -> Result<BTreeMap<String, Imports>, Box<dyn Error>> {
     let page = fs::read_to_string(root().join("docs/architecture.md"))?;
     let names = |cell: &str| -> BTreeSet<String> {
@@ -99,7 +100,7 @@ fn table() -> Result<BTreeMap<String, Imports>, Box<dyn Error>> {
     Ok(rows)
 }
 
-/// The features of a package that bring in an optional dependency.
+/// Returns the features of a package that enable an optional dependency.
 fn features_with(package: &Package, dependency: &Dependency) -> Vec<String> {
     let name = dependency.rename.as_ref().unwrap_or(&dependency.name);
     let switch = format!("dep:{name}");
@@ -107,7 +108,7 @@ fn features_with(package: &Package, dependency: &Dependency) -> Vec<String> {
     features.map(|(feature, _)| feature.clone()).collect()
 }
 
-/// What the manifest says, but for what only tests, examples and benches need.
+/// Returns the imports in a manifest, without those of tests, examples and benches.
 fn imports(package: &Package, members: &BTreeSet<&str>) -> Imports {
     let mut imports = Imports::default();
     for dependency in package.dependencies.iter().filter(|d| !d.is_for_tests()) {
@@ -142,7 +143,7 @@ fn the_manifests_agree_with_the_table() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Else they could not be published, or not in any order.
+/// Otherwise there would be no order in which the crates can be published.
 #[test]
 fn published_crates_need_none_that_is_unpublished_or_above_them() -> Result<(), Box<dyn Error>> {
     let metadata = metadata()?;
@@ -152,7 +153,7 @@ fn published_crates_need_none_that_is_unpublished_or_above_them() -> Result<(), 
     for package in &published {
         let allowed = imports(package, &members).workspace;
         for dependency in package.dependencies.iter().filter(|d| members.contains(d.name.as_str())) {
-            // Cargo drops what only tests need and has no version when it packs a crate.
+            // Cargo removes dev-dependencies without a version when it packages a crate.
             if dependency.is_for_tests() && dependency.req == "*" {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! The runner as a program: what it prints, and how it exits.
+//! Output and exit status of the program `parity`.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,7 +14,7 @@ fn case(name: &str) -> PathBuf {
 }
 
 #[test]
-fn a_good_case_passes_line_by_line() -> std::io::Result<()> {
+fn each_output_of_a_passing_case_has_a_line() -> std::io::Result<()> {
     let output = parity(&[&case("camera_matrices")])?;
     let report = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{report}");

@@ -1,4 +1,4 @@
-//! The CPU and a GPU (a software one will do) give the same pictures, with every scheduler.
+//! The CPU and a GPU (a software GPU suffices) give the same images, with every scheduler.
 
 use std::{
     collections::BTreeMap,
@@ -20,12 +20,12 @@ use image::RgbImage;
 
 type TestResult = Result<(), CaseError>;
 
-/// Steps of the runs here; the recorded runs, which are longer, are compared too.
+/// Steps of the runs in this file; the longer recorded runs are compared as well.
 const STEPS: usize = 8;
 
 const SEED: u64 = 7;
 
-/// One test at a time has the GPU.
+/// Serializes the tests that use the GPU.
 static GPU: Mutex<()> = Mutex::new(());
 
 fn cases() -> PathBuf {
@@ -78,9 +78,9 @@ fn operations_and_networks_agree() -> TestResult {
     })
 }
 
-/// A limit that the oracle in double precision would not meet would say nothing.
+/// Checks that the limits hold against the reference in double precision, too.
 #[test]
-fn single_operations_are_right() -> TestResult {
+fn single_operations_match_double_precision() -> TestResult {
     let cpu = fixture(ComputeDevice::Cpu)?;
     let mut checked = 0;
     for component in components() {
@@ -93,7 +93,8 @@ fn single_operations_are_right() -> TestResult {
     Ok(())
 }
 
-/// Half precision is allowed what its ten bits of mantissa explain, and has to show that it is not single precision.
+/// Half precision may differ by what its ten bits of mantissa explain, and must differ from single
+/// precision.
 #[test]
 fn half_precision_is_close_to_single() -> TestResult {
     let single = fixture(ComputeDevice::Cpu)?;
@@ -108,8 +109,8 @@ fn half_precision_is_close_to_single() -> TestResult {
     Ok(())
 }
 
-fn pictures_agree(pipeline: PipelineKind) -> TestResult {
-    with_gpu("half_precision_is_close_to_single", || {
+fn pictures_agree(test: &str, pipeline: PipelineKind) -> TestResult {
+    with_gpu(test, || {
         let (cpu, gpu) = (fixture(ComputeDevice::Cpu)?, fixture(ComputeDevice::Wgpu)?);
         let scene = scene()?;
         for run in runs(pipeline) {
@@ -123,18 +124,18 @@ fn pictures_agree(pipeline: PipelineKind) -> TestResult {
 
 #[test]
 fn delight_gives_the_same_picture_with_every_scheduler() -> TestResult {
-    pictures_agree(PipelineKind::Delight)
+    pictures_agree("delight_gives_the_same_picture_with_every_scheduler", PipelineKind::Delight)
 }
 
 #[test]
 fn multiview_gives_the_same_pictures_with_every_scheduler() -> TestResult {
-    pictures_agree(PipelineKind::Multiview)
+    pictures_agree("multiview_gives_the_same_pictures_with_every_scheduler", PipelineKind::Multiview)
 }
 
-/// To the bit, whatever else the machine does at the time.
+/// Results are identical to the bit, regardless of the machine's load.
 #[test]
-fn a_gpu_repeats_itself() -> TestResult {
-    with_gpu("a_gpu_repeats_itself", || {
+fn a_gpu_repeats_its_results_to_the_bit() -> TestResult {
+    with_gpu("a_gpu_repeats_its_results_to_the_bit", || {
         let gpu = fixture(ComputeDevice::Wgpu)?;
         let scene = scene()?;
         for run in PipelineKind::ALL.into_iter().flat_map(runs) {
@@ -167,7 +168,7 @@ fn threads_do_not_matter_with_any_scheduler() -> TestResult {
     Ok(())
 }
 
-/// The experiment's point: with the devices' own numbers these tests would fail.
+/// Shows that the tests above fail with each device's own random numbers.
 #[test]
 fn device_own_numbers_give_other_pictures() -> TestResult {
     let scene = scene()?;
@@ -190,7 +191,7 @@ fn device_own_numbers_give_other_pictures() -> TestResult {
     Ok(())
 }
 
-/// The recordings of the original, with the GPU's limits.
+/// Recordings of the original, with the limits for GPUs.
 fn recorded(names: &[&str]) -> TestResult {
     static DEVICE: LazyLock<Result<RunnerDevice, String>> =
         LazyLock::new(|| RunnerDevice::new(ComputeDevice::Wgpu).map_err(|error| error.to_string()));

@@ -1,4 +1,5 @@
-//! A GPU that goes away in the middle of a run is an error of that run. (A process of its own: others would miss the GPU.)
+//! A GPU that is lost during a run causes an error of that run. This needs a process of its own,
+//! because other tests would lose the GPU, too.
 
 use std::{error::Error, ops::ControlFlow, path::Path};
 

@@ -1,4 +1,4 @@
-//! What the pipelines say they need on a GPU is less than what they take there, and not by much.
+//! The pipelines' estimate of GPU memory is at most what a run uses, and at least half of it.
 
 use std::{error::Error, ops::ControlFlow, path::Path};
 
@@ -14,9 +14,12 @@ const VIEWS: usize = 4;
 const SIZE: u32 = 192;
 
 #[test]
-fn painting_takes_what_it_is_said_to_need() -> Result<(), Box<dyn Error>> {
+fn the_memory_estimate_is_between_half_and_all_of_the_usage() -> Result<(), Box<dyn Error>> {
     let device = ComputeDevice::Wgpu;
-    let Some(_) = gpu_or_skip("painting_takes_what_it_is_said_to_need", device.init()) else { return Ok(()) };
+    let Some(_) = gpu_or_skip("the_memory_estimate_is_between_half_and_all_of_the_usage", device.init())
+    else {
+        return Ok(());
+    };
     let load = device
         .load_options(PrecisionChoice::Exactly(Precision::F32))?
         .with_memory_plan(MemoryPlan::ReloadPerStage);

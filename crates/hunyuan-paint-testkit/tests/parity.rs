@@ -1,4 +1,4 @@
-//! The recorded cases in `cases/`, on the CPU, and those of the rasterizer on a GPU.
+//! Recorded cases in `cases/`, on the CPU, and those of the rasterizer also on a GPU.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -73,7 +73,7 @@ fn rasterize_cases_on_the_gpu() -> Result<(), CaseError> {
         let lines = run_case(&cases().join(name), &device);
         assert!(!lines.is_empty(), "{name}: nothing was compared");
         for line in lines {
-            // The cases allow GPUs some differing pixels.
+            // The limits for GPUs would allow some pixels to differ.
             assert_eq!(line.value, 0.0, "{line}");
         }
     }
@@ -95,7 +95,7 @@ fn every_folder_is_a_test() -> std::io::Result<()> {
 }
 
 #[test]
-fn a_folder_that_is_no_case_fails() {
+fn a_folder_without_a_case_fails() {
     let lines = run_case(&cases().join("model_tiny"), &RunnerDevice::CPU);
     assert_eq!(lines.len(), 1);
     assert!(!lines[0].passed());

@@ -1,5 +1,5 @@
-//! Memory that a GPU refuses in the middle of a run is an error of that run. (A process of its own: the GPU is opened with
-//! less than it has.)
+//! A memory allocation that a GPU refuses during a run causes an error of that run. This needs a
+//! process of its own, because the GPU is opened with a lower limit.
 
 use std::{error::Error, ops::ControlFlow, path::Path};
 
@@ -19,14 +19,14 @@ use hunyuan_paint_test_support::gpu_or_skip;
 use image::RgbImage;
 use pollster::block_on;
 
-/// Bytes that the device takes in one piece: enough for the networks and small pictures.
+/// Largest buffer of the device in bytes: enough for the networks and small images.
 const LIMIT: u64 = 16 << 20;
 
-/// A GPU that refuses larger buffers; `None` if there is none and there need not be one.
+/// Opens a GPU that refuses larger buffers. Returns `None` if there is none and none is required.
 fn small_gpu() -> Result<Option<Device>, Box<dyn Error>> {
     let instance = wgpu::Instance::default();
     let adapter = block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default()));
-    let Some(adapter) = gpu_or_skip("memory_that_is_refused_is_an_error", adapter) else { return Ok(None) };
+    let Some(adapter) = gpu_or_skip("refused_memory_is_an_error", adapter) else { return Ok(None) };
     let descriptor = wgpu::DeviceDescriptor {
         required_features: adapter.features().difference(wgpu::Features::all_experimental_mask()),
         required_limits: wgpu::Limits {
@@ -43,7 +43,7 @@ fn small_gpu() -> Result<Option<Device>, Box<dyn Error>> {
 }
 
 #[test]
-fn memory_that_is_refused_is_an_error() -> Result<(), Box<dyn Error>> {
+fn refused_memory_is_an_error() -> Result<(), Box<dyn Error>> {
     let Some(device) = small_gpu()? else { return Ok(()) };
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/model_tiny/hunyuan3d-paint-v2-0");
     let pipeline = MultiviewPipeline::from_pretrained(&model, LoadOptions::from(&device))?;
@@ -63,7 +63,7 @@ fn memory_that_is_refused_is_an_error() -> Result<(), Box<dyn Error>> {
     assert_eq!(run(64)?.len(), 1);
     let refused = run(512).map(|images| images.len());
     assert!(matches!(refused, Err(ModelError::Device { .. })), "{refused:?}");
-    // What is smaller goes on.
+    // Smaller runs still work.
     assert!(is_device_alive(&device));
     assert_eq!(run(64)?.len(), 1);
     Ok(())

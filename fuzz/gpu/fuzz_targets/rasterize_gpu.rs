@@ -1,4 +1,4 @@
-//! The rasterizer on a GPU, with every depth key that it has: what the CPU draws, to the bit.
+//! The rasterizer on a GPU, with each of its depth keys, compared with the CPU to the bit.
 #![no_main]
 
 use std::sync::{LazyLock, Mutex};
@@ -18,7 +18,7 @@ use pollster::block_on;
 static DEVICE: LazyLock<GpuDevice> =
     LazyLock::new(|| block_on(GpuDevice::request()).expect("this target needs a GPU"));
 
-/// Shaders are compiled once.
+/// Rasterizers by options, so that shaders are compiled once.
 static RASTERIZERS: Mutex<Vec<(RasterOptions, GpuRasterizer)>> = Mutex::new(Vec::new());
 
 fuzz_target!(|bytes: &[u8]| {
@@ -37,7 +37,7 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
         match (&on_cpu, &on_gpu) {
             (Ok(on_cpu), Ok(on_gpu)) => {
                 check_visibility(on_gpu, scene.faces.len());
-                // The reference rule divides floats, and GPUs may take the smallest of them for zero.
+                // The reference rule divides floats, and a GPU may flush subnormal numbers to zero.
                 if options.coverage == Coverage::FixedPoint || !scene.wild {
                     assert_eq!(format!("{on_cpu:?}"), format!("{on_gpu:?}"), "{options:?}");
                 }
@@ -51,7 +51,7 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
 
 async fn draw(scene: &Scene, options: RasterOptions) -> std::result::Result<VisibilityBuffer, RasterError> {
     let mesh = GpuMesh::new(&DEVICE, &scene.faces, scene.clip_positions.len()).await?;
-    // Only the fuzzer's thread is here.
+    // The lock is uncontended, because only the fuzzer's thread uses it.
     let mut rasterizers = RASTERIZERS.lock().expect("no panic is survived");
     let index = match rasterizers.iter().position(|(known, _)| *known == options) {
         Some(index) => index,

@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints the report, and returns the number of failed lines.
+/// Prints the report and returns the number of failing lines.
 fn run(arguments: &Arguments) -> Result<usize, CaseError> {
     let device = RunnerDevice::new(arguments.device)?;
     let (mut passed, mut failed) = (0, 0);

@@ -1,4 +1,5 @@
-//! Operations and networks, each with the difference that two devices may have in single precision.
+//! Operations and networks, each with the permitted difference between two devices in single
+//! precision.
 
 use burn::tensor::Tensor;
 use hunyuan_paint_models::{AutoencoderKl, Branch, ViewConditions, pipelines::ModuleGuard};
@@ -9,19 +10,20 @@ use super::{
 };
 use crate::case::CaseError;
 
-/// Pixels of the autoencoder's test image; its latents are the size at which the `UNets` are tried.
+/// Side of the autoencoder's test image in pixels; the `UNets` are tested with latents of that
+/// image's size.
 const IMAGE_SIDE: usize = 64;
 
-/// In the middle of a run.
+/// A timestep in the middle of a run.
 const TIMESTEP: f64 = 601.0;
 
-/// The cameras of a default run, as the paint model knows them.
+/// View indices of the six default cameras.
 const VIEW_INDICES: [u32; 6] = [21, 12, 15, 18, 43, 37];
 
-/// A piece of work that can be done on any device.
+/// A computation that runs on any device.
 #[derive(Debug)]
 pub struct Component {
-    /// What it is.
+    /// Name in the tables.
     pub name: &'static str,
     /// The largest absolute difference between two devices in single precision.
     pub limit: f64,
@@ -39,21 +41,23 @@ impl Component {
         Self { name, limit, run, exact: Some(exact) }
     }
 
-    /// The result there, in row-major order. Inputs are the same everywhere.
+    /// Returns the result on a device, in row-major order. Inputs are the same on all devices.
     ///
     /// # Errors
-    /// If the work cannot be done there.
+    /// If the device cannot do the computation.
     pub fn run(&self, on: &DeviceFixture) -> Result<Vec<f32>, CaseError> {
         (self.run)(on)
     }
 
-    /// The result computed in double precision by other, plainer code; single operations have one.
+    /// Returns the result of an independent implementation in double precision. Only single
+    /// operations have one.
     pub fn exact(&self) -> Option<Vec<f32>> {
         self.exact.map(|exact| exact().into_iter().map(|x| x as f32).collect())
     }
 }
 
-/// All of them, the single operations first. The networks' limits are for the small checkpoint of the parity cases.
+/// Returns all components, the single operations first. The limits of the networks are for the
+/// small checkpoint of the parity cases.
 pub fn components() -> Vec<Component> {
     let network = |name, limit, run| Component { name, limit, run, exact: None };
     let mut all = operations();
@@ -77,7 +81,7 @@ fn latents(on: &DeviceFixture, seed: u64, count: usize) -> Result<Tensor<4>, Cas
     Ok(on.randn(seed, [count, vae.latent_channels(), side, side]))
 }
 
-/// The mean and the logarithm of the variance, of an image of noise.
+/// Encodes an image of noise; returns mean and log variance of the posterior.
 fn vae_encode(on: &DeviceFixture) -> Result<Vec<f32>, CaseError> {
     let image = on.randn(1, [1, 3, IMAGE_SIDE, IMAGE_SIDE]).clamp(-1.0, 1.0);
     let posterior = vae(on)?.encode(image).map_err(CaseError::under_test)?;
@@ -107,7 +111,7 @@ fn unet(on: &DeviceFixture) -> Result<Vec<f32>, CaseError> {
     values(output.map_err(CaseError::under_test)?)
 }
 
-/// Six views and one reference, both branches of guidance.
+/// Runs the paint UNet on six views and one reference, with both branches of guidance.
 fn unet2p5d(on: &DeviceFixture) -> Result<Vec<f32>, CaseError> {
     let unet = on.multiview.unet().map_err(CaseError::under_test)?;
     let reference_unet = on.multiview.reference_unet().map_err(CaseError::under_test)?;

@@ -1,4 +1,5 @@
-//! The single operations once more, in double precision and in the plainest way: what all devices are off by.
+//! Plain implementations of the single operations in double precision, as the reference for all
+//! devices.
 
 /// `a [n, n] · b [n, n]`.
 pub(super) fn matmul(a: &[f64], b: &[f64], n: usize) -> Vec<f64> {
@@ -6,7 +7,7 @@ pub(super) fn matmul(a: &[f64], b: &[f64], n: usize) -> Vec<f64> {
     (0..n * n).map(entry).collect()
 }
 
-/// Softmax of every row of `width`.
+/// Returns the softmax of each row of `width` values.
 pub(super) fn softmax(x: &[f64], width: usize) -> Vec<f64> {
     let row = |row: &[f64]| {
         let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -17,7 +18,7 @@ pub(super) fn softmax(x: &[f64], width: usize) -> Vec<f64> {
     x.chunks_exact(width).flat_map(row).collect()
 }
 
-/// Group norm without scale and shift; `group` values are consecutive.
+/// Returns the group norm without scale and shift, over groups of `group` consecutive values.
 pub(super) fn group_norm(x: &[f64], group: usize, epsilon: f64) -> Vec<f64> {
     let normalize = |group: &[f64]| {
         let count = group.len() as f64;
@@ -28,14 +29,15 @@ pub(super) fn group_norm(x: &[f64], group: usize, epsilon: f64) -> Vec<f64> {
     x.chunks_exact(group).flat_map(normalize).collect()
 }
 
-/// A 3×3 convolution with a border of zeros: `x [c, s, s]`, `weight [c, c, 3, 3]` → `[c, s, s]`.
+/// Returns the 3×3 convolution with zero padding: `x [c, s, s]`, `weight [c, c, 3, 3]` → `[c, s,
+/// s]`.
 pub(super) fn conv3x3(x: &[f64], weight: &[f64], channels: usize, side: usize) -> Vec<f64> {
     let mut out = vec![0.0; channels * side * side];
     for (i, out) in out.iter_mut().enumerate() {
         let (to, y, x_out) = (i / (side * side), i / side % side, i % side);
         for from in 0..channels {
             for (dy, dx) in (0..9).map(|tap| (tap / 3, tap % 3)) {
-                // One off, so that the border is below 1 and above the side.
+                // Row and column plus one, because they are unsigned: 0 and s + 1 are padding.
                 let (sy, sx) = (y + dy, x_out + dx);
                 if (1..=side).contains(&sy) && (1..=side).contains(&sx) {
                     *out += weight[(to * channels + from) * 9 + dy * 3 + dx]

@@ -11,18 +11,18 @@ use hunyuan_paint_scheduler::random::{NormalGenerator, Philox};
 
 use crate::case::CaseError;
 
-/// A device with the networks on it, in one precision.
+/// A device with both networks loaded, in one precision.
 #[derive(Debug)]
 pub struct DeviceFixture {
-    /// Which device.
+    /// The requested device.
     pub compute_device: ComputeDevice,
-    /// The device, open.
+    /// The opened device.
     pub device: Device,
-    /// In which precision networks and operations compute.
+    /// Precision of networks and operations.
     pub precision: Precision,
-    /// The delight model.
+    /// Delight model.
     pub delight: InstructPix2PixPipeline,
-    /// The paint model.
+    /// Paint model.
     pub multiview: MultiviewPipeline,
 }
 
@@ -30,7 +30,7 @@ impl DeviceFixture {
     /// Loads both models from a folder in the published layout.
     ///
     /// # Errors
-    /// If the device is not there or does not compute in that precision, or a model cannot be loaded.
+    /// If the device is missing or does not support the precision, or a model cannot be loaded.
     pub fn new(model: &Path, compute_device: ComputeDevice, precision: Precision) -> Result<Self, CaseError> {
         let device = compute_device.init().map_err(CaseError::under_test)?;
         let options = LoadOptions::new(device.clone()).with_precision(precision);
@@ -42,19 +42,19 @@ impl DeviceFixture {
         Ok(Self { compute_device, device, precision, delight, multiview })
     }
 
-    /// Its name in a table: device and precision.
+    /// Returns the name in tables: device and precision.
     pub fn name(&self) -> String {
         format!("{} {}", self.compute_device, self.precision)
     }
 
-    /// Standard normal numbers on the device, in single precision, the same everywhere.
+    /// Returns standard normal numbers in single precision, the same on every device.
     pub(super) fn randn<const D: usize>(&self, seed: u64, shape: [usize; D]) -> Tensor<D> {
         let values = Philox::new(seed).randn(shape.iter().product());
         Tensor::from_data(TensorData::new(values, shape), &self.device)
     }
 }
 
-/// The values of a tensor, on the host, in single precision.
+/// Returns the values of a tensor on the host, in single precision.
 pub(super) fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, CaseError> {
     let data = tensor.try_into_data().map_err(CaseError::under_test)?;
     data.convert::<f32>().try_into_vec().map_err(|error| CaseError::Array {

@@ -1,6 +1,7 @@
-//! The same work on several devices: single operations, networks and whole runs, to see where devices part ways.
+//! The same computations on several devices: single operations, networks and whole runs.
 //!
-//! All random numbers come from generators on the host, so that only the devices' arithmetic can differ.
+//! All random numbers come from generators on the host, so that only the arithmetic of the devices
+//! differs.
 
 mod components;
 mod exact;

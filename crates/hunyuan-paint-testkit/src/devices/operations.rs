@@ -1,4 +1,4 @@
-//! The operations that the networks consist of, one at a time, at small sizes.
+//! Single operations of the networks, at small sizes.
 
 use burn::{
     nn::GroupNormConfig,
@@ -29,7 +29,7 @@ const HEADS: usize = 4;
 const TOKENS: usize = 256;
 const HEAD_WIDTH: usize = 64;
 
-/// Each with a limit of about five to ten times what was measured between a CPU and GPUs.
+/// The limits are five to ten times the differences measured between a CPU and GPUs.
 pub(super) fn operations() -> Vec<Component> {
     vec![
         Component::operation("matmul", 2e-4, matmul, || {
@@ -54,7 +54,7 @@ pub(super) fn operations() -> Vec<Component> {
     ]
 }
 
-/// The numbers that [`DeviceFixture::randn`] puts on a device.
+/// Returns the numbers that [`DeviceFixture::randn`] creates on a device.
 fn randn(seed: u64, count: usize) -> Vec<f64> {
     Philox::new(seed).randn(count).into_iter().map(f64::from).collect()
 }

@@ -5,25 +5,25 @@ use hunyuan_paint_scheduler::random::{NormalGenerator, Philox, TorchCpu, TorchCu
 use super::fixture::DeviceFixture;
 use crate::case::CaseError;
 
-/// Where a run's random numbers come from.
+/// Source of a run's random numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Randomness {
-    /// From the generator that PyTorch has on that device: a Mersenne twister on the CPU, Philox on a GPU.
+    /// PyTorch's default generator of the device: a Mersenne Twister on the CPU, Philox on a GPU.
     DeviceOwn,
-    /// As `DeviceOwn`, but both devices start from the same latents.
+    /// As `DeviceOwn`, but with the same initial latents on both devices.
     SharedLatents,
-    /// From this workspace's Philox, on the host, for all devices.
+    /// This workspace's Philox on the host, for all devices.
     Shared,
-    /// From PyTorch's generators, with one seed for the latents and, in a generator of its own, for the noise of the
-    /// steps: they start with the same numbers.
+    /// PyTorch's generators, with separate generators for the initial latents and for the noise of
+    /// the steps that have the same seed, so that both start with the same numbers.
     OneSeedTwice,
 }
 
 impl Randomness {
-    /// All of them.
+    /// All sources.
     pub const ALL: [Self; 4] = [Self::DeviceOwn, Self::SharedLatents, Self::Shared, Self::OneSeedTwice];
 
-    /// Its name, as the command line has it.
+    /// Returns the name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::DeviceOwn => "device-own",
@@ -33,7 +33,7 @@ impl Randomness {
         }
     }
 
-    /// The generators of a run on a device.
+    /// Creates the generators of a run on a device.
     pub fn init(self, on: &DeviceFixture, seed: u64) -> Generators {
         let device_own = || -> Box<dyn NormalGenerator> {
             if on.compute_device.is_gpu() {
@@ -43,7 +43,8 @@ impl Randomness {
             }
         };
         let shared = |seed| Box::new(Philox::new(seed)) as Box<dyn NormalGenerator>;
-        // The autoencoder's noise comes from another seed, so that only schedulers are compared.
+        // The autoencoder's noise is the same for all sources, so that only schedulers are
+        // compared.
         let posterior = shared(!seed);
         let latents: Box<dyn NormalGenerator> = match self {
             Self::DeviceOwn => device_own(),
@@ -74,11 +75,11 @@ impl FromStr for Randomness {
     }
 }
 
-/// The two generators of a run.
+/// The generators of a run.
 pub struct Generators {
-    /// Of the autoencoder's posterior.
+    /// Generator for the autoencoder's posterior.
     pub posterior: Box<dyn NormalGenerator>,
-    /// Of the first latents and of the steps' noise.
+    /// Generator for the initial latents and the noise of the steps.
     pub latents: Box<dyn NormalGenerator>,
 }
 
@@ -88,7 +89,7 @@ impl fmt::Debug for Generators {
     }
 }
 
-/// The first tensor from one generator, all others from another.
+/// Draws the first tensor from one generator and all others from another.
 struct FirstFrom {
     first: Option<Box<dyn NormalGenerator>>,
     then: Box<dyn NormalGenerator>,

@@ -12,7 +12,7 @@ use image::RgbImage;
 use super::{DeviceFixture, Generators, Scene, fixture::values};
 use crate::case::CaseError;
 
-/// One of the two models.
+/// One of the two pipelines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PipelineKind {
     /// `InstructPix2Pix`: one image.
@@ -22,10 +22,10 @@ pub enum PipelineKind {
 }
 
 impl PipelineKind {
-    /// Both.
+    /// All pipelines.
     pub const ALL: [Self; 2] = [Self::Delight, Self::Multiview];
 
-    /// Its name, as the command line has it.
+    /// Returns the name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Delight => "delight",
@@ -56,22 +56,22 @@ impl FromStr for PipelineKind {
 /// A whole run from images to images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// Which model.
+    /// Pipeline.
     pub pipeline: PipelineKind,
-    /// Which scheduler.
+    /// Scheduler.
     pub scheduler: SchedulerKind,
-    /// How many steps.
+    /// Number of steps.
     pub num_inference_steps: usize,
 }
 
-/// The latents around one step, on the host, in row-major order.
+/// Latents before and after a step, on the host, in row-major order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepTrace {
-    /// What the step started from.
+    /// Latents before the step.
     pub sample: Vec<f32>,
-    /// The noise that it added, if it did.
+    /// Noise that the step added, if any.
     pub noise: Option<Vec<f32>>,
-    /// What it arrived at.
+    /// Latents after the step.
     pub prev_sample: Vec<f32>,
 }
 
@@ -89,7 +89,7 @@ impl Run {
         self.run(on, scene, generators, &mut |_| ControlFlow::Continue(())).map_err(CaseError::under_test)
     }
 
-    /// Runs on a device, and keeps what every step did.
+    /// Runs on a device and records each step.
     ///
     /// # Errors
     /// If the scene or the options do not fit the model, or latents cannot be read back.
@@ -146,7 +146,7 @@ impl Run {
                     position_maps: &scene.position_maps,
                     view_indices: &scene.view_indices,
                 };
-                // The turbo model runs without guidance, the standard one with.
+                // The turbo model runs without guidance, the standard model with it.
                 let turbo = scheduler == SchedulerKind::Lcm;
                 let options = MultiviewOptions {
                     denoise: denoise(if turbo { 1.0 } else { 2.0 }),

@@ -11,24 +11,24 @@ use image::RgbImage;
 
 use crate::case::CaseError;
 
-/// The maps do not depend on it; the unwrap, which they come after, does.
+/// Texture size of the unwrap. The condition maps do not depend on it.
 const TEXTURE_SIZE: u32 = 512;
 
-/// What a run paints: made on the CPU, so that it is the same for all devices.
+/// Inputs of a run, made on the CPU so that they are the same for all devices.
 #[derive(Debug)]
 pub struct Scene {
-    /// The object on white, lit.
+    /// Reference image of the object on white, lit.
     pub reference: RgbImage,
-    /// What the six default cameras see of the normals.
+    /// Normal maps of the six default cameras.
     pub normal_maps: Vec<RgbImage>,
-    /// What they see of the positions.
+    /// Position maps of the six default cameras.
     pub position_maps: Vec<RgbImage>,
-    /// The trained views of these cameras.
+    /// View indices of the six default cameras.
     pub view_indices: Vec<u32>,
 }
 
 impl Scene {
-    /// A mesh, and an image of it, at `size` pixels squared.
+    /// Reads a mesh and an image of it, and renders maps of `size`² pixels.
     ///
     /// # Errors
     /// If a file cannot be read, or the maps cannot be rendered.
@@ -41,7 +41,7 @@ impl Scene {
         let surface =
             prepare_surface(&mesh, UvMode::Auto, &UnwrapOptions::new(TEXTURE_SIZE), &mut ignore_progress)
                 .map_err(CaseError::under_test)?;
-        // Drawn larger and scaled down, as a painting does.
+        // Rendered larger and scaled down, as in the pipeline.
         let conditions =
             render_conditions(&mut Cpu, &surface, &DEFAULT_VIEWS, 4 * size, size, &mut ignore_progress)
                 .map_err(CaseError::under_test)?;

@@ -5,23 +5,23 @@ use image::{
 
 use super::MetricError;
 
-/// How far images are apart, in steps of 1/255.
+/// Differences of images, in steps of 1/255.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ImageDifferences {
     /// The largest difference.
     pub max: u8,
     /// The mean absolute difference.
     pub mean: f64,
-    /// The share, 0 to 1, of bytes that differ at all.
+    /// Share of the bytes that differ, 0 to 1.
     pub differing: f64,
-    /// The share, 0 to 1, of bytes that are off by more than 1.
+    /// Share of the bytes that differ by more than 1, 0 to 1.
     pub beyond_one: f64,
 }
 
 /// Compares lists of images byte by byte.
 ///
 /// # Errors
-/// If there are more on one side, or two sizes differ.
+/// If the lists differ in length, or two images in size.
 pub fn compare_images(expected: &[RgbImage], found: &[RgbImage]) -> Result<ImageDifferences, MetricError> {
     let sizes = |images: &[RgbImage]| images.iter().map(RgbImage::dimensions).collect::<Vec<_>>();
     let (expected_sizes, found_sizes) = (sizes(expected), sizes(found));
@@ -46,8 +46,8 @@ pub fn compare_images(expected: &[RgbImage], found: &[RgbImage]) -> Result<Image
     })
 }
 
-/// What an image is like, over all of its bytes. Structure and noise can be told apart by it: noise has about the
-/// standard deviation of a picture, but a far larger edge variance and PNG file.
+/// Statistics of an image over all of its bytes. They tell structure from noise: noise has about
+/// the standard deviation of a picture, but far larger edge strength and PNG size.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ImageStatistics {
     /// The mean, 0 to 255.
@@ -56,17 +56,17 @@ pub struct ImageStatistics {
     pub standard_deviation: f64,
     /// See [`edge_strength`].
     pub edge_strength: f64,
-    /// Bytes of the image as a well-compressed PNG file.
+    /// Size of the image as a well-compressed PNG file, in bytes.
     pub png_size: usize,
 }
 
-/// Measures an image.
+/// Computes the statistics of an image.
 ///
 /// # Errors
 /// If the image has no pixels, so that it cannot be encoded.
 pub fn image_statistics(image: &RgbImage) -> Result<ImageStatistics, MetricError> {
     let mut png = Vec::new();
-    // Not the fastest, which hardly tells structure from noise.
+    // Fast compression hardly tells structure from noise.
     image
         .write_with_encoder(PngEncoder::new_with_quality(
             &mut png,
@@ -84,8 +84,9 @@ pub fn image_statistics(image: &RgbImage) -> Result<ImageStatistics, MetricError
     })
 }
 
-/// The standard deviation of the differences between neighboring pixels in a row, plus that between neighbors in a
-/// column, over all channels, in steps of 1/255. A flat image has 0; independent noise of standard deviation s has 2√2·s.
+/// Returns the standard deviation of the differences between horizontal neighbors, plus that
+/// between vertical neighbors, over all channels, in steps of 1/255. A flat image has 0;
+/// independent noise of standard deviation s has 2√2·s.
 pub fn edge_strength(image: &RgbImage) -> f64 {
     let (width, height) = image.dimensions();
     let (mut along_rows, mut along_columns) = (Moments::default(), Moments::default());
@@ -103,7 +104,7 @@ pub fn edge_strength(image: &RgbImage) -> f64 {
     along_rows.standard_deviation() + along_columns.standard_deviation()
 }
 
-/// Sums of whole numbers, so that no order of adding matters.
+/// Sums of integers, so that the result does not depend on the order of addition.
 #[derive(Default)]
 struct Moments {
     count: i64,
@@ -153,7 +154,7 @@ mod tests {
             RgbImage::from_fn(65, 65, |x, y| Rgb([if f(x, y).is_multiple_of(2) { 0 } else { 100 }; 3]))
         };
         assert_eq!(edge_strength(&RgbImage::from_pixel(8, 8, Rgb([9, 8, 7]))), 0.0);
-        // Differences of +100 and −100, equally many, along the rows only, and along both.
+        // Equally many differences of +100 and −100, along rows only, then along rows and columns.
         assert_eq!(edge_strength(&stripes(&|x, _| x)), 100.0);
         assert_eq!(edge_strength(&stripes(&|x, y| x + y)), 200.0);
         assert_eq!(edge_strength(&RgbImage::new(1, 1)), 0.0);

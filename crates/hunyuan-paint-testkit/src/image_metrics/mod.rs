@@ -1,5 +1,5 @@
-//! Differences between two results, and statistics of images: small functions to find out where two devices, two
-//! precisions or two versions part.
+//! Differences between two results, and statistics of images, for comparing devices, precisions or
+//! versions.
 
 mod images;
 mod numbers;
@@ -9,24 +9,24 @@ pub use self::{
     numbers::{Differences, compare_tensors, compare_values, correlation},
 };
 
-/// Why a metric cannot be computed.
+/// A reason why a metric cannot be computed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetricError {
-    /// The two sides do not fit together, or a side cannot be read.
+    /// The two sides do not match, or one cannot be read.
     #[error("{what}: expected {expected}, found {found}")]
     Mismatch {
-        /// What does not fit.
+        /// The property that does not match.
         what: &'static str,
-        /// The expected side.
+        /// Value of the expected side.
         expected: String,
-        /// The other side.
+        /// Value of the other side.
         found: String,
     },
     /// An image cannot be encoded to measure its size.
     #[error("the image cannot be encoded")]
     Encode {
-        /// What the encoder said.
+        /// Error of the encoder.
         #[source]
         source: image::ImageError,
     },

@@ -2,28 +2,29 @@ use burn::tensor::Tensor;
 
 use super::MetricError;
 
-/// How far two lists of numbers are apart. Computed in double precision; a value that is NaN or infinite on either
-/// side is counted in `non_finite` and left out of the rest, unless both sides have the very same.
+/// Differences of two lists of numbers, computed in double precision. A pair with a NaN or an
+/// infinity is counted in `non_finite` and excluded from the rest, unless both sides are identical.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Differences {
     /// The largest absolute difference.
     pub max: f64,
     /// The mean absolute difference.
     pub mean: f64,
-    /// The root mean square of the differences over that of the expected values; 0 where nothing differs.
+    /// Root mean square of the differences, relative to that of the expected values; 0 if nothing
+    /// differs.
     pub relative_rms: f64,
-    /// The largest absolute value that was expected.
+    /// Largest absolute expected value.
     pub expected_max: f64,
-    /// How many pairs have a NaN or an infinity that the other side has not.
+    /// Number of pairs with a NaN or an infinity on one side only, or with different ones.
     pub non_finite: usize,
-    /// How many pairs there are.
+    /// Number of pairs.
     pub count: usize,
 }
 
-/// Compares number by number.
+/// Compares two lists number by number.
 ///
 /// # Errors
-/// If one list is longer.
+/// If the lists differ in length.
 pub fn compare_values(expected: &[f32], found: &[f32]) -> Result<Differences, MetricError> {
     if expected.len() != found.len() {
         return Err(MetricError::mismatch("values to compare", expected.len(), found.len()));
@@ -48,7 +49,7 @@ pub fn compare_values(expected: &[f32], found: &[f32]) -> Result<Differences, Me
     Ok(differences)
 }
 
-/// Compares tensors of one shape, wherever they live, value by value.
+/// Compares two tensors, on any devices, value by value.
 ///
 /// # Errors
 /// If the shapes differ, or a tensor cannot be read back from its device.
@@ -64,7 +65,7 @@ pub fn compare_tensors<const D: usize>(
     compare_values(&values(expected)?, &values(found)?)
 }
 
-/// A tensor's values on the host, in row-major order.
+/// Returns a tensor's values on the host, in row-major order.
 fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, MetricError> {
     let unreadable =
         |reason| MetricError::mismatch("tensor to compare", "readable floating-point values", reason);
@@ -72,10 +73,10 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, MetricError> {
     data.convert::<f32>().try_into_vec().map_err(|error| unreadable(format!("{error:?}")))
 }
 
-/// Pearson's correlation, −1 to 1, of two lists of numbers; 0 where one does not vary.
+/// Returns Pearson's correlation of two lists of numbers, −1 to 1, or 0 if one is constant.
 ///
 /// # Errors
-/// If one list is longer.
+/// If the lists differ in length.
 pub fn correlation(a: &[f32], b: &[f32]) -> Result<f64, MetricError> {
     if a.len() != b.len() {
         return Err(MetricError::mismatch("values to correlate", a.len(), b.len()));
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finite_is_counted_and_left_out() -> Result<(), MetricError> {
+    fn non_finite_values_are_counted_and_excluded() -> Result<(), MetricError> {
         let (inf, nan) = (f32::INFINITY, f32::NAN);
         let found = compare_values(&[inf, nan, nan, inf, 1.0], &[inf, nan, 1.0, -inf, 2.0])?;
         assert_eq!((found.non_finite, found.max), (2, 1.0));

@@ -1,4 +1,4 @@
-//! `condition_maps` and `bake`: from a mesh to what the model sees, and from views to a texture.
+//! `condition_maps` and `bake`: from a mesh to condition maps, and from views to a texture.
 
 use hunyuan_paint_bake::{
     BakeOptions, WeightedMerge, back_project, fill_gaps, fill_vertices, render_condition_maps,
@@ -13,7 +13,7 @@ use crate::{
     report::Report,
 };
 
-/// The cameras of a case: one of each list makes one view.
+/// Cameras of a case, as parallel lists.
 #[derive(Deserialize)]
 struct Cameras {
     azimuths: Vec<f32>,
@@ -50,7 +50,7 @@ pub fn check_condition_maps(case: &Case, report: &mut Report) -> Result<(), Case
     struct Parameters {
         #[serde(flatten)]
         cameras: Cameras,
-        /// What the recordings call each view.
+        /// Numbers of the views in the names of the recordings.
         views: Vec<usize>,
         resolution: u32,
     }
@@ -119,9 +119,10 @@ pub fn check_bake(case: &Case, report: &mut Report) -> Result<(), CaseError> {
     report.compare(case, "out.vertex_inpainted", &colors(&texture.colors))?;
     report.compare(case, "out.vertex_mask", &Array::u8(&[side, side], texture.mask().into_raw()))?;
 
-    // Each time the original hands out its mesh it turns v over, and on the CPU, where the cases were recorded,
-    // it does so in its own memory instead of in a copy. The whole fill was recorded as the second one of a run,
-    // so its vertices looked at mirrored texels. The library does what the original does on a GPU.
+    // The original flips v each time it returns its mesh. On the CPU, where the cases were
+    // recorded, this happens in place instead of in a copy. The recorded fill was the second use in
+    // a run, so its vertices sampled mirrored texels. The library does what the original does on a
+    // GPU.
     let mut mirrored = mesh;
     mirrored.uvs.iter_mut().for_each(|uv| uv.y = 1.0 - uv.y);
     let mut texture = merged;

@@ -12,10 +12,10 @@ use crate::{
     report::Report,
 };
 
-/// Every `out.<mode>_<i>` is `in.<mode>_<i>` in another size.
+/// Checks that `out.<mode>_<i>` is `in.<mode>_<i>` resized.
 ///
 /// # Errors
-/// If an input is missing or malformed, or the resize refuses it.
+/// If an input is missing or malformed, or the resize fails.
 pub fn check_resize(case: &Case, report: &mut Report) -> Result<(), CaseError> {
     for output in case.names("out.") {
         let input = output.replacen("out.", "in.", 1);
@@ -32,7 +32,8 @@ pub fn check_resize(case: &Case, report: &mut Report) -> Result<(), CaseError> {
     Ok(())
 }
 
-/// `out.canny_<low>_<high>_<i>` are the edges of `in.canny_<i>`, `out.erode_3x3_<i>` is `in.erode_<i>` eroded.
+/// Checks that `out.canny_<low>_<high>_<i>` are the edges of `in.canny_<i>`, and
+/// `out.erode_3x3_<i>` is `in.erode_<i>` eroded.
 ///
 /// # Errors
 /// If an input is missing or malformed.
@@ -59,10 +60,10 @@ pub fn check_canny_erode(case: &Case, report: &mut Report) -> Result<(), CaseErr
     Ok(())
 }
 
-/// `out.ns_r<radius>_<i>` is `in.image_<i>` filled where `in.mask_<i>` is not 0.
+/// Checks that `out.ns_r<radius>_<i>` is `in.image_<i>` inpainted where `in.mask_<i>` is not 0.
 ///
 /// # Errors
-/// If an input is missing or malformed, or the inpainting refuses it.
+/// If an input is missing or malformed, or the inpainting fails.
 pub fn check_inpaint_ns(case: &Case, report: &mut Report) -> Result<(), CaseError> {
     for output in case.names("out.") {
         let name = output.strip_prefix("out.ns_r").and_then(|rest| rest.split_once('_'));
@@ -83,10 +84,11 @@ pub fn check_inpaint_ns(case: &Case, report: &mut Report) -> Result<(), CaseErro
     Ok(())
 }
 
-/// From `in.rgba_<i>` and the recorded answer of the model, `in.delight_output_<i>`, to each step's image.
+/// Checks the image of each step, from `in.rgba_<i>` and the recorded output of the model,
+/// `in.delight_output_<i>`.
 ///
 /// # Errors
-/// If an input is missing or malformed, or a step refuses it.
+/// If an input is missing or malformed, or a step fails.
 pub fn check_reference_image_prep(case: &Case, report: &mut Report) -> Result<(), CaseError> {
     #[derive(Deserialize)]
     struct Parameters {
@@ -127,7 +129,7 @@ pub fn check_reference_image_prep(case: &Case, report: &mut Report) -> Result<()
     Ok(())
 }
 
-/// An image of the type that the caller needs, from an array `[H, W, C]`, or `[H, W]` for one channel.
+/// Converts an array `[H, W, C]`, or `[H, W]` for one channel, to an image of the caller's type.
 fn read<P>(case: &Case, name: &str) -> Result<ImageBuffer<P, Vec<u8>>, CaseError>
 where
     P: Pixel<Subpixel = u8>,
@@ -158,7 +160,8 @@ fn target_size(case: &Case, output: &str) -> Result<(u32, u32), CaseError> {
     Ok(size_and_channels(case, output)?.0)
 }
 
-/// The bytes as an array of their own size; gray ones have as many dimensions as the recording.
+/// Returns the bytes of an image as an array. A gray image gets as many dimensions as the
+/// recording.
 fn like(
     case: &Case,
     output: &str,

@@ -1,4 +1,5 @@
-//! One file for each family of kinds: from a case's inputs to the outputs under test.
+//! The kinds of cases, one file per family. Each computes outputs from the inputs of a case and
+//! compares them.
 
 pub mod bake;
 pub mod camera;

@@ -12,7 +12,7 @@ use crate::{
     report::Report,
 };
 
-/// A `UNet2DConditionModel` on one sample, at every timestep of the case.
+/// Checks a `UNet2DConditionModel` on one sample, at each timestep of the case.
 pub fn check_unet2d_condition(case: &Case, report: &mut Report, device: &Device) -> Result<(), CaseError> {
     #[derive(Deserialize)]
     struct Parameters {
@@ -30,7 +30,7 @@ pub fn check_unet2d_condition(case: &Case, report: &mut Report, device: &Device)
     Ok(())
 }
 
-/// A `UNet2p5DConditionModel`: for every run of the case, with guidance or without.
+/// Checks a `UNet2p5DConditionModel` in each run of the case, with or without guidance.
 pub fn check_unet2p5d(case: &Case, report: &mut Report, device: &Device) -> Result<(), CaseError> {
     #[derive(Deserialize)]
     struct Run {
@@ -64,7 +64,7 @@ pub fn check_unet2p5d(case: &Case, report: &mut Report, device: &Device) -> Resu
     let latents = views("in.latents")?;
     let references = reference.encode_references(views("in.ref_latents")?).map_err(CaseError::under_test)?;
     for Run { output, timestep } in parameters.runs {
-        // The batch of a run is told by its recording: twice as many as views is guidance.
+        // A run uses guidance if its recording has twice as many samples as views.
         let guided = case.f32(&output)?.0[0] == 2 * latents.dims()[0];
         let branches: &[Branch] =
             if guided { &[Branch::Unconditional, Branch::Conditional] } else { &[Branch::Conditional] };
@@ -76,7 +76,7 @@ pub fn check_unet2p5d(case: &Case, report: &mut Report, device: &Device) -> Resu
     Ok(())
 }
 
-/// An `AutoencoderKL`: the moments of an image, and the image of latents.
+/// Checks an `AutoencoderKL`: moments of an image, and image of latents.
 pub fn check_autoencoder_kl(case: &Case, report: &mut Report, device: &Device) -> Result<(), CaseError> {
     let config = AutoencoderKlConfig::read(&case.dir.join("config.json")).map_err(CaseError::under_test)?;
     let vae = config.load(&case.file("weights.safetensors")?, device).map_err(CaseError::under_test)?;
@@ -87,7 +87,7 @@ pub fn check_autoencoder_kl(case: &Case, report: &mut Report, device: &Device) -
     report.compare(case, "out.decoded", &array(decoded)?)
 }
 
-/// A `CLIPTextModel` on given token ids.
+/// Checks a `CLIPTextModel` on given token ids.
 pub fn check_clip_text(case: &Case, report: &mut Report, device: &Device) -> Result<(), CaseError> {
     let config = ClipTextConfig::read(&case.dir.join("config.json")).map_err(CaseError::under_test)?;
     let model = config.load(&case.file("weights.safetensors")?, device).map_err(CaseError::under_test)?;

@@ -16,7 +16,7 @@ use crate::{
     report::Report,
 };
 
-/// The delight pipeline, from an image and a seed to an image.
+/// Checks the delight pipeline, from an image and a seed to an image.
 pub fn check_instruct_pix2pix(case: &Case, report: &mut Report, device: &Device) -> Result<(), CaseError> {
     #[derive(Deserialize)]
     struct Parameters {
@@ -54,7 +54,7 @@ pub fn check_instruct_pix2pix(case: &Case, report: &mut Report, device: &Device)
     report.compare(case, "out.image", &array(&output))
 }
 
-/// The paint pipeline, from reference images, condition maps and two seeds to views.
+/// Checks the paint pipeline, from reference images, condition maps and two seeds to views.
 pub fn check_paint_multiview(case: &Case, report: &mut Report, device: &Device) -> Result<(), CaseError> {
     #[derive(Deserialize)]
     struct Parameters {
@@ -109,7 +109,7 @@ pub fn check_paint_multiview(case: &Case, report: &mut Report, device: &Device) 
     Ok(())
 }
 
-/// A case's `model` is relative to the folder that holds all cases.
+/// Resolves a case's `model`, which is relative to the folder that contains all cases.
 fn model_folder(case: &Case, model: &std::path::Path) -> PathBuf {
     case.dir.join("..").join(model)
 }

@@ -10,7 +10,7 @@ use crate::{
 
 #[derive(Deserialize)]
 struct Parameters {
-    /// Of the generator from which all `out.sequence_*` are drawn, in alphabetical order.
+    /// Seed of the generator from which all `out.sequence_*` are drawn, in alphabetical order.
     #[serde(default = "default_sequence_seed")]
     sequence_seed: u64,
 }
@@ -58,7 +58,7 @@ fn check<G: NormalGenerator>(
     Ok(())
 }
 
-/// The seed in `out.seed<seed>_n<count>`.
+/// Parses the seed in `out.seed<seed>_n<count>`.
 fn seed_of(output: &str) -> Option<u64> {
     output.strip_prefix("out.seed")?.split_once("_n")?.0.parse().ok()
 }

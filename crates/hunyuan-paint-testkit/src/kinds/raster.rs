@@ -14,11 +14,11 @@ use crate::{
     report::Report,
 };
 
-/// The rasterizer's GPU.
+/// GPU of the rasterizer.
 #[cfg(feature = "wgpu")]
 pub type Gpu = GpuDevice;
 
-/// The rasterizer's GPU, which builds without the feature `wgpu` do not have.
+/// GPU of the rasterizer; has no values in a build without the feature `wgpu`.
 #[cfg(not(feature = "wgpu"))]
 #[derive(Clone, Debug)]
 pub enum Gpu {}
@@ -26,16 +26,16 @@ pub enum Gpu {}
 /// Opens the rasterizer's GPU.
 ///
 /// # Errors
-/// If there is none, or the build has no feature for it.
+/// If there is none.
 #[cfg(feature = "wgpu")]
 pub fn open_gpu() -> Result<Gpu, CaseError> {
     pollster::block_on(GpuDevice::request()).map_err(CaseError::under_test)
 }
 
-/// Opens the rasterizer's GPU.
+/// Fails, because this build has no GPU rasterizer.
 ///
 /// # Errors
-/// Always: this build has no feature for it.
+/// Always: the feature `wgpu` is missing.
 #[cfg(not(feature = "wgpu"))]
 pub fn open_gpu() -> Result<Gpu, CaseError> {
     Err(CaseError::under_test(hunyuan_paint::PaintError::DeviceMissing {
@@ -50,7 +50,7 @@ struct Parameters {
     occlusion_truncation: f32,
 }
 
-/// Checks the kind `rasterize`, on a GPU if there is one.
+/// Checks the kind `rasterize`, on a GPU if one is given.
 ///
 /// # Errors
 /// If an input is missing or the mesh cannot be rasterized.

@@ -19,10 +19,10 @@ struct Parameters {
     init_noise_sigma: Option<f64>,
 }
 
-/// Checks timesteps, sigmas, `init_noise_sigma`, scaled inputs and the sample after every step.
+/// Checks timesteps, sigmas, `init_noise_sigma`, scaled inputs and the sample after each step.
 ///
 /// # Errors
-/// If the case is malformed, or the scheduler refuses it.
+/// If the case is malformed, or the scheduler fails.
 pub fn check_scheduler(case: &Case, report: &mut Report) -> Result<(), CaseError> {
     let parameters: Parameters = case.parameters()?;
     let (model_outputs_shape, model_outputs) = case.f32("in.model_outputs")?;
