@@ -4,27 +4,27 @@ use glam::{Vec2, Vec3};
 
 use crate::{Mesh, MeshError};
 
-/// [`CanonicalMesh::DIAMETER`] in double precision. The reference computes the scale from this value,
-/// not from the one rounded to float32.
+/// [`CanonicalMesh::DIAMETER`] in double precision. The reference computes the scale from this
+/// value, not from the one rounded to float32.
 const CANONICAL_DIAMETER: f64 = 1.15;
 
 /// A mesh with UVs in canonical space.
 ///
 /// An object-space point (x, y, z) becomes (−x, z, −y). The mesh is then translated so that its
-/// bounding box is centered on the origin, and scaled so that the farthest vertex lies at a distance
-/// of [`CanonicalMesh::DIAMETER`]` / 2` from it. Vertices and faces keep their order.
+/// bounding box is centered on the origin, and scaled so that the farthest vertex lies at a
+/// distance of [`CanonicalMesh::DIAMETER`]` / 2` from it. Vertices and faces keep their order.
 ///
 /// This mirrors the mesh: faces are clockwise seen from outside, and the normals computed from them
-/// ([`vertex_normals`](crate::vertex_normals)) point inward. The models were trained on such meshes.
-/// For an object whose y axis points up, the z axis of canonical space points down.
+/// ([`vertex_normals`](crate::vertex_normals)) point inward. The models were trained on such
+/// meshes. For an object whose y axis points up, the z axis of canonical space points down.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CanonicalMesh {
     /// One position per vertex, within a ball of radius `DIAMETER / 2`.
     pub positions: Vec<Vec3>,
     /// Three vertex indices per triangle.
     pub faces: Vec<[u32; 3]>,
-    /// One texture coordinate per vertex, from 0 to 1. The origin is the image's **top**-left corner,
-    /// so v grows with the texel's row.
+    /// One texture coordinate per vertex, from 0 to 1. The origin is the image's **top**-left
+    /// corner, so v grows with the texel's row.
     pub uvs: Vec<Vec2>,
 }
 
@@ -52,8 +52,8 @@ impl CanonicalMesh {
     }
 }
 
-/// Transforms positions from object space to canonical space. As in the reference, everything except
-/// the scale is computed in single precision.
+/// Transforms positions from object space to canonical space. As in the reference, everything
+/// except the scale is computed in single precision.
 fn canonical_from_object(positions_object: &[Vec3]) -> Vec<Vec3> {
     let mirrored: Vec<Vec3> = positions_object.iter().map(|p| Vec3::new(-p.x, p.z, -p.y)).collect();
     let first = mirrored.first().copied().unwrap_or_default();

@@ -13,20 +13,21 @@ const RELATIVE_AREA_MIN: f64 = 1e-14;
 
 /// A triangle mesh in object space, in the file's own units and axes.
 ///
-/// One index addresses all attributes of a vertex. Triangles are counter-clockwise seen from outside.
+/// One index addresses all attributes of a vertex. Triangles are counter-clockwise seen from
+/// outside.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mesh {
     /// One position per vertex.
     pub positions: Vec<Vec3>,
     /// Three vertex indices per triangle.
     pub faces: Vec<[u32; 3]>,
-    /// One texture coordinate per vertex. The origin is the image's **bottom**-left corner; v points
-    /// up.
+    /// One texture coordinate per vertex. The origin is the image's **bottom**-left corner; v
+    /// points up.
     pub uvs: Option<Vec<Vec2>>,
     /// One normal per vertex, not necessarily of unit length.
     pub normals: Option<Vec<Vec3>>,
-    /// The objects and materials that the faces belong to. The ranges of the parts are contiguous, in
-    /// order, and cover all faces. A mesh without parts is one unnamed object.
+    /// The objects and materials that the faces belong to. The ranges of the parts are contiguous,
+    /// in order, and cover all faces. A mesh without parts is one unnamed object.
     pub parts: Vec<MeshPart>,
 }
 
@@ -34,9 +35,9 @@ impl Mesh {
     /// Checks that the mesh can be painted.
     ///
     /// # Errors
-    /// If there are no faces, an index is out of range, an attribute has the wrong length, the parts do
-    /// not cover the faces in order, a position is NaN or infinite, the extent is not within 1e-15 to
-    /// 1e15, or every triangle has zero area.
+    /// If there are no faces, an index is out of range, an attribute has the wrong length, the
+    /// parts do not cover the faces in order, a position is NaN or infinite, the extent is not
+    /// within 1e-15 to 1e15, or every triangle has zero area.
     pub fn validate(&self) -> Result<(), MeshError> {
         self.validate_structure()?;
         if let Some(vertex) = self.positions.iter().position(|p| !p.is_finite()) {
@@ -56,8 +57,8 @@ impl Mesh {
         Ok(())
     }
 
-    /// Checks that there are faces, that indices and attributes fit the number of vertices, and that
-    /// the parts cover the faces in order.
+    /// Checks that there are faces, that indices and attributes fit the number of vertices, and
+    /// that the parts cover the faces in order.
     pub(crate) fn validate_structure(&self) -> Result<(), MeshError> {
         let vertex_count = self.positions.len();
         if self.faces.is_empty() {
@@ -85,8 +86,9 @@ impl Mesh {
         Ok(())
     }
 
-    /// Drops the vertices that no face uses, because they would enlarge the bounding box. The others
-    /// keep their order. The structure must be valid. Returns the former index of each kept vertex.
+    /// Drops the vertices that no face uses, because they would enlarge the bounding box. The
+    /// others keep their order. The structure must be valid. Returns the former index of each kept
+    /// vertex.
     pub(crate) fn drop_unused_vertices(&mut self) -> Vec<u32> {
         let mut is_used = vec![false; self.positions.len()];
         self.faces.iter().flatten().for_each(|&i| is_used[i as usize] = true);

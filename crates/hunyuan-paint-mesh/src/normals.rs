@@ -10,9 +10,9 @@ const VERTEX_NORMAL_MIN: f64 = 100.0 * f64::EPSILON;
 
 /// Returns one normal per vertex: the normalized, unweighted mean of the unit normals of its faces.
 ///
-/// A vertex without faces, or whose face normals cancel out, gets a normal that is zero or almost zero.
-/// Triangles are counter-clockwise seen from the side that their normal points to. Faces with an index
-/// out of range are skipped.
+/// A vertex without faces, or whose face normals cancel out, gets a normal that is zero or almost
+/// zero. Triangles are counter-clockwise seen from the side that their normal points to. Faces with
+/// an index out of range are skipped.
 pub fn vertex_normals(positions: &[Vec3], faces: &[[u32; 3]]) -> Vec<Vec3> {
     let mut sums = vec![Vec3::ZERO; positions.len()];
     for face in faces {

@@ -1,5 +1,5 @@
-//! The parts of a mesh: names of a scene's objects and materials, and material properties other than
-//! the texture.
+//! The parts of a mesh: names of a scene's objects and materials, and material properties other
+//! than the texture.
 
 use std::ops::Range;
 
@@ -22,15 +22,15 @@ impl MeshPart {
     }
 }
 
-/// The properties of a material that painting keeps. Painting replaces the base color; other textures
-/// are dropped.
+/// The properties of a material that painting keeps. Painting replaces the base color; other
+/// textures are dropped.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Material {
     /// The material's name; empty if it has none.
     pub name: String,
-    /// Metalness, from 0 (dielectric) to 1 (metal).
+    /// Metallic factor, from 0 (dielectric) to 1 (metal).
     pub metallic: f32,
-    /// Roughness, from 0 (mirror) to 1 (matte).
+    /// Roughness factor, from 0 (mirror) to 1 (matte).
     pub roughness: f32,
     /// Whether faces are visible from behind, too.
     pub double_sided: bool,

@@ -25,8 +25,8 @@ pub(super) struct Attributes {
 /// Returns a mesh of the triangles, whose corners must index `attributes` within range.
 ///
 /// For each position, the first combination with a UV and a normal keeps the position's index; each
-/// further combination becomes a new vertex at the end. UVs are kept if every corner has one. The same
-/// rule applies to normals.
+/// further combination becomes a new vertex at the end. UVs are kept if every corner has one. The
+/// same rule applies to normals.
 pub(super) fn unify(attributes: &Attributes, triangles: &[[Corner; 3]]) -> Mesh {
     let has_uvs = triangles.iter().flatten().all(|corner| corner.uv.is_some());
     let has_normals = triangles.iter().flatten().all(|corner| corner.normal.is_some());

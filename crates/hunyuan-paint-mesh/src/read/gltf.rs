@@ -23,12 +23,12 @@ use super::{
 };
 use crate::{Mesh, MeshError, MeshPart};
 
-/// Largest total of vertices and face corners in a scene, unless its buffers have more bytes. A small
-/// file can contain many instances of one mesh.
+/// Largest total of vertices and face corners in a scene, unless its buffers have more bytes. A
+/// small file can contain many instances of one mesh.
 const COUNT_MAX: u64 = 100_000_000;
 
-/// Whether a required extension can be ignored, because positions, indices and UVs are readable without
-/// it. This holds for extensions of materials and textures, and for quantization.
+/// Whether a required extension can be ignored, because positions, indices and UVs are readable
+/// without it. This holds for extensions of materials and textures, and for quantization.
 fn is_harmless(extension: &str) -> bool {
     extension.starts_with("KHR_materials_")
         || matches!(
@@ -45,13 +45,14 @@ fn is_harmless(extension: &str) -> bool {
 
 /// Reads a `.glb` or `.gltf`. `folder` contains the external buffers of a `.gltf`.
 pub(super) fn read(bytes: &[u8], folder: Option<&Path>) -> Result<Mesh, MeshError> {
-    // The gltf crate subtracts the header's size from the claimed length without a check for underflow.
+    // The gltf crate subtracts the header's size from the claimed length without a check for
+    // underflow.
     let claimed_length = bytes.get(8..12).and_then(<[u8]>::first_chunk).map(|&b| u32::from_le_bytes(b));
     if bytes.starts_with(b"glTF") && claimed_length.is_none_or(|length| length < 12) {
         return Err(malformed("header: expected 12 bytes and a file length of at least 12"));
     }
-    // The crate's validation is skipped, because it rejects files for defects of their materials, which do
-    // not matter here.
+    // The crate's validation is skipped, because it rejects files for defects of their materials,
+    // which do not matter here.
     let gltf = Gltf::from_slice_without_validation(bytes).map_err(|error| malformed(error.to_string()))?;
     let root = gltf.document.as_json();
     if let Some(extension) = root.extensions_required.iter().find(|e| !is_harmless(e)) {
@@ -156,8 +157,8 @@ fn parent_from_node(node: &Node) -> DMat4 {
     DMat4::from_scale_rotation_translation(scale, rotation, translation)
 }
 
-/// Reads the triangles of a primitive, in mesh space. Returns `None` for points, lines, and primitives
-/// without positions or triangles.
+/// Reads the triangles of a primitive, in mesh space. Returns `None` for points, lines, and
+/// primitives without positions or triangles.
 fn read_primitive(data: &GltfData<'_>, primitive: &Primitive) -> Result<Option<Mesh>, MeshError> {
     let attribute = |semantic| primitive.attributes.get(&Checked::Valid(semantic)).copied();
     let Checked::Valid(mode @ (Mode::Triangles | Mode::TriangleStrip | Mode::TriangleFan)) = primitive.mode
@@ -219,7 +220,8 @@ fn triangles(mode: Mode, sequence: &[u32]) -> Result<Vec<[u32; 3]>, MeshError> {
     Ok(faces)
 }
 
-/// Identity of a primitive's vertices: the accessors of its attributes, and the transform of its node.
+/// Identity of a primitive's vertices: the accessors of its attributes, and the transform of its
+/// node.
 #[derive(PartialEq, Eq, Hash)]
 struct VertexKey {
     accessors: [Option<usize>; 3],
@@ -297,8 +299,8 @@ impl Merged {
     }
 }
 
-/// Returns the inverse transpose of the linear part, up to a positive factor. The matrix of cofactors is
-/// used, because it exists for singular matrices, too.
+/// Returns the inverse transpose of the linear part, up to a positive factor. The matrix of
+/// cofactors is used, because it exists for singular matrices, too.
 fn normal_matrix(object_from_mesh: DMat4) -> DMat3 {
     let DMat3 { x_axis, y_axis, z_axis } = DMat3::from_mat4(object_from_mesh);
     let cofactors = DMat3::from_cols(y_axis.cross(z_axis), z_axis.cross(x_axis), x_axis.cross(y_axis));

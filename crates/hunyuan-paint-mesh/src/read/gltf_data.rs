@@ -1,5 +1,5 @@
-//! The binary data of a glTF file: buffers, buffer views and accessors. Every size in the file is checked
-//! before it is used.
+//! The binary data of a glTF file: buffers, buffer views and accessors. Every size in the file is
+//! checked before it is used.
 
 use std::{borrow::Cow, path::Path};
 
@@ -29,8 +29,8 @@ pub(super) struct GltfData<'a> {
 }
 
 impl<'a> GltfData<'a> {
-    /// Loads all buffers. `blob` is the binary chunk of a `.glb`; `folder` contains the external buffers of
-    /// a `.gltf`.
+    /// Loads all buffers. `blob` is the binary chunk of a `.glb`; `folder` contains the external
+    /// buffers of a `.gltf`.
     pub(super) fn load(
         root: &'a Root,
         blob: Option<&'a [u8]>,
@@ -58,8 +58,8 @@ impl<'a> GltfData<'a> {
         self.buffers.iter().flatten().map(|bytes| bytes.len()).sum()
     }
 
-    /// Reads vectors of `N` numbers. Integers are converted to floats, and those of a normalized accessor
-    /// are divided by the type's largest value.
+    /// Reads vectors of `N` numbers. Integers are converted to floats, and those of a normalized
+    /// accessor are divided by the type's largest value.
     pub(super) fn vectors<const N: usize>(&self, index: Index<Accessor>) -> Result<Vec<[f32; N]>, MeshError> {
         let (accessor, component) = self.accessor(index, N)?;
         let bytes = self.elements(accessor, component.size() * N)?;
@@ -75,7 +75,8 @@ impl<'a> GltfData<'a> {
         indices(&bytes, component)
     }
 
-    /// Returns the accessor and its component type. Its elements must have the given number of components.
+    /// Returns the accessor and its component type. Its elements must have the given number of
+    /// components.
     fn accessor(
         &self,
         index: Index<Accessor>,
@@ -127,8 +128,8 @@ impl<'a> GltfData<'a> {
         Ok(elements)
     }
 
-    /// Returns the zeros that a sparse accessor without a buffer view starts from. No data in the file backs
-    /// their count, so it is limited to the number of bytes in the buffers.
+    /// Returns the zeros that a sparse accessor without a buffer view starts from. No data in the
+    /// file backs their count, so it is limited to the number of bytes in the buffers.
     fn zeros(&self, count: usize, element_size: usize) -> Result<Vec<u8>, MeshError> {
         if count > self.byte_count() {
             return Err(malformed(format!(
@@ -215,7 +216,8 @@ fn indices(bytes: &[u8], component: ComponentType) -> Result<Vec<u32>, MeshError
     }
 }
 
-/// Returns the content of a data URI or of a file in `folder`. Paths outside the folder are rejected.
+/// Returns the content of a data URI or of a file in `folder`. Paths outside the folder are
+/// rejected.
 fn read_uri(uri: &str, folder: Option<&Path>) -> Result<Vec<u8>, MeshError> {
     if let Some(data) = uri.strip_prefix("data:") {
         let base64 = data.split_once(";base64,").map(|(_, base64)| base64);

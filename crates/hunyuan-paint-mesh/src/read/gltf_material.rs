@@ -19,8 +19,8 @@ fn from_json(material: &JsonMaterial) -> Material {
     let pbr = &material.pbr_metallic_roughness;
     let default = Material::default();
     let [metallic, roughness] = [pbr.metallic_factor.0, pbr.roughness_factor.0];
-    // Factors that scale a texture are meaningless without it. Fully rough metal is glTF's default, so it
-    // usually means that the file does not specify the factors.
+    // Factors that scale a texture are meaningless without it. Fully rough metal is glTF's default,
+    // so it usually means that the file does not specify the factors.
     let is_unspecified = pbr.metallic_roughness_texture.is_some() || (metallic >= 1.0 && roughness >= 1.0);
     let factor = |value: f32, default: f32| {
         if is_unspecified || value.is_nan() { default } else { value.clamp(0.0, 1.0) }

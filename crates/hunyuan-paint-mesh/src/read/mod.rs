@@ -65,14 +65,16 @@ impl fmt::Display for MeshFormat {
 
 /// Reads a mesh file. The extension determines the format; if it is unknown, the content does.
 ///
-/// All parts of a scene are merged into one mesh, in the scene's coordinates. [`Mesh::parts`] lists their
-/// names (cut to 256 bytes) and the properties of their materials that painting keeps. Textures, colors,
-/// animations, skins and morph targets are ignored. UVs and normals are kept if every part has them.
-/// Polygons are triangulated. Vertices that no triangle uses are dropped; the others keep their order.
+/// All parts of a scene are merged into one mesh, in the scene's coordinates. [`Mesh::parts`] lists
+/// their names (cut to 256 bytes) and the properties of their materials that painting keeps.
+/// Textures, colors, animations, skins and morph targets are ignored. UVs and normals are kept if
+/// every part has them. Polygons are triangulated. Vertices that no triangle uses are dropped; the
+/// others keep their order.
 ///
 /// # Errors
-/// [`MeshError::File`] if the file cannot be read, its format is unknown, it is malformed or truncated, it
-/// uses an unsupported feature (such as compression), or its mesh is not valid (see [`Mesh::validate`]).
+/// [`MeshError::File`] if the file cannot be read, its format is unknown, it is malformed or
+/// truncated, it uses an unsupported feature (such as compression), or its mesh is not valid (see
+/// [`Mesh::validate`]).
 pub fn read_mesh(path: impl AsRef<Path>) -> Result<Mesh, MeshError> {
     let path = path.as_ref();
     let read = || {
@@ -83,7 +85,8 @@ pub fn read_mesh(path: impl AsRef<Path>) -> Result<Mesh, MeshError> {
     read().map_err(|error: MeshError| error.in_file(path))
 }
 
-/// Reads a mesh from a file's content, as [`read_mesh`] does. The buffers of a `.gltf` must be embedded.
+/// Reads a mesh from a file's content, as [`read_mesh`] does. The buffers of a `.gltf` must be
+/// embedded.
 ///
 /// # Errors
 /// As [`read_mesh`], but not wrapped in [`MeshError::File`].
@@ -91,8 +94,8 @@ pub fn read_mesh_from_bytes(bytes: &[u8], format: MeshFormat) -> Result<Mesh, Me
     read_bytes(bytes, format, None)
 }
 
-/// Longest name of a part or material, in bytes. Every part stores a copy of its names, so without a
-/// limit a small file with one long name could exhaust the memory.
+/// Longest name of a part or material, in bytes. Every part stores a copy of its names, so without
+/// a limit a small file with one long name could exhaust the memory.
 const NAME_LENGTH_MAX: usize = 256;
 
 /// Cuts a name to [`NAME_LENGTH_MAX`] bytes.

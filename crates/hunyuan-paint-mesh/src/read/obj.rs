@@ -1,5 +1,5 @@
-//! Wavefront OBJ reader: positions, UVs, normals, faces, and names of objects, groups and materials.
-//! Everything else is ignored.
+//! Wavefront OBJ reader: positions, UVs, normals, faces, and names of objects, groups and
+//! materials. Everything else is ignored.
 
 use glam::{Vec2, Vec3};
 
@@ -83,7 +83,8 @@ struct Parts {
 }
 
 impl Parts {
-    /// Sets the name of the following faces. The name of a group is ignored once there is an object.
+    /// Sets the name of the following faces. The name of a group is ignored once there is an
+    /// object.
     fn set_name(&mut self, name: &str, is_object: bool) {
         if is_object || !self.has_objects {
             short_name(name).clone_into(&mut self.current.0);
@@ -114,8 +115,8 @@ impl Parts {
     }
 }
 
-/// Returns the lines without comments, and their numbers from 1. A backslash at the end of a line joins it
-/// to the next one.
+/// Returns the lines without comments, and their numbers from 1. A backslash at the end of a line
+/// joins it to the next one.
 fn logical_lines(text: &str) -> impl Iterator<Item = (usize, String)> {
     let mut lines = text.lines().enumerate();
     std::iter::from_fn(move || {
@@ -155,8 +156,8 @@ fn parse_corner(word: &str, attributes: &Attributes) -> Option<Corner> {
     parts.next().is_none().then_some(Corner { position, uv, normal })
 }
 
-/// Parses an index from 1, or a negative one relative to the end of the `count` elements so far. Returns
-/// it from 0, or `None` if it is out of range.
+/// Parses an index from 1, or a negative one relative to the end of the `count` elements so far.
+/// Returns it from 0, or `None` if it is out of range.
 fn parse_index(word: &str, count: usize) -> Option<u32> {
     let index: i64 = word.parse().ok()?;
     let count = i64::try_from(count).ok()?;

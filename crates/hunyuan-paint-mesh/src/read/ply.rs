@@ -143,8 +143,8 @@ struct Body<'a> {
 }
 
 impl Body<'_> {
-    /// Calls `each` with every record of the element: the numbers of each property. All of PLY's types
-    /// convert to `f64` exactly.
+    /// Calls `each` with every record of the element: the numbers of each property. All of PLY's
+    /// types convert to `f64` exactly.
     fn records(
         &mut self,
         element: &Element,
@@ -180,7 +180,8 @@ impl Body<'_> {
         Ok(())
     }
 
-    /// Reads the next number. Returns `None` at the end of the file, or if the next word is not a number.
+    /// Reads the next number. Returns `None` at the end of the file, or if the next word is not a
+    /// number.
     fn number(&mut self, scalar: Scalar) -> Option<f64> {
         if self.encoding == Encoding::Text {
             return self.word()?.parse().ok();

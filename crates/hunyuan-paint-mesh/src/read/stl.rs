@@ -1,5 +1,5 @@
-//! STL reader, text or binary. STL stores triangles without connectivity; corners with equal positions
-//! become one vertex.
+//! STL reader, text or binary. STL stores triangles without connectivity; corners with equal
+//! positions become one vertex.
 
 use std::collections::HashMap;
 
@@ -19,8 +19,8 @@ fn malformed(reason: impl Into<String>) -> MeshError {
 
 /// Reads the content of an STL file.
 pub(super) fn read(bytes: &[u8]) -> Result<Mesh, MeshError> {
-    // Binary files may start with "solid", too. A file whose length matches the binary triangle count is
-    // binary; otherwise text is tried first, then binary.
+    // Binary files may start with "solid", too. A file whose length matches the binary triangle
+    // count is binary; otherwise text is tried first, then binary.
     if is_binary(bytes) || !is_text(bytes) {
         return read_binary(bytes);
     }

@@ -2,17 +2,17 @@
 
 use glam::{DVec2, DVec3, Vec3};
 
-/// Ear clipping takes cubic time in the worst case. The limit keeps a single face of a malicious file
-/// from blocking the reader.
+/// Ear clipping takes cubic time in the worst case. The limit keeps a single face of a malicious
+/// file from blocking the reader.
 const CONCAVE_CORNERS_MAX: usize = 1024;
 
 /// Returns triangles that cover the polygon, as indices of its corners; none for fewer than three
 /// corners.
 ///
-/// Convex polygons become fans. Concave ones are triangulated by ear clipping (Meisters, "Polygons have
-/// ears", 1975) in the plane perpendicular to their area vector (Newell). Where no ear is left, as in a
-/// self-intersecting polygon, the remaining corners become a fan. A polygon of more than
-/// [`CONCAVE_CORNERS_MAX`] corners always becomes a fan.
+/// Convex polygons become fans. Concave ones are triangulated by ear clipping (Meisters, "Polygons
+/// have ears", 1975) in the plane perpendicular to their area vector (Newell). Where no ear is
+/// left, as in a self-intersecting polygon, the remaining corners become a fan. A polygon of more
+/// than [`CONCAVE_CORNERS_MAX`] corners always becomes a fan.
 pub(super) fn triangulate(polygon: &[Vec3]) -> Vec<[usize; 3]> {
     let count = polygon.len();
     if count < 3 {
@@ -67,8 +67,8 @@ fn neighbors(rest: &[usize], i: usize) -> [usize; 3] {
     [rest[(i + count - 1) % count], rest[i], rest[(i + 1) % count]]
 }
 
-/// Whether the triangle at corner `i` of `rest` is an ear: it lies inside the polygon and contains none
-/// of the other `reflex` corners.
+/// Whether the triangle at corner `i` of `rest` is an ear: it lies inside the polygon and contains
+/// none of the other `reflex` corners.
 fn is_ear(points: &[DVec2], rest: &[usize], reflex: &[usize], i: usize) -> bool {
     let corners = neighbors(rest, i);
     let [a, b, c] = corners.map(|k| points[k]);
@@ -98,7 +98,8 @@ mod tests {
 
     #[test]
     fn concave_polygons_are_covered_once_in_any_plane_and_orientation() {
-        // An arrowhead of area 2 with its notch at corner 0. Fans from corners 1 and 3 would fold over.
+        // An arrowhead of area 2 with its notch at corner 0. Fans from corners 1 and 3 would fold
+        // over.
         let arrow = [(0.0, 1.0), (-1.0, 0.0), (0.0, 3.0), (1.0, 0.0)];
         for turned in [|x, y| Vec3::new(x, y, 0.0), |x, y| Vec3::new(0.0, y, x)] {
             let mut polygon: Vec<Vec3> = arrow.iter().map(|&(x, y)| turned(x, y)).collect();
