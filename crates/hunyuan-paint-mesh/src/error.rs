@@ -30,7 +30,7 @@ pub enum MeshError {
         /// The violated rule: what was expected and what was found.
         reason: String,
     },
-    /// The file uses a feature that this crate cannot read, or would need one to be written.
+    /// Reading or writing the file requires a feature that this crate does not support.
     #[error("unsupported {format}: {feature}")]
     Unsupported {
         /// The format of the file.
@@ -136,7 +136,7 @@ pub enum MeshError {
     #[error("cancelled")]
     Cancelled,
     /// A camera list is not JSON of the expected form.
-    #[error("camera list: expected a JSON array of objects with azimuth, elevation and weight")]
+    #[error("camera list: expected a JSON array of objects with azimuth, elevation and optional weight")]
     CameraJson {
         /// The error of the parser.
         source: serde_json::Error,

@@ -28,7 +28,8 @@ use crate::{Mesh, MeshError, MeshPart};
 const COUNT_MAX: u64 = 100_000_000;
 
 /// Whether a required extension can be ignored, because positions, indices and UVs are readable
-/// without it. This holds for extensions of materials and textures, and for quantization.
+/// without it. This holds for materials, textures, lights and metadata, and for quantization, which
+/// only permits more component types.
 fn is_harmless(extension: &str) -> bool {
     extension.starts_with("KHR_materials_")
         || matches!(

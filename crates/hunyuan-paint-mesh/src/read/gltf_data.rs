@@ -226,7 +226,9 @@ fn read_uri(uri: &str, folder: Option<&Path>) -> Result<Vec<u8>, MeshError> {
             .ok_or_else(|| malformed("data URI of a buffer: expected base64"));
     }
     let folder = folder.ok_or_else(|| {
-        unsupported(format!("external buffer '{uri}' in a file without a path; embed the buffer"))
+        unsupported(format!(
+            "external buffer '{uri}' of a mesh read from bytes; embed it or read the file by its path"
+        ))
     })?;
     let name = decode_percent(uri)
         .ok_or_else(|| malformed(format!("URI '{uri}': expected percent-encoded UTF-8")))?;

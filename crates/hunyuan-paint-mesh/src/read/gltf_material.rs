@@ -17,7 +17,7 @@ pub(super) fn material(root: &Root, primitive: &Primitive) -> Material {
 
 fn from_json(material: &JsonMaterial) -> Material {
     let pbr = &material.pbr_metallic_roughness;
-    let default = Material::default();
+    let defaults = Material::default();
     let [metallic, roughness] = [pbr.metallic_factor.0, pbr.roughness_factor.0];
     // Factors that scale a texture are meaningless without it. Fully rough metal is glTF's default,
     // so it usually means that the file does not specify the factors.
@@ -27,8 +27,8 @@ fn from_json(material: &JsonMaterial) -> Material {
     };
     Material {
         name: short_name(material.name.as_deref().unwrap_or_default()).to_owned(),
-        metallic: factor(metallic, default.metallic),
-        roughness: factor(roughness, default.roughness),
+        metallic: factor(metallic, defaults.metallic),
+        roughness: factor(roughness, defaults.roughness),
         double_sided: material.double_sided,
         alpha: match material.alpha_mode {
             Checked::Valid(JsonAlphaMode::Mask) => AlphaMode::Mask {

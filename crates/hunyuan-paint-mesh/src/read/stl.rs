@@ -20,14 +20,16 @@ fn malformed(reason: impl Into<String>) -> MeshError {
 /// Reads the content of an STL file.
 pub(super) fn read(bytes: &[u8]) -> Result<Mesh, MeshError> {
     // Binary files may start with "solid", too. A file whose length matches the binary triangle
-    // count is binary; otherwise text is tried first, then binary.
+    // count is binary. Any other file that starts with "solid" is read as text, or as binary if
+    // that fails.
     if is_binary(bytes) || !is_text(bytes) {
         return read_binary(bytes);
     }
     read_text(&String::from_utf8_lossy(bytes)).or_else(|error| read_binary(bytes).map_err(|_| error))
 }
 
-/// Whether the content begins with "solid", as text files do.
+/// Whether the content starts with "solid", as text files do. Case and leading whitespace are
+/// ignored.
 pub(super) fn is_text(bytes: &[u8]) -> bool {
     bytes.trim_ascii_start().get(..5).is_some_and(|word| word.eq_ignore_ascii_case(b"solid"))
 }
