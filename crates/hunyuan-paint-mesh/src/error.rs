@@ -1,146 +1,147 @@
-//! Everything that can be wrong with a mesh, a camera list or a file.
+//! The errors of this crate.
 
 use std::path::PathBuf;
 
 use crate::read::MeshFormat;
 
-/// Why a mesh or a list of cameras cannot be used.
+/// The reason why a mesh, a camera list or a file cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MeshError {
-    /// A file cannot be used; `source` says why.
+    /// A file cannot be read or written, or its mesh is not usable.
     #[error("{}: cannot be used", path.display())]
     File {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         source: Box<Self>,
     },
-    /// The system refused to read or write.
+    /// The operating system reported an error while reading or writing.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// Neither the file's name nor its content says what format it has.
+    /// Neither the extension nor the content of a file identifies a supported format.
     #[error("not a mesh format that can be read: expected .glb, .gltf, .obj, .ply or .stl")]
     UnknownFormat,
-    /// The bytes are not what their format asks for.
+    /// The content violates the rules of its format.
     #[error("malformed {format}: {reason}")]
     Malformed {
-        /// The format that was expected.
+        /// The expected format.
         format: MeshFormat,
-        /// What was expected, and what was found.
+        /// The violated rule: what was expected and what was found.
         reason: String,
     },
-    /// The file is well-formed, but uses something that this crate cannot read.
+    /// Reading or writing the file requires a feature that this crate does not support.
     #[error("unsupported {format}: {feature}")]
     Unsupported {
         /// The format of the file.
         format: MeshFormat,
-        /// What it uses.
+        /// The unsupported feature.
         feature: String,
     },
-    /// There is not one triangle.
+    /// The mesh has no triangles.
     #[error("the mesh has no triangles")]
     NoFaces,
-    /// A face names a vertex that does not exist.
+    /// A face refers to a vertex that does not exist.
     #[error("face {face} names vertex {index}, but there are {vertex_count} vertices")]
     IndexOutOfRange {
-        /// The face, counted from 0.
+        /// The index of the face, from 0.
         face: usize,
-        /// The vertex that it names.
+        /// The vertex index that is out of range.
         index: u32,
-        /// How many vertices there are.
+        /// The number of vertices.
         vertex_count: usize,
     },
-    /// An attribute has another number of values than the mesh has vertices.
-    #[error("{attribute}: expected one for each of {expected} vertices, found {found}")]
+    /// The number of an attribute's values differs from the number of vertices.
+    #[error("{attribute}: expected {expected}, one per vertex, found {found}")]
     AttributeLength {
-        /// Which attribute.
+        /// The name of the attribute.
         attribute: &'static str,
         /// The number of vertices.
         expected: usize,
         /// The number of values.
         found: usize,
     },
-    /// A part does not start where the one before it ends, or ends before it starts.
-    #[error("part {part} has the faces {range:?}; expected a range that starts at {expected_start}")]
+    /// A part does not start where the previous one ends, or ends before it starts.
+    #[error("part {part}: expected a range of faces from {expected_start} on, found {range:?}")]
     PartRange {
-        /// The part, counted from 0.
+        /// The index of the part, from 0.
         part: usize,
-        /// Its faces.
+        /// The part's range of faces.
         range: std::ops::Range<usize>,
-        /// Where it should start.
+        /// The face at which the part must start.
         expected_start: usize,
     },
-    /// The parts have another number of faces than the mesh.
-    #[error("the parts end at face {found}, the mesh at face {expected}")]
+    /// The parts do not end at the mesh's last face.
+    #[error("parts: expected {expected} faces, as many as the mesh has, found {found}")]
     PartsLength {
-        /// The number of faces.
+        /// The number of faces of the mesh.
         expected: usize,
-        /// Where the last part ends.
+        /// The end of the last part's range of faces.
         found: usize,
     },
     /// An attribute is NaN or infinite.
     #[error("{attribute} of vertex {vertex} is not finite")]
     NotFinite {
-        /// Which attribute.
+        /// The name of the attribute.
         attribute: &'static str,
-        /// The vertex, counted from 0.
+        /// The index of the vertex, from 0.
         vertex: usize,
     },
-    /// The mesh is a point, or so small or large that squares of its size leave the range of float32.
-    #[error("the mesh's bounding box has a diagonal of {extent:e}; expected 1e-15 to 1e15")]
+    /// The mesh is a single point, or so small or large that the square of its size underflows or
+    /// overflows in float32.
+    #[error("bounding box of the mesh: expected a diagonal of 1e-15 to 1e15, found {extent:e}")]
     Extent {
-        /// The diagonal of the bounding box.
+        /// The length of the bounding box's diagonal.
         extent: f64,
     },
-    /// All triangles are slivers without area.
-    #[error("no triangle of the mesh has an area")]
+    /// All triangles are degenerate: their area is zero or negligible.
+    #[error("every triangle of the mesh has zero area")]
     ZeroArea,
-    /// The mesh has no UVs where they are needed.
+    /// The operation needs UVs and the mesh has none.
     #[error("the mesh has no UVs")]
     MissingUvs,
     /// A UV lies outside the texture.
-    #[error("the UV of vertex {vertex} is ({u}, {v}); expected 0 to 1")]
+    #[error("UV of vertex {vertex}: expected 0 to 1, found ({u}, {v})")]
     UvOutsideTexture {
-        /// The vertex, counted from 0.
+        /// The index of the vertex, from 0.
         vertex: usize,
-        /// Its u.
+        /// The horizontal coordinate.
         u: f32,
-        /// Its v.
+        /// The vertical coordinate.
         v: f32,
     },
     /// The unwrapper failed.
     #[error("unwrapping failed")]
     Unwrap {
-        /// What it said.
+        /// The error of the unwrapper.
         source: uvunwrap::Error,
     },
     /// A texture cannot be encoded.
     #[error("the texture cannot be encoded")]
     Texture {
-        /// What the encoder said.
+        /// The error of the encoder.
         source: image::ImageError,
     },
     /// A parameter lies outside its range.
     #[error("{parameter}: expected {expected}, found {found}")]
     Parameter {
-        /// Which parameter.
+        /// The name of the parameter.
         parameter: &'static str,
-        /// The values it may take.
+        /// The permitted values.
         expected: &'static str,
-        /// The value it has.
+        /// The value found.
         found: String,
     },
     /// The progress callback asked to stop.
     #[error("cancelled")]
     Cancelled,
-    /// A list of cameras is not JSON of the expected form.
-    #[error("the camera list is not the JSON of a list of cameras")]
+    /// A camera list is not JSON of the expected form.
+    #[error("camera list: expected a JSON array of objects with azimuth, elevation and optional weight")]
     CameraJson {
-        /// What the parser said.
+        /// The error of the parser.
         source: serde_json::Error,
     },
-    /// A list of cameras has none, or too many.
+    /// A camera list is empty or too long.
     #[error("camera list: expected 1 to {limit} cameras, found {found}")]
     CameraCount {
         /// The largest number allowed.
@@ -148,25 +149,25 @@ pub enum MeshError {
         /// The number found.
         found: usize,
     },
-    /// A camera has a value out of range.
-    #[error("camera {camera}: {field} is {found}; expected {expected}")]
+    /// A value of a camera is out of range.
+    #[error("camera {camera}: {field}: expected {expected}, found {found}")]
     CameraField {
-        /// The camera, counted from 0.
+        /// The index of the camera, from 0.
         camera: usize,
-        /// Which value.
+        /// The name of the value.
         field: &'static str,
-        /// What it may be.
+        /// The permitted values.
         expected: &'static str,
-        /// What it is.
+        /// The value found.
         found: f32,
     },
-    /// Every camera of a list has weight 0, so that nothing would be painted.
-    #[error("camera list: every weight is 0")]
+    /// Every camera of a list has weight 0, so no view would contribute to the texture.
+    #[error("camera list: every weight is 0, expected at least one above 0")]
     CameraWeights,
 }
 
 impl MeshError {
-    /// Names the file that the error came from.
+    /// Wraps the error in [`MeshError::File`] with the path of the file that caused it.
     pub(crate) fn in_file(self, path: &std::path::Path) -> Self {
         Self::File { path: path.to_owned(), source: Box::new(self) }
     }

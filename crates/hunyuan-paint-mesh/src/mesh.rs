@@ -1,30 +1,33 @@
-//! The triangle mesh that readers produce and writers take, and what makes it usable.
+//! The triangle mesh that readers produce and writers take, and its validation.
 
 use glam::{DVec3, Vec2, Vec3};
 
 use crate::{MeshError, MeshPart};
 
-/// Diagonals of the bounding box for which float32 squares neither overflow nor vanish.
+/// Range of bounding-box diagonals whose squares neither overflow nor underflow in float32.
 const EXTENT_RANGE: std::ops::RangeInclusive<f64> = 1e-15..=1e15;
 
-/// The largest triangle's share of the squared extent below which a mesh counts as having no area.
+/// Smallest usable area: twice a triangle's area, relative to the squared extent. A mesh without a
+/// larger triangle is rejected.
 const RELATIVE_AREA_MIN: f64 = 1e-14;
 
 /// A triangle mesh in object space, in the file's own units and axes.
 ///
-/// One index addresses all attributes of a vertex. Triangles are counter-clockwise seen from outside.
+/// One index addresses all attributes of a vertex. Triangles are counter-clockwise seen from
+/// outside.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mesh {
     /// One position per vertex.
     pub positions: Vec<Vec3>,
-    /// Three vertices per triangle.
+    /// Three vertex indices per triangle.
     pub faces: Vec<[u32; 3]>,
-    /// One texture coordinate per vertex; the origin is the image's **bottom**-left corner, v points up.
+    /// One texture coordinate per vertex. The origin is the image's **bottom**-left corner; v
+    /// points up.
     pub uvs: Option<Vec<Vec2>>,
     /// One normal per vertex, not necessarily of unit length.
     pub normals: Option<Vec<Vec3>>,
-    /// What the faces belonged to: ranges that follow one another from the first face to the last. A mesh without
-    /// parts is one object without names.
+    /// The objects and materials that the faces belong to. The ranges of the parts are contiguous,
+    /// in order, and cover all faces. A mesh without parts is one unnamed object.
     pub parts: Vec<MeshPart>,
 }
 
@@ -32,9 +35,9 @@ impl Mesh {
     /// Checks that the mesh can be painted.
     ///
     /// # Errors
-    /// If there are no faces, an index is out of range, an attribute has the wrong length, the parts do not cover
-    /// the faces one after another, a position is NaN or infinite, the extent is zero or outside what float32 can
-    /// square, or no triangle has an area.
+    /// If there are no faces, an index is out of range, an attribute has the wrong length, the
+    /// parts do not cover the faces in order, a position is NaN or infinite, the extent is not
+    /// within 1e-15 to 1e15, or every triangle has zero area.
     pub fn validate(&self) -> Result<(), MeshError> {
         self.validate_structure()?;
         if let Some(vertex) = self.positions.iter().position(|p| !p.is_finite()) {
@@ -54,7 +57,8 @@ impl Mesh {
         Ok(())
     }
 
-    /// Checks that there are faces, and that indices and attributes fit the number of vertices.
+    /// Checks that there are faces, that indices and attributes fit the number of vertices, and
+    /// that the parts cover the faces in order.
     pub(crate) fn validate_structure(&self) -> Result<(), MeshError> {
         let vertex_count = self.positions.len();
         if self.faces.is_empty() {
@@ -82,8 +86,9 @@ impl Mesh {
         Ok(())
     }
 
-    /// Drops the vertices that no face names, which would count for the bounding box; the others keep their
-    /// order. The structure must be valid. Returns the former index of each vertex.
+    /// Drops the vertices that no face uses, because they would enlarge the bounding box. The
+    /// others keep their order. The structure must be valid. Returns the former index of each kept
+    /// vertex.
     pub(crate) fn drop_unused_vertices(&mut self) -> Vec<u32> {
         let mut is_used = vec![false; self.positions.len()];
         self.faces.iter().flatten().for_each(|&i| is_used[i as usize] = true);
@@ -100,8 +105,8 @@ impl Mesh {
         used
     }
 
-    /// A mesh of the given faces, as many as this one has, whose vertex `i` is this one's vertex `source[i]`, which
-    /// must exist.
+    /// Returns a mesh with the given faces whose vertex `i` is a copy of this mesh's vertex
+    /// `source[i]`. `source` must be in range, and the number of faces must not change.
     pub(crate) fn with_vertices(&self, source: &[u32], faces: Vec<[u32; 3]>) -> Self {
         Self {
             positions: gather(&self.positions, source),
@@ -112,7 +117,7 @@ impl Mesh {
         }
     }
 
-    /// The diagonal of the bounding box; 0 without vertices.
+    /// Returns the length of the bounding box's diagonal; 0 without vertices.
     pub fn extent(&self) -> f64 {
         let Some(first) = self.positions.first() else { return 0.0 };
         let start = (first.as_dvec3(), first.as_dvec3());
@@ -149,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn structural_defects_are_named() {
+    fn structural_defects_are_rejected() {
         let mut mesh = triangle();
         mesh.faces.push([0, 1, 3]);
         let expected = MeshError::IndexOutOfRange { face: 1, index: 3, vertex_count: 3 };
@@ -166,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_cover_all_faces_in_order() {
+    fn parts_must_cover_all_faces_in_order() {
         let with_parts = |ranges: &[(usize, usize)]| {
             let part = |&(start, end): &(usize, usize)| MeshPart { faces: start..end, ..MeshPart::default() };
             let faces = vec![[0, 1, 2]; 4];
@@ -195,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn geometric_defects_are_named() {
+    fn geometric_defects_are_rejected() {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let mut mesh = triangle();
             mesh.positions[1].y = bad;

@@ -1,42 +1,45 @@
-//! The parts of a mesh: what a scene's objects and materials were called, and how they look apart from the texture.
+//! The parts of a mesh: names of a scene's objects and materials, and material properties other
+//! than the texture.
 
 use std::ops::Range;
 
-/// A run of a mesh's faces that had a name or a material of its own.
+/// A contiguous range of a mesh's faces with its own name or material.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MeshPart {
     /// The object's name; empty if it has none.
     pub name: String,
-    /// Which of the mesh's faces.
+    /// The range of the mesh's faces.
     pub faces: Range<usize>,
-    /// How they look apart from the texture.
+    /// The material of the faces, without textures.
     pub material: Material,
 }
 
 impl MeshPart {
-    /// Whether this says nothing that a mesh without parts would not say.
+    /// Whether the part has neither a name nor a material, so that it can be omitted if it is the
+    /// only one.
     pub(crate) fn is_plain(&self) -> bool {
         self.name.is_empty() && self.material == Material::default()
     }
 }
 
-/// What of a material survives painting. Its base color is what gets painted; other textures are left behind.
+/// The properties of a material that painting keeps. Painting replaces the base color; other
+/// textures are dropped.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Material {
     /// The material's name; empty if it has none.
     pub name: String,
-    /// 0 (dielectric) to 1 (metal).
+    /// Metallic factor, from 0 (dielectric) to 1 (metal).
     pub metallic: f32,
-    /// 0 (mirror) to 1 (dull).
+    /// Roughness factor, from 0 (mirror) to 1 (matte).
     pub roughness: f32,
-    /// Whether faces are seen from behind, too.
+    /// Whether faces are visible from behind, too.
     pub double_sided: bool,
-    /// What the texture's alpha would mean.
+    /// How the material uses the alpha of its texture.
     pub alpha: AlphaMode,
 }
 
 impl Default for Material {
-    /// Without a name, dull, no metal, opaque, seen from the front.
+    /// Returns an unnamed, matte, non-metallic, opaque, single-sided material.
     fn default() -> Self {
         Self {
             name: String::new(),
@@ -52,14 +55,14 @@ impl Default for Material {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum AlphaMode {
-    /// Not at all.
+    /// Alpha is ignored.
     #[default]
     Opaque,
-    /// What has less alpha than the cutoff, 0 to 1, is not there.
+    /// Texels with an alpha below the cutoff are fully transparent, all others opaque.
     Mask {
-        /// The least alpha that shows.
+        /// The smallest opaque alpha, from 0 to 1.
         cutoff: f32,
     },
-    /// It lets shine through what lies behind.
+    /// Alpha blends the surface with what is behind it.
     Blend,
 }

@@ -1,4 +1,4 @@
-//! Files of every format, through the public functions: round trips, scenes, and what is wrong with bad ones.
+//! Reading and writing through the public functions: round trips, glTF scenes, and invalid files.
 
 mod scene;
 
@@ -14,7 +14,7 @@ use scene::Scene;
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
-/// A folder for one test.
+/// A temporary folder for one test, removed when dropped.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -35,7 +35,7 @@ impl Drop for Folder {
     }
 }
 
-/// A tetrahedron with awkward numbers, UVs and normals.
+/// Returns a tetrahedron with UVs, normals and coordinates that are hard to print exactly.
 fn tetrahedron() -> Mesh {
     let positions = vec![
         Vec3::new(0.1, -0.0, 1e-7),
@@ -85,7 +85,7 @@ fn written_files_read_back_bit_for_bit() -> TestResult {
 }
 
 #[test]
-fn a_written_glb_holds_its_texture_and_a_dull_material() -> TestResult {
+fn a_written_glb_contains_its_texture_and_a_matte_material() -> TestResult {
     let glb = glb_bytes(&tetrahedron(), &texture())?;
     let (json, binary) = gltf_json(&glb)?;
     let material = &json["materials"][0]["pbrMetallicRoughness"];
@@ -98,14 +98,14 @@ fn a_written_glb_holds_its_texture_and_a_dull_material() -> TestResult {
     Ok(())
 }
 
-/// The JSON and the binary chunk of a `.glb`.
+/// Returns the JSON and the binary chunk of a `.glb`.
 fn gltf_json(glb: &[u8]) -> Result<(serde_json::Value, &[u8]), Box<dyn std::error::Error>> {
     let length = u32::from_le_bytes(*glb[12..].first_chunk().ok_or("short")?) as usize;
     Ok((serde_json::from_slice(&glb[20..20 + length])?, &glb[20 + length + 8..]))
 }
 
 #[test]
-fn parts_come_back_with_their_names_materials_and_vertices() -> TestResult {
+fn parts_keep_their_names_materials_and_vertices_in_round_trips() -> TestResult {
     let folder = Folder::new("parts")?;
     let part = |name: &str, faces, material| MeshPart { name: name.to_owned(), faces, material };
     let named = |name: &str| Material { name: name.to_owned(), ..Material::default() };
@@ -145,7 +145,7 @@ fn parts_come_back_with_their_names_materials_and_vertices() -> TestResult {
 }
 
 #[test]
-fn materials_that_say_nothing_of_metal_stay_dull() -> TestResult {
+fn materials_without_pbr_factors_are_matte_and_not_metallic() -> TestResult {
     let read = |material: &str| {
         let primitive = r#"{ "attributes": { "POSITION": 0 }, "material": 0 }"#;
         Scene::triangle()
@@ -164,7 +164,7 @@ fn materials_that_say_nothing_of_metal_stay_dull() -> TestResult {
 }
 
 #[test]
-fn long_names_are_cut() -> TestResult {
+fn long_names_are_truncated() -> TestResult {
     let name = "é".repeat(1000);
     let mesh = Scene::triangle()
         .with(
@@ -195,8 +195,8 @@ fn primitives_with_the_same_attributes_share_vertices() -> TestResult {
 }
 
 #[test]
-fn a_mesh_shown_too_often_is_an_error() -> TestResult {
-    // A hundred kilobytes that would come to thirty million triangles.
+fn too_many_instances_of_a_mesh_are_rejected() -> TestResult {
+    // A small file whose instances have 33 million triangles in total.
     let indices = 3 * 16_384;
     let mut bytes = Vec::new();
     (0..9_u8).for_each(|i| bytes.extend(f32::from(i % 4).to_le_bytes()));
@@ -226,7 +226,7 @@ fn a_mesh_shown_too_often_is_an_error() -> TestResult {
 }
 
 #[test]
-fn an_obj_never_replaces_its_own_texture() -> TestResult {
+fn an_obj_path_must_differ_from_its_texture_and_material() -> TestResult {
     let folder = Folder::new("own-texture")?;
     for name in ["a.png", "a.MTL"] {
         let result = write_obj(folder.path(name), &tetrahedron(), &texture());
@@ -237,14 +237,14 @@ fn an_obj_never_replaces_its_own_texture() -> TestResult {
 }
 
 #[test]
-fn meshes_that_cannot_be_written_leave_no_file() -> TestResult {
+fn failed_writes_leave_no_files() -> TestResult {
     let folder = Folder::new("unwritten")?;
     let without_uvs = Mesh { uvs: None, ..tetrahedron() };
     assert!(matches!(write_glb(folder.path("a.glb"), &without_uvs, &texture()), Err(MeshError::MissingUvs)));
     assert!(matches!(write_obj(folder.path("a.obj"), &without_uvs, &texture()), Err(MeshError::MissingUvs)));
     let line_break = write_obj(folder.path("a\nb.obj"), &tetrahedron(), &texture());
     assert!(matches!(line_break, Err(MeshError::Parameter { .. })));
-    // The texture's name is taken by a folder, so that one of three files cannot be put into place.
+    // A folder has the texture's name, so one of the three files cannot be renamed to its path.
     fs::create_dir(folder.path("b.png"))?;
     assert!(write_obj(folder.path("b.obj"), &tetrahedron(), &texture()).is_err());
     assert_eq!(fs::read_dir(&folder.0)?.count(), 1);
@@ -252,7 +252,7 @@ fn meshes_that_cannot_be_written_leave_no_file() -> TestResult {
 }
 
 #[test]
-fn formats_are_told_by_name_or_content() -> TestResult {
+fn formats_are_detected_by_extension_or_content() -> TestResult {
     let folder = Folder::new("formats")?;
     let glb = glb_bytes(&tetrahedron(), &texture())?;
     for name in ["mesh.GLB", "mesh.gltf", "mesh.bin", "mesh"] {
@@ -266,7 +266,7 @@ fn formats_are_told_by_name_or_content() -> TestResult {
 }
 
 #[test]
-fn bad_files_are_errors_that_name_them() -> TestResult {
+fn errors_give_the_path_of_a_bad_file() -> TestResult {
     let folder = Folder::new("bad")?;
     let nan = "v 0 0 0\nv 1 0 0\nv 0 nan 0\nf 1 2 3\n";
     let point = "v 1 1 1\nv 1 1 1\nv 1 1 1\nf 1 2 3\n";
@@ -289,7 +289,7 @@ fn bad_files_are_errors_that_name_them() -> TestResult {
 }
 
 #[test]
-fn a_glb_cut_off_or_changed_anywhere_never_panics() -> TestResult {
+fn truncated_or_corrupted_glb_files_never_panic() -> TestResult {
     let mesh = Mesh { normals: None, ..tetrahedron() };
     let glb = glb_bytes(&mesh, &RgbImage::new(1, 1))?;
     for length in 0..glb.len() {
@@ -306,7 +306,7 @@ fn a_glb_cut_off_or_changed_anywhere_never_panics() -> TestResult {
 }
 
 #[test]
-fn transforms_are_applied_and_mirrors_keep_the_outside() -> TestResult {
+fn transforms_are_applied_and_mirroring_keeps_faces_oriented_outward() -> TestResult {
     let triangle = Scene::triangle();
     let scene = triangle.with(
         "nodes",
@@ -326,7 +326,7 @@ fn transforms_are_applied_and_mirrors_keep_the_outside() -> TestResult {
 }
 
 #[test]
-fn meshes_and_primitives_are_merged_and_points_skipped() -> TestResult {
+fn meshes_and_primitives_are_merged_and_points_are_skipped() -> TestResult {
     let primitive = r#"{ "attributes": { "POSITION": 0, "TEXCOORD_0": 1 } }"#;
     let strip = r#"{ "attributes": { "POSITION": 0 }, "indices": 2, "mode": 5 }"#;
     let points = r#"{ "attributes": { "POSITION": 0 }, "mode": 0 }"#;
@@ -348,7 +348,7 @@ fn meshes_and_primitives_are_merged_and_points_skipped() -> TestResult {
 }
 
 #[test]
-fn sparse_and_quantized_accessors() -> TestResult {
+fn sparse_and_quantized_accessors_are_read() -> TestResult {
     let sparse = Scene::triangle().with_accessor(
         0,
         r#"{
@@ -357,7 +357,7 @@ fn sparse_and_quantized_accessors() -> TestResult {
                     "values": { "bufferView": 0, "byteOffset": 12 } }
     }"#,
     );
-    // The second index of view 2 is 1, the second position of view 0 is (1, 0, 0): nothing changes but by way.
+    // Replaces position 1 (the second index in view 2) with itself (the second position in view 0).
     assert_eq!(sparse.read()?.positions, [Vec3::ZERO, Vec3::X, Vec3::Y]);
     let from_zero = Scene::triangle().with_accessor(
         0,
@@ -367,7 +367,7 @@ fn sparse_and_quantized_accessors() -> TestResult {
                     "values": { "bufferView": 0, "byteOffset": 12 } }
     }"#,
     );
-    // Substitutes at 2 and 1 with the second and the third position.
+    // Replaces elements 2 and 1 with the second and the third position.
     assert_eq!(from_zero.read()?.positions, [Vec3::ZERO, Vec3::Y, Vec3::X]);
     let quantized = Scene::triangle()
         .with_accessor(
@@ -380,7 +380,7 @@ fn sparse_and_quantized_accessors() -> TestResult {
 }
 
 #[test]
-fn buffers_may_lie_in_other_files() -> TestResult {
+fn external_buffers_are_read() -> TestResult {
     let folder = Folder::new("buffers")?;
     let (json, bytes) = Scene::triangle().with_buffer_uri("a%20buffer.bin");
     fs::write(folder.path("mesh.gltf"), &json)?;
@@ -394,7 +394,7 @@ fn buffers_may_lie_in_other_files() -> TestResult {
 }
 
 #[test]
-fn compressed_and_broken_scenes_are_told_apart() {
+fn compressed_scenes_are_unsupported_and_broken_ones_malformed() {
     for extension in ["KHR_draco_mesh_compression", "EXT_meshopt_compression"] {
         let scene = Scene::triangle().with("extensionsRequired", &format!(r#"["{extension}"]"#));
         let error = scene.read();

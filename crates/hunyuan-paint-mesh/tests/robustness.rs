@@ -1,4 +1,5 @@
-//! Whatever mesh comes in, there is an error that says why, or the same mesh with UVs that can be painted on.
+//! UV unwrapping of difficult meshes: `prepare_uvs` returns the same mesh with usable UVs, or an
+//! error.
 
 use std::{collections::BTreeSet, ops::ControlFlow};
 
@@ -8,16 +9,17 @@ use hunyuan_paint_mesh::{
     prepare_uvs,
 };
 
-fn go_on(_: UnwrapProgress) -> ControlFlow<()> {
+fn ignore_progress(_: UnwrapProgress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
 fn unwrap(mesh: &Mesh) -> Result<PreparedMesh, MeshError> {
-    prepare_uvs(mesh, UvMode::Unwrap, &UnwrapOptions::new(512), go_on)
+    prepare_uvs(mesh, UvMode::Unwrap, &UnwrapOptions::new(512), ignore_progress)
 }
 
-/// Unwraps, and checks all that is promised.
-fn checked(name: &str, mesh: &Mesh) -> Result<PreparedMesh, MeshError> {
+/// Unwraps a mesh and checks the guarantees of `prepare_uvs`: faces and positions are unchanged,
+/// and the UVs are in range, almost without overlap, and cover almost all of the surface.
+fn unwrap_checked(name: &str, mesh: &Mesh) -> Result<PreparedMesh, MeshError> {
     let prepared = unwrap(mesh)?;
     let PreparedMesh { mesh: result, source_vertices, .. } = &prepared;
     assert_eq!(result.faces.len(), mesh.faces.len(), "{name}");
@@ -28,21 +30,21 @@ fn checked(name: &str, mesh: &Mesh) -> Result<PreparedMesh, MeshError> {
     for (position, &source) in result.positions.iter().zip(source_vertices) {
         assert_eq!(bits(*position), bits(mesh.positions[source as usize]), "{name}");
     }
-    // First copies in the original order, then the others.
+    // The used vertices come first, in their original order; further copies follow.
     let used: Vec<u32> = mesh.faces.iter().flatten().copied().collect::<BTreeSet<_>>().into_iter().collect();
     assert_eq!(source_vertices[..used.len()], used, "{name}");
 
     let uvs = result.uvs.as_deref().unwrap_or_default();
     assert_eq!(uvs.len(), result.positions.len(), "{name}");
     assert!(uvs.iter().all(|uv| uv.min_element() >= 0.0 && uv.max_element() <= 1.0), "{name}");
-    let kept = prepare_uvs(result, UvMode::Keep, &UnwrapOptions::new(512), go_on)?;
+    let kept = prepare_uvs(result, UvMode::Keep, &UnwrapOptions::new(512), ignore_progress)?;
     let UvSource::Own(quality) = kept.uv_source else { return Err(MeshError::MissingUvs) };
     assert!(quality.overlap <= UvQuality::OVERLAP_MAX, "{name}: {quality:?}");
     assert!(quality.unmapped <= 1e-4, "{name}: {quality:?}");
     Ok(prepared)
 }
 
-/// A small generator of random numbers (xorshift64*), the same everywhere.
+/// A pseudorandom number generator (xorshift64*) with the same sequence on every platform.
 struct Random(u64);
 
 impl Random {
@@ -62,7 +64,8 @@ fn mesh(positions: Vec<Vec3>, faces: Vec<[u32; 3]>) -> Mesh {
     Mesh { positions, faces, ..Mesh::default() }
 }
 
-/// A surface of `columns * rows` squares, closed or not in either direction.
+/// Returns a surface of `columns * rows` quads, two triangles each, optionally closed in either
+/// direction. `at` maps parameters from 0 to 1 to positions.
 fn sheet(columns: u32, rows: u32, closed: [bool; 2], at: impl Fn(f64, f64) -> DVec3) -> Mesh {
     let (width, height) = (columns + u32::from(!closed[0]), rows + u32::from(!closed[1]));
     let point =
@@ -94,45 +97,45 @@ fn terrain(columns: u32, rows: u32) -> Mesh {
 }
 
 #[test]
-fn surfaces_of_every_kind() -> Result<(), MeshError> {
-    checked("torus", &torus())?;
-    checked("terrain", &terrain(40, 30))?;
-    checked("flat", &sheet(20, 20, [false, false], |u, v| DVec3::new(u, v, 0.0)))?;
+fn surfaces_of_every_kind_are_unwrapped() -> Result<(), MeshError> {
+    unwrap_checked("torus", &torus())?;
+    unwrap_checked("terrain", &terrain(40, 30))?;
+    unwrap_checked("flat", &sheet(20, 20, [false, false], |u, v| DVec3::new(u, v, 0.0)))?;
     let ramp = sheet(400, 3, [false, false], |u, v| {
         let (x, y) = circle(5.0 * u);
         DVec3::new(x * (0.2 + v), y * (0.2 + v), u)
     });
-    checked("a ramp of five turns, whose faces hide one another", &ramp)?;
+    unwrap_checked("a ramp of five overlapping turns", &ramp)?;
     let moebius = sheet(80, 4, [false, false], |u, v| {
         let ((x, y), (r, z)) = (circle(u), circle(u / 2.0));
         let width = 0.4 * (v - 0.5);
         DVec3::new(x * (1.0 + width * r), y * (1.0 + width * r), width * z)
     });
-    checked("moebius", &moebius)?;
+    unwrap_checked("moebius", &moebius)?;
     let fan = sheet(2000, 1, [true, false], |u, v| {
         let (x, y) = circle(u);
         DVec3::new(x * v, y * v, 0.0)
     });
-    checked("a disc of long thin triangles", &fan)?;
+    unwrap_checked("a disc of long thin triangles", &fan)?;
     let single = mesh(vec![Vec3::ZERO, Vec3::X, Vec3::Y], vec![[0, 1, 2]]);
-    checked("one triangle", &single)?;
+    unwrap_checked("one triangle", &single)?;
     Ok(())
 }
 
 #[test]
-fn a_mesh_without_seams_keeps_its_vertices_as_they_are() -> Result<(), MeshError> {
+fn a_mesh_without_seams_keeps_its_vertices() -> Result<(), MeshError> {
     let mut mesh = terrain(30, 20);
     mesh.normals = Some(mesh.positions.iter().map(|p| Vec3::new(p.x, p.y, 1.0)).collect());
     mesh.parts = vec![MeshPart { name: "hills".to_owned(), faces: 0..1200, ..MeshPart::default() }];
-    let prepared = checked("terrain", &mesh)?;
+    let prepared = unwrap_checked("terrain", &mesh)?;
     assert_eq!(Mesh { uvs: None, ..prepared.mesh }, mesh);
     assert!(matches!(prepared.uv_source, UvSource::Unwrapped { chart_count: 1, .. }));
     Ok(())
 }
 
 #[test]
-fn hard_edges_stay_hard() -> Result<(), MeshError> {
-    // A cube of which each side has its own four vertices and normals.
+fn hard_edges_keep_their_normals() -> Result<(), MeshError> {
+    // A cube whose sides each have their own four vertices and normals.
     let sides = [Vec3::X, Vec3::Y, Vec3::Z, Vec3::NEG_X, Vec3::NEG_Y, Vec3::NEG_Z];
     let (mut cube, mut normals) = (Mesh::default(), Vec::new());
     for normal in sides {
@@ -143,14 +146,14 @@ fn hard_edges_stay_hard() -> Result<(), MeshError> {
         normals.extend([normal; 4]);
     }
     cube.normals = Some(normals.clone());
-    let prepared = checked("cube", &cube)?;
+    let prepared = unwrap_checked("cube", &cube)?;
     assert_eq!(prepared.mesh.normals.as_ref().map(|n| &n[..24]), Some(normals.as_slice()));
     assert_eq!(prepared.mesh.positions[..24], cube.positions);
     Ok(())
 }
 
 #[test]
-fn defects_do_not_matter() -> Result<(), MeshError> {
+fn meshes_with_defects_are_unwrapped() -> Result<(), MeshError> {
     let sound = torus();
     let count = sound.positions.len() as u32;
     let with = |positions: &[Vec3], faces: &[[u32; 3]]| {
@@ -160,50 +163,50 @@ fn defects_do_not_matter() -> Result<(), MeshError> {
         mesh
     };
     let [a, b, c] = sound.faces[100];
-    checked("a fin on an edge", &with(&[Vec3::Z * 2.0], &[[a, b, count]]))?;
-    checked(
+    unwrap_checked("a fin on an edge", &with(&[Vec3::Z * 2.0], &[[a, b, count]]))?;
+    unwrap_checked(
         "a fan of fins on an edge",
         &with(&[Vec3::Z, Vec3::X * 3.0], &[[a, b, count], [b, a, count + 1]]),
     )?;
     let cone = with(&[Vec3::Z * 3.0, Vec3::new(0.1, 0.0, 3.0)], &[[a, count, count + 1]]);
-    checked("a triangle on a vertex", &cone)?;
-    checked("the same face twice", &with(&[], &[[a, b, c]]))?;
-    checked("a face and its back", &with(&[], &[[a, c, b]]))?;
-    checked("all faces three times", &mesh(sound.positions.clone(), sound.faces.repeat(3)))?;
+    unwrap_checked("a triangle on a vertex", &cone)?;
+    unwrap_checked("the same face twice", &with(&[], &[[a, b, c]]))?;
+    unwrap_checked("a face and its back", &with(&[], &[[a, c, b]]))?;
+    unwrap_checked("all faces three times", &mesh(sound.positions.clone(), sound.faces.repeat(3)))?;
     let backs = sound.faces.iter().map(|&[a, b, c]| [c, b, a]);
     let two_sided = mesh(sound.positions.clone(), sound.faces.iter().copied().chain(backs).collect());
-    checked("all faces from both sides", &two_sided)?;
-    checked("one face turned over", &{
+    unwrap_checked("all faces from both sides", &two_sided)?;
+    unwrap_checked("one face turned over", &{
         let mut mesh = sound.clone();
         mesh.faces[7].reverse();
         mesh
     })?;
-    checked("repeated indices", &with(&[], &[[a, a, b], [c, c, c]]))?;
+    unwrap_checked("repeated indices", &with(&[], &[[a, a, b], [c, c, c]]))?;
     let (p, q) = (sound.positions[a as usize], sound.positions[b as usize]);
-    checked("no area", &with(&[(p + q) / 2.0], &[[a, count, b]]))?;
-    checked("hardly any area", &with(&[(p + q) / 2.0 + Vec3::splat(1e-7)], &[[a, count, b]]))?;
-    checked("no area, far from all else", &with(&[Vec3::splat(3.0)], &[[count, count, count]]))?;
-    checked("unused vertices", &with(&[Vec3::splat(1e6), Vec3::NAN], &[]))?;
+    unwrap_checked("no area", &with(&[(p + q) / 2.0], &[[a, count, b]]))?;
+    unwrap_checked("hardly any area", &with(&[(p + q) / 2.0 + Vec3::splat(1e-7)], &[[a, count, b]]))?;
+    unwrap_checked("no area, far from the rest", &with(&[Vec3::splat(3.0)], &[[count, count, count]]))?;
+    unwrap_checked("unused vertices", &with(&[Vec3::splat(1e6), Vec3::NAN], &[]))?;
     let doubled =
         with(&sound.positions, &sound.faces.iter().map(|f| f.map(|i| i + count)).collect::<Vec<_>>());
-    checked("all vertices and faces twice", &doubled)?;
+    unwrap_checked("all vertices and faces twice", &doubled)?;
     let corners: Vec<u32> = sound.faces.iter().flatten().copied().collect();
     let loose = mesh(
         corners.iter().map(|&i| sound.positions[i as usize]).collect(),
         (0..corners.len() as u32 / 3).map(|i| [3 * i, 3 * i + 1, 3 * i + 2]).collect(),
     );
-    checked("vertices of its own for every face", &loose)?;
+    unwrap_checked("separate vertices for every face", &loose)?;
     Ok(())
 }
 
 #[test]
-fn parts_survive_in_number_and_order() -> Result<(), MeshError> {
+fn parts_keep_their_number_and_order() -> Result<(), MeshError> {
     let mut mesh = torus();
     let part = |name: &str, faces| MeshPart { name: name.to_owned(), faces, ..MeshPart::default() };
     mesh.parts = vec![part("one", 0..1000), part("two", 1000..1001), part("three", 1001..mesh.faces.len())];
-    assert_eq!(checked("torus", &mesh)?.mesh.parts, mesh.parts);
+    assert_eq!(unwrap_checked("torus", &mesh)?.mesh.parts, mesh.parts);
     let options = UnwrapOptions { simplify_to: Some(600), ..UnwrapOptions::new(256) };
-    let simple = prepare_uvs(&mesh, UvMode::Auto, &options, go_on)?;
+    let simple = prepare_uvs(&mesh, UvMode::Auto, &options, ignore_progress)?;
     assert!(simple.mesh.faces.len() < 800 && simple.mesh.parts.len() == 3);
     for (position, &source) in simple.mesh.positions.iter().zip(&simple.source_vertices) {
         assert_eq!(*position, mesh.positions[source as usize]);
@@ -212,37 +215,37 @@ fn parts_survive_in_number_and_order() -> Result<(), MeshError> {
 }
 
 #[test]
-fn sizes_from_tiny_to_huge() -> Result<(), MeshError> {
+fn tiny_huge_and_stretched_meshes_are_unwrapped() -> Result<(), MeshError> {
     for scale in [1e-14, 1e-7, 1e-3, 1e3, 1e7, 1e14] {
         let mut mesh = torus();
         mesh.positions.iter_mut().for_each(|p| *p *= scale);
-        checked(&format!("scale {scale}"), &mesh)?;
+        unwrap_checked(&format!("scale {scale}"), &mesh)?;
     }
     let mut far = torus();
     far.positions.iter_mut().for_each(|p| *p += Vec3::splat(1e5));
-    checked("far from the origin, where coordinates are coarse", &far)?;
+    unwrap_checked("far from the origin, where floats are coarse", &far)?;
     let mut thin = terrain(30, 30);
     thin.positions.iter_mut().for_each(|p| *p *= Vec3::new(1.0, 1e-4, 1e-4));
-    checked("stretched", &thin)?;
+    unwrap_checked("stretched", &thin)?;
     Ok(())
 }
 
 #[test]
-fn random_triangles() -> Result<(), MeshError> {
+fn random_triangles_are_unwrapped_or_rejected() -> Result<(), MeshError> {
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     for round in 0..40 {
         let vertex_count = 3 + random.below(40);
         let positions: Vec<Vec3> = (0..vertex_count)
             .map(|_| {
                 let p = random.position();
-                // Every other time on a coarse grid, where much coincides.
+                // Every second round uses a coarse grid, so that many vertices coincide.
                 if round % 2 == 0 { p } else { (p * 2.0).round() }
             })
             .collect();
         let faces = (0..1 + random.below(200)).map(|_| [0; 3].map(|_| random.below(vertex_count))).collect();
         let mesh = mesh(positions, faces);
         match mesh.validate() {
-            Ok(()) => drop(checked(&format!("round {round}"), &mesh)?),
+            Ok(()) => drop(unwrap_checked(&format!("round {round}"), &mesh)?),
             Err(_) => assert!(unwrap(&mesh).is_err(), "round {round}"),
         }
     }
@@ -250,7 +253,7 @@ fn random_triangles() -> Result<(), MeshError> {
 }
 
 #[test]
-fn surfaces_with_random_damage() -> Result<(), MeshError> {
+fn randomly_damaged_surfaces_are_unwrapped() -> Result<(), MeshError> {
     let mut random = Random(42);
     for round in 0..12 {
         let mut mesh = terrain(24, 24);
@@ -265,13 +268,13 @@ fn surfaces_with_random_damage() -> Result<(), MeshError> {
                 _ => mesh.positions[random.below(count) as usize] += random.position() * 0.2,
             }
         }
-        checked(&format!("round {round}"), &mesh)?;
+        unwrap_checked(&format!("round {round}"), &mesh)?;
     }
     Ok(())
 }
 
 #[test]
-fn the_number_of_threads_does_not_matter() -> Result<(), Box<dyn std::error::Error>> {
+fn the_result_does_not_depend_on_the_number_of_threads() -> Result<(), Box<dyn std::error::Error>> {
     let mut mesh = torus();
     mesh.faces.extend(terrain(40, 40).faces.iter().map(|face| face.map(|i| i % 1000)));
     let run = |threads| -> Result<PreparedMesh, Box<dyn std::error::Error>> {
@@ -286,13 +289,13 @@ fn the_number_of_threads_does_not_matter() -> Result<(), Box<dyn std::error::Err
 }
 
 #[test]
-fn meshes_that_cannot_be_painted_are_errors_that_say_why() {
+fn unusable_meshes_are_rejected_with_the_reason() {
     let line: Vec<Vec3> = (0..3).map(|i| Vec3::splat(0.1) * i as f32).collect();
     let triangle = vec![[0, 1, 2]];
     assert!(matches!(unwrap(&mesh(line, triangle.clone())), Err(MeshError::ZeroArea)));
     assert!(matches!(unwrap(&mesh(vec![Vec3::ONE; 3], triangle.clone())), Err(MeshError::Extent { .. })));
     assert!(matches!(unwrap(&mesh(vec![Vec3::ONE; 3], vec![])), Err(MeshError::NoFaces)));
-    // Only what no face uses makes it large enough.
+    // The triangle alone is too small; the unused vertex would make the bounding box large enough.
     let unused = vec![Vec3::ZERO, Vec3::X * 1e-16, Vec3::Y * 1e-16, Vec3::ONE * 1e-12];
     assert!(unwrap(&mesh(unused, triangle.clone())).is_err());
     let infinite = vec![Vec3::ZERO, Vec3::X, Vec3::Y * f32::INFINITY];

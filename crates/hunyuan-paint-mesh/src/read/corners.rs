@@ -1,4 +1,4 @@
-//! Face corners that index positions, UVs and normals apart, made into vertices with one index for all.
+//! Conversion of separately indexed positions, UVs and normals to vertices with a single index.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use glam::{Vec2, Vec3};
 
 use crate::Mesh;
 
-/// A corner of a face: its position, and its UV and normal where it has them.
+/// A face corner: indices of its position and, where present, of its UV and normal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Corner {
     pub(super) position: u32,
@@ -14,7 +14,7 @@ pub(super) struct Corner {
     pub(super) normal: Option<u32>,
 }
 
-/// What corners index.
+/// The arrays that corners index.
 #[derive(Debug, Default)]
 pub(super) struct Attributes {
     pub(super) positions: Vec<Vec3>,
@@ -22,27 +22,28 @@ pub(super) struct Attributes {
     pub(super) normals: Vec<Vec3>,
 }
 
-/// Makes a mesh of triangles whose corners index `attributes` within range.
+/// Returns a mesh of the triangles, whose corners must index `attributes` within range.
 ///
-/// The first combination in which a position occurs keeps the position's own index, further ones are added at
-/// the end. UVs are kept if every corner has one; so are normals.
+/// For each position, the first combination with a UV and a normal keeps the position's index; each
+/// further combination becomes a new vertex at the end. UVs are kept if every corner has one. The
+/// same rule applies to normals.
 pub(super) fn unify(attributes: &Attributes, triangles: &[[Corner; 3]]) -> Mesh {
     let has_uvs = triangles.iter().flatten().all(|corner| corner.uv.is_some());
     let has_normals = triangles.iter().flatten().all(|corner| corner.normal.is_some());
-    // The combination that each vertex stands for; `None` as long as no face uses a position.
+    // The combination that each vertex represents; `None` until a face uses the position.
     let mut vertices: Vec<Option<Corner>> = vec![None; attributes.positions.len()];
     let mut added: HashMap<Corner, u32> = HashMap::new();
     let mut index_of = |corner: &Corner| {
-        let wanted = Corner {
+        let key = Corner {
             uv: corner.uv.filter(|_| has_uvs),
             normal: corner.normal.filter(|_| has_normals),
             ..*corner
         };
-        if *vertices[corner.position as usize].get_or_insert(wanted) == wanted {
+        if *vertices[corner.position as usize].get_or_insert(key) == key {
             return corner.position;
         }
-        *added.entry(wanted).or_insert_with(|| {
-            vertices.push(Some(wanted));
+        *added.entry(key).or_insert_with(|| {
+            vertices.push(Some(key));
             vertices.len() as u32 - 1
         })
     };
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attribute_that_one_corner_lacks_is_left_out() {
+    fn an_attribute_missing_at_one_corner_is_dropped() {
         let attributes =
             Attributes { positions: vec![Vec3::ZERO; 3], uvs: vec![Vec2::ZERO; 2], normals: vec![] };
         let corner = |position, uv| Corner { position, uv, normal: None };

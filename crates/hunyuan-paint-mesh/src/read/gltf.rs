@@ -1,4 +1,4 @@
-//! glTF 2.0: walks the scene and merges its triangles into one mesh.
+//! glTF 2.0 reader: traverses the scene and merges its triangles into one mesh.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -23,11 +23,13 @@ use super::{
 };
 use crate::{Mesh, MeshError, MeshPart};
 
-/// The most vertices and corners of faces that a scene may come to, unless its buffers are larger: a small file may
-/// show one mesh again and again.
+/// Largest total of vertices and face corners in a scene, unless its buffers have more bytes. A
+/// small file can contain many instances of one mesh.
 const COUNT_MAX: u64 = 100_000_000;
 
-/// Required extensions that leave positions, indices and UVs readable as they stand: looks and quantization.
+/// Whether a required extension can be ignored, because positions, indices and UVs are readable
+/// without it. This holds for materials, textures, lights and metadata, and for quantization, which
+/// only permits more component types.
 fn is_harmless(extension: &str) -> bool {
     extension.starts_with("KHR_materials_")
         || matches!(
@@ -42,37 +44,42 @@ fn is_harmless(extension: &str) -> bool {
         )
 }
 
-/// Reads a `.glb` or `.gltf`. `folder` is where a `.gltf`'s buffers are.
+/// Reads a `.glb` or `.gltf`. `folder` contains the external buffers of a `.gltf`.
 pub(super) fn read(bytes: &[u8], folder: Option<&Path>) -> Result<Mesh, MeshError> {
-    // The gltf crate subtracts its header's size from the claimed length without looking.
+    // The gltf crate subtracts the header's size from the claimed length without a check for
+    // underflow.
     let claimed_length = bytes.get(8..12).and_then(<[u8]>::first_chunk).map(|&b| u32::from_le_bytes(b));
     if bytes.starts_with(b"glTF") && claimed_length.is_none_or(|length| length < 12) {
-        return Err(malformed("the header is cut off"));
+        return Err(malformed("header: expected 12 bytes and a file length of at least 12"));
     }
-    // Its validation is left out: it rejects files for their materials, which do not matter here.
+    // The crate's validation is skipped, because it rejects files for defects of their materials,
+    // which do not matter here.
     let gltf = Gltf::from_slice_without_validation(bytes).map_err(|error| malformed(error.to_string()))?;
     let root = gltf.document.as_json();
     if let Some(extension) = root.extensions_required.iter().find(|e| !is_harmless(e)) {
-        return Err(unsupported(format!("the file requires the extension {extension}")));
+        return Err(unsupported(format!("required extension {extension}; export the file without it")));
     }
     let data = GltfData::load(root, gltf.blob.as_deref(), folder)?;
     let mut merged = Merged::default();
     let instances = instances(root)?;
     check_size(root, &instances, data.byte_count() as u64)?;
     for Instance { mesh, object_from_mesh, name } in instances {
-        let mesh = root.meshes.get(mesh).ok_or_else(|| malformed(format!("there is no mesh {mesh}")))?;
+        let mesh = root.meshes.get(mesh).ok_or_else(|| malformed(format!("mesh {mesh} does not exist")))?;
         for primitive in &mesh.primitives {
-            if let Some(part) = read_primitive(&data, primitive)? {
+            if let Some(geometry) = read_primitive(&data, primitive)? {
                 let name = short_name(name.or(mesh.name.as_deref()).unwrap_or_default()).to_owned();
-                let about = MeshPart { name, material: material(root, primitive), faces: 0..0 };
-                merged.push(part, about, VertexKey::new(primitive, object_from_mesh), object_from_mesh)?;
+                let part = MeshPart { name, material: material(root, primitive), faces: 0..0 };
+                merged.push(geometry, part, VertexKey::new(primitive, object_from_mesh), object_from_mesh)?;
             }
         }
     }
     Ok(merged.into_mesh())
 }
 
-/// Whether what the scene shows can be held, going by the counts that the file claims.
+/// Checks that the scene's instances fit into memory, based on the element counts in the file.
+///
+/// # Errors
+/// If an accessor or the sum over all instances has too many elements.
 fn check_size(root: &Root, instances: &[Instance<'_>], byte_count: u64) -> Result<(), MeshError> {
     let shown = instances.iter().filter_map(|instance| root.meshes.get(instance.mesh));
     let accessors = shown.flat_map(|mesh| &mesh.primitives).flat_map(|primitive| {
@@ -80,32 +87,34 @@ fn check_size(root: &Root, instances: &[Instance<'_>], byte_count: u64) -> Resul
         [positions.copied(), primitive.indices]
     });
     let counts = accessors.flatten().filter_map(|index| root.get(index)).map(|accessor| accessor.count.0);
-    // What is shown once has its own bytes for every vertex and corner.
+    // A mesh with one instance has at least one byte in the buffers for every vertex and corner.
     let limit = COUNT_MAX.max(byte_count);
     let mut sum = 0_u64;
     for count in counts {
         if count > limit {
-            return Err(malformed(format!("an accessor claims {count} elements")));
+            return Err(malformed(format!("accessor: expected at most {limit} elements, found {count}")));
         }
         sum = sum.saturating_add(count);
     }
     if sum > limit {
-        return Err(unsupported(format!("a scene that comes to more than {limit} vertices and corners")));
+        return Err(unsupported(format!(
+            "a scene of more than {limit} vertices and corners in all instances"
+        )));
     }
     Ok(())
 }
 
-/// A mesh where a node puts it.
+/// A mesh with the transform of the node that refers to it.
 struct Instance<'a> {
     mesh: usize,
     object_from_mesh: DMat4,
-    /// The node's.
+    /// The node's name.
     name: Option<&'a str>,
 }
 
-/// Every mesh of the scene, in the order of a depth-first walk.
+/// Returns every mesh instance of the scene in depth-first order.
 ///
-/// A file without scenes shows all nodes, one without nodes all meshes.
+/// A file without scenes contributes all its nodes, a file without nodes all its meshes.
 fn instances(root: &Root) -> Result<Vec<Instance<'_>>, MeshError> {
     if root.nodes.is_empty() {
         let instance = |mesh| Instance { mesh, object_from_mesh: DMat4::IDENTITY, name: None };
@@ -124,7 +133,7 @@ fn instances(root: &Root) -> Result<Vec<Instance<'_>>, MeshError> {
     let mut visited = BTreeSet::new();
     let mut stack: Vec<_> = roots.into_iter().rev().map(|node| (node, DMat4::IDENTITY)).collect();
     while let Some((i, object_from_parent)) = stack.pop() {
-        let node = root.nodes.get(i).ok_or_else(|| malformed(format!("there is no node {i}")))?;
+        let node = root.nodes.get(i).ok_or_else(|| malformed(format!("node {i} does not exist")))?;
         if !visited.insert(i) {
             return Err(malformed(format!("node {i} has two parents, or is its own ancestor")));
         }
@@ -149,7 +158,8 @@ fn parent_from_node(node: &Node) -> DMat4 {
     DMat4::from_scale_rotation_translation(scale, rotation, translation)
 }
 
-/// The triangles of a primitive in mesh space; `None` for points, lines, and what has no positions.
+/// Reads the triangles of a primitive, in mesh space. Returns `None` for points, lines, and
+/// primitives without positions or triangles.
 fn read_primitive(data: &GltfData<'_>, primitive: &Primitive) -> Result<Option<Mesh>, MeshError> {
     let attribute = |semantic| primitive.attributes.get(&Checked::Valid(semantic)).copied();
     let Checked::Valid(mode @ (Mode::Triangles | Mode::TriangleStrip | Mode::TriangleFan)) = primitive.mode
@@ -165,7 +175,7 @@ fn read_primitive(data: &GltfData<'_>, primitive: &Primitive) -> Result<Option<M
     };
     let faces = triangles(mode, &sequence)?;
     if faces.is_empty() {
-        // It has no say in which attributes the merged mesh has.
+        // An empty primitive must not affect which attributes the merged mesh keeps.
         return Ok(None);
     }
     let uvs = attribute(Semantic::TexCoords(0)).map(|uvs| data.vectors(uvs)).transpose()?;
@@ -182,7 +192,7 @@ fn read_primitive(data: &GltfData<'_>, primitive: &Primitive) -> Result<Option<M
     Ok(Some(mesh))
 }
 
-/// The triangles that a sequence of vertices stands for (glTF 2.0, section 3.7.2.1).
+/// Assembles a sequence of vertex indices into triangles (glTF 2.0, section 3.7.2.1).
 fn triangles(mode: Mode, sequence: &[u32]) -> Result<Vec<[u32; 3]>, MeshError> {
     let faces = match mode {
         Mode::TriangleStrip => {
@@ -190,7 +200,7 @@ fn triangles(mode: Mode, sequence: &[u32]) -> Result<Vec<[u32; 3]>, MeshError> {
                 .windows(3)
                 .enumerate()
                 .map(|(i, w)| if i % 2 == 0 { [w[0], w[1], w[2]] } else { [w[1], w[0], w[2]] });
-            // Strips are joined by repeated vertices.
+            // Repeated vertices join strips; their degenerate triangles are dropped.
             oriented.filter(|[a, b, c]| a != b && b != c && c != a).collect()
         }
         Mode::TriangleFan => {
@@ -200,7 +210,10 @@ fn triangles(mode: Mode, sequence: &[u32]) -> Result<Vec<[u32; 3]>, MeshError> {
         _ => {
             let (faces, rest) = sequence.as_chunks::<3>();
             if !rest.is_empty() {
-                return Err(malformed(format!("{} indices do not make whole triangles", sequence.len())));
+                return Err(malformed(format!(
+                    "triangles: expected a multiple of 3 indices, found {}",
+                    sequence.len()
+                )));
             }
             faces.to_vec()
         }
@@ -208,7 +221,8 @@ fn triangles(mode: Mode, sequence: &[u32]) -> Result<Vec<[u32; 3]>, MeshError> {
     Ok(faces)
 }
 
-/// What tells the vertices of primitives apart: where their attributes are, and where a node puts them.
+/// Identity of a primitive's vertices: the accessors of its attributes, and the transform of its
+/// node.
 #[derive(PartialEq, Eq, Hash)]
 struct VertexKey {
     accessors: [Option<usize>; 3],
@@ -225,46 +239,48 @@ impl VertexKey {
     }
 }
 
-/// Parts put together; an attribute stays only if every part has it.
+/// The merged mesh. UVs and normals are kept only if every part has them.
 #[derive(Default)]
 struct Merged {
     mesh: Mesh,
     uvs: Vec<Vec2>,
     normals: Vec<Vec3>,
-    /// The first vertex of each lot that is there already: parts may share one.
+    /// The first vertex of each range already in the mesh. Parts with the same key share a range.
     first_vertex: HashMap<VertexKey, usize>,
 }
 
 impl Merged {
     fn push(
         &mut self,
-        part: Mesh,
-        about: MeshPart,
+        geometry: Mesh,
+        part: MeshPart,
         key: VertexKey,
         object_from_mesh: DMat4,
     ) -> Result<(), MeshError> {
         let next = self.mesh.positions.len();
         let first = *self.first_vertex.entry(key).or_insert(next);
-        if first + part.positions.len() > u32::MAX as usize {
+        if first + geometry.positions.len() > u32::MAX as usize {
             return Err(unsupported("more than 2³² vertices"));
         }
         let start = self.mesh.faces.len();
-        let end = start + part.faces.len();
+        let end = start + geometry.faces.len();
         let is_mirrored = object_from_mesh.determinant() < 0.0;
-        let turned = |[a, b, c]: [u32; 3]| if is_mirrored { [a, c, b] } else { [a, b, c] };
-        self.mesh.faces.extend(part.faces.into_iter().map(|face| turned(face.map(|i| i + first as u32))));
-        self.mesh.parts.push(MeshPart { faces: start..end, ..about });
+        let oriented = |[a, b, c]: [u32; 3]| if is_mirrored { [a, c, b] } else { [a, b, c] };
+        self.mesh
+            .faces
+            .extend(geometry.faces.into_iter().map(|face| oriented(face.map(|i| i + first as u32))));
+        self.mesh.parts.push(MeshPart { faces: start..end, ..part });
         if first < next {
             return Ok(());
         }
-        self.uvs.extend(part.uvs.into_iter().flatten());
-        let normals = part.normals.into_iter().flatten();
+        self.uvs.extend(geometry.uvs.into_iter().flatten());
+        let normals = geometry.normals.into_iter().flatten();
         if object_from_mesh == DMat4::IDENTITY {
-            self.mesh.positions.extend(part.positions);
+            self.mesh.positions.extend(geometry.positions);
             self.normals.extend(normals);
         } else {
             let position = |p: Vec3| object_from_mesh.transform_point3(p.as_dvec3()).as_vec3();
-            self.mesh.positions.extend(part.positions.into_iter().map(position));
+            self.mesh.positions.extend(geometry.positions.into_iter().map(position));
             let normal_matrix = normal_matrix(object_from_mesh);
             let normal = |n: Vec3| (normal_matrix * n.as_dvec3()).normalize_or_zero().as_vec3();
             self.normals.extend(normals.map(normal));
@@ -284,7 +300,8 @@ impl Merged {
     }
 }
 
-/// The inverse transpose up to a positive factor: the cofactors, which exist for a singular matrix, too.
+/// Returns the inverse transpose of the linear part, up to a positive factor. The matrix of
+/// cofactors is used, because it exists for singular matrices, too.
 fn normal_matrix(object_from_mesh: DMat4) -> DMat3 {
     let DMat3 { x_axis, y_axis, z_axis } = DMat3::from_mat4(object_from_mesh);
     let cofactors = DMat3::from_cols(y_axis.cross(z_axis), z_axis.cross(x_axis), x_axis.cross(y_axis));
@@ -296,7 +313,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strips_alternate_and_fans_turn_about_the_first() -> Result<(), MeshError> {
+    fn strips_alternate_orientation_and_fans_share_the_first_vertex() -> Result<(), MeshError> {
         assert_eq!(triangles(Mode::TriangleStrip, &[5, 6, 7, 8])?, [[5, 6, 7], [7, 6, 8]]);
         assert_eq!(triangles(Mode::TriangleStrip, &[5, 6, 6, 8])?, [[0; 3]; 0]);
         assert_eq!(triangles(Mode::TriangleFan, &[5, 6, 7, 8])?, [[6, 7, 5], [7, 8, 5]]);
@@ -306,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mesh_that_is_large_counts_every_time() -> Result<(), Box<dyn std::error::Error>> {
+    fn the_size_limit_counts_every_instance() -> Result<(), Box<dyn std::error::Error>> {
         let count = COUNT_MAX + 1;
         let root: Root = serde_json::from_value(serde_json::json!({
             "asset": { "version": "2.0" },
@@ -322,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn normals_of_mirrored_and_stretched_meshes_stay_outside() {
+    fn normals_of_mirrored_and_stretched_meshes_point_outward() {
         let matrix = DMat4::from_scale(DVec3::new(-2.0, 1.0, 1.0));
         let normal = (normal_matrix(matrix) * DVec3::new(1.0, 1.0, 0.0)).normalize();
         assert!(normal.distance(DVec3::new(-1.0, 2.0, 0.0).normalize()) < 1e-12);

@@ -1,4 +1,5 @@
-//! The numbers of a glTF file: buffers, views and accessors, read with every claimed size checked first.
+//! The binary data of a glTF file: buffers, buffer views and accessors. Every size in the file is
+//! checked before it is used.
 
 use std::{borrow::Cow, path::Path};
 
@@ -23,12 +24,13 @@ pub(super) fn unsupported(feature: impl Into<String>) -> MeshError {
 /// A glTF document with the content of its buffers.
 pub(super) struct GltfData<'a> {
     pub(super) root: &'a Root,
-    /// `None` for a buffer without content of its own, such as the fallback of a compressed one.
+    /// `None` for a buffer without content, such as the fallback buffer of compressed data.
     buffers: Vec<Option<Cow<'a, [u8]>>>,
 }
 
 impl<'a> GltfData<'a> {
-    /// `blob` is the binary chunk of a `.glb`, `folder` the place of the files that a `.gltf` names.
+    /// Loads all buffers. `blob` is the binary chunk of a `.glb`; `folder` contains the external
+    /// buffers of a `.gltf`.
     pub(super) fn load(
         root: &'a Root,
         blob: Option<&'a [u8]>,
@@ -41,10 +43,9 @@ impl<'a> GltfData<'a> {
             };
             let length = size(buffer.byte_length)?;
             match content {
-                Some(bytes) if bytes.len() < length => Err(malformed(format!(
-                    "buffer {i} should have {length} bytes, but only {} are there",
-                    bytes.len()
-                ))),
+                Some(bytes) if bytes.len() < length => {
+                    Err(malformed(format!("buffer {i}: expected {length} bytes, found {}", bytes.len())))
+                }
                 content => Ok(content),
             }
         };
@@ -52,12 +53,13 @@ impl<'a> GltfData<'a> {
         Ok(Self { root, buffers })
     }
 
-    /// The bytes in all buffers.
+    /// Returns the number of bytes in all buffers.
     pub(super) fn byte_count(&self) -> usize {
         self.buffers.iter().flatten().map(|bytes| bytes.len()).sum()
     }
 
-    /// Vectors of `N` numbers; integers are converted, and divided by their range where so marked.
+    /// Reads vectors of `N` numbers. Integers are converted to floats, and those of a normalized
+    /// accessor are divided by the type's largest value.
     pub(super) fn vectors<const N: usize>(&self, index: Index<Accessor>) -> Result<Vec<[f32; N]>, MeshError> {
         let (accessor, component) = self.accessor(index, N)?;
         let bytes = self.elements(accessor, component.size() * N)?;
@@ -66,43 +68,49 @@ impl<'a> GltfData<'a> {
         Ok((0..bytes.len()).step_by(component.size() * N).map(element).collect())
     }
 
-    /// Indices of vertices.
+    /// Reads vertex indices.
     pub(super) fn indices(&self, index: Index<Accessor>) -> Result<Vec<u32>, MeshError> {
         let (accessor, component) = self.accessor(index, 1)?;
         let bytes = self.elements(accessor, component.size())?;
         indices(&bytes, component)
     }
 
-    /// The accessor and its component type, if its elements have as many components as expected.
+    /// Returns the accessor and its component type. Its elements must have the given number of
+    /// components.
     fn accessor(
         &self,
         index: Index<Accessor>,
         components: usize,
     ) -> Result<(&'a Accessor, ComponentType), MeshError> {
         let i = index.value();
-        let accessor = self.root.get(index).ok_or_else(|| malformed(format!("there is no accessor {i}")))?;
+        let accessor =
+            self.root.get(index).ok_or_else(|| malformed(format!("accessor {i} does not exist")))?;
         match (accessor.component_type, accessor.type_) {
             (Checked::Valid(component), Checked::Valid(of)) if of.multiplicity() == components => {
                 Ok((accessor, component.0))
             }
-            _ => Err(malformed(format!("accessor {i} should have elements of {components} numbers"))),
+            _ => Err(malformed(format!(
+                "accessor {i}: expected {components} numbers per element, of a known type"
+            ))),
         }
     }
 
-    /// The accessor's elements, tightly packed, sparse substitutions made.
+    /// Returns the accessor's elements, tightly packed, after sparse substitution.
     fn elements(&self, accessor: &Accessor, element_size: usize) -> Result<Vec<u8>, MeshError> {
         let count = size(accessor.count)?;
         let offset = accessor.byte_offset.map_or(Ok(0), size)?;
         let mut elements = match (accessor.buffer_view, &accessor.sparse) {
             (Some(view), _) => self.packed(view, offset, count, element_size)?,
             (None, Some(_)) => self.zeros(count, element_size)?,
-            (None, None) => return Err(malformed("an accessor has no data")),
+            (None, None) => {
+                return Err(malformed("accessor: expected a buffer view or sparse values, found neither"));
+            }
         };
         let Some(sparse) = &accessor.sparse else { return Ok(elements) };
 
         let substitutes = size(sparse.count)?;
         let Checked::Valid(index_component) = sparse.indices.component_type else {
-            return Err(malformed("sparse indices have an unknown type"));
+            return Err(malformed("sparse accessor: expected indices of a known component type"));
         };
         let offset = size(sparse.indices.byte_offset)?;
         let at = self.packed(sparse.indices.buffer_view, offset, substitutes, index_component.0.size())?;
@@ -111,21 +119,28 @@ impl<'a> GltfData<'a> {
         for (i, value) in indices(&at, index_component.0)?.into_iter().zip(values.chunks(element_size)) {
             let range = (i as usize).checked_mul(element_size).map(|start| start..start + element_size);
             let element = range.and_then(|range| elements.get_mut(range));
-            element.ok_or_else(|| malformed("a sparse index is out of range"))?.copy_from_slice(value);
+            element
+                .ok_or_else(|| {
+                    malformed(format!("sparse accessor: expected indices below {count}, found {i}"))
+                })?
+                .copy_from_slice(value);
         }
         Ok(elements)
     }
 
-    /// The zeros that a sparse accessor without a view starts from. Nothing in the file vouches for their
-    /// number, so there may be no more of them than there are bytes in the buffers.
+    /// Returns the zeros that a sparse accessor without a buffer view starts from. No data in the
+    /// file backs their count, so it is limited to the number of bytes in the buffers.
     fn zeros(&self, count: usize, element_size: usize) -> Result<Vec<u8>, MeshError> {
         if count > self.byte_count() {
-            return Err(malformed(format!("a sparse accessor claims {count} elements")));
+            return Err(malformed(format!(
+                "sparse accessor without a buffer view: expected at most {} elements, found {count}",
+                self.byte_count()
+            )));
         }
         Ok(vec![0; count * element_size])
     }
 
-    /// `count` elements of a buffer view, without the gaps of its stride.
+    /// Returns `count` elements of a buffer view, tightly packed.
     fn packed(
         &self,
         view: Index<View>,
@@ -136,35 +151,46 @@ impl<'a> GltfData<'a> {
         let bytes = self.view(view)?;
         let stride = self.root.get(view).and_then(|view| view.byte_stride).map_or(element_size, |s| s.0);
         if stride < element_size {
-            return Err(malformed(format!("a stride of {stride} bytes for elements of {element_size}")));
+            return Err(malformed(format!(
+                "buffer view: expected a stride of at least {element_size}, found {stride}"
+            )));
         }
         let Some(last) = count.checked_sub(1) else { return Ok(Vec::new()) };
         let end = last.checked_mul(stride).and_then(|start| start.checked_add(element_size));
         let end = end.and_then(|length| length.checked_add(offset));
         let bytes = end.and_then(|end| bytes.get(offset..end)).ok_or_else(|| {
-            malformed(format!("{count} elements of {element_size} bytes do not fit into their buffer view"))
+            malformed(format!(
+                "buffer view: expected {count} elements of {element_size} bytes, found {} bytes in total",
+                bytes.len()
+            ))
         })?;
         Ok(bytes.chunks(stride).flat_map(|chunk| &chunk[..element_size]).copied().collect())
     }
 
     fn view(&self, index: Index<View>) -> Result<&[u8], MeshError> {
         let i = index.value();
-        let view = self.root.get(index).ok_or_else(|| malformed(format!("there is no buffer view {i}")))?;
+        let view =
+            self.root.get(index).ok_or_else(|| malformed(format!("buffer view {i} does not exist")))?;
         let buffer = self.buffers.get(view.buffer.value()).and_then(Option::as_ref).ok_or_else(|| {
-            malformed(format!("buffer {}, needed by view {i}, has no content", view.buffer.value()))
+            malformed(format!("buffer view {i}: buffer {} is missing or empty", view.buffer.value()))
         })?;
         let start = view.byte_offset.map_or(Ok(0), size)?;
         let end = start.checked_add(size(view.byte_length)?);
-        end.and_then(|end| buffer.get(start..end))
-            .ok_or_else(|| malformed(format!("buffer view {i} reaches beyond its buffer")))
+        end.and_then(|end| buffer.get(start..end)).ok_or_else(|| {
+            malformed(format!(
+                "buffer view {i}: expected a range within the {} bytes of its buffer",
+                buffer.len()
+            ))
+        })
     }
 }
 
 fn size(value: USize64) -> Result<usize, MeshError> {
-    usize::try_from(value.0).map_err(|_| malformed(format!("a size of {}", value.0)))
+    usize::try_from(value.0)
+        .map_err(|_| malformed(format!("expected a size that fits into memory, found {}", value.0)))
 }
 
-/// The number at the start of `bytes`, which must hold one.
+/// Reads the number at the start of `bytes`, which must be long enough.
 fn number(bytes: &[u8], component: ComponentType, normalized: bool) -> f32 {
     let (value, max) = match component {
         ComponentType::I8 => (f32::from(bytes[0].cast_signed()), 127.0),
@@ -186,24 +212,32 @@ fn indices(bytes: &[u8], component: ComponentType) -> Result<Vec<u32>, MeshError
             Ok(bytes.as_chunks::<2>().0.iter().map(|&b| u32::from(u16::from_le_bytes(b))).collect())
         }
         ComponentType::U32 => Ok(bytes.as_chunks::<4>().0.iter().map(|&b| u32::from_le_bytes(b)).collect()),
-        _ => Err(malformed("indices must be unsigned integers")),
+        _ => Err(malformed("indices: expected unsigned integers")),
     }
 }
 
-/// The content of a data URI, or of a file in `folder`. Nothing outside that folder is ever opened.
+/// Returns the content of a data URI or of a file in `folder`. Paths outside the folder are
+/// rejected.
 fn read_uri(uri: &str, folder: Option<&Path>) -> Result<Vec<u8>, MeshError> {
     if let Some(data) = uri.strip_prefix("data:") {
         let base64 = data.split_once(";base64,").map(|(_, base64)| base64);
-        return base64.and_then(decode_base64).ok_or_else(|| malformed("a data URI is not base64"));
+        return base64
+            .and_then(decode_base64)
+            .ok_or_else(|| malformed("data URI of a buffer: expected base64"));
     }
-    let folder = folder.ok_or_else(|| unsupported(format!("external buffer '{uri}' without a folder")))?;
-    let name = decode_percent(uri).ok_or_else(|| malformed(format!("the URI '{uri}'")))?;
+    let folder = folder.ok_or_else(|| {
+        unsupported(format!(
+            "external buffer '{uri}' of a mesh read from bytes; embed it or read the file by its path"
+        ))
+    })?;
+    let name = decode_percent(uri)
+        .ok_or_else(|| malformed(format!("URI '{uri}': expected percent-encoded UTF-8")))?;
     let relative = Path::new(&name);
     let stays_inside = relative
         .components()
         .all(|c| matches!(c, std::path::Component::Normal(_) | std::path::Component::CurDir));
     if uri.contains("://") || !stays_inside {
-        return Err(unsupported(format!("a buffer outside the file's folder: '{uri}'")));
+        return Err(unsupported(format!("external buffer '{uri}' outside the file's folder")));
     }
     let path = folder.join(relative);
     std::fs::read(&path).map_err(|error| MeshError::from(error).in_file(&path))
@@ -226,22 +260,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_and_percent_codes() {
+    fn base64_and_percent_codes_are_decoded() {
         for (text, expected) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYg", "foob")]
         {
             assert_eq!(decode_base64(text).as_deref(), Some(expected.as_bytes()));
         }
         assert_eq!(decode_base64("Zm9v!"), None);
         assert_eq!(decode_percent("a%20b%C3%A9").as_deref(), Some("a bé"));
-        // A lone percent sign stands for itself, as in the WHATWG's URL standard.
+        // An incomplete percent code is kept as it is, as in the WHATWG's URL standard.
         assert_eq!(decode_percent("a%2").as_deref(), Some("a%2"));
         assert_eq!(decode_percent("a%FF"), None);
-        // A sixth of a byte, and too much padding.
+        // A dangling character of 6 bits, and too much padding.
         assert_eq!((decode_base64("Zm9vY"), decode_base64("Zm9v====")), (None, None));
     }
 
     #[test]
-    fn integers_are_divided_by_their_range() {
+    fn normalized_integers_are_divided_by_their_largest_value() {
         assert_eq!(number(&[0x80], ComponentType::I8, true), -1.0);
         assert_eq!(number(&[0xFF, 0xFF], ComponentType::U16, true), 1.0);
         assert_eq!(number(&[0xFE, 0xFF], ComponentType::I16, false), -2.0);

@@ -1,4 +1,4 @@
-//! Reading meshes from files and bytes, whatever their format.
+//! Reading meshes from files and bytes in all supported formats.
 
 mod corners;
 mod gltf;
@@ -18,7 +18,7 @@ use crate::{Mesh, MeshError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MeshFormat {
-    /// glTF 2.0, as one binary file (`.glb`) or as JSON (`.gltf`).
+    /// glTF 2.0, binary (`.glb`) or JSON (`.gltf`).
     Gltf,
     /// Wavefront OBJ.
     Obj,
@@ -29,7 +29,7 @@ pub enum MeshFormat {
 }
 
 impl MeshFormat {
-    /// The format that a file's extension names, in upper or lower case.
+    /// Returns the format that a file's extension names, ignoring case.
     pub fn from_path(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "glb" | "gltf" => Some(Self::Gltf),
@@ -40,7 +40,7 @@ impl MeshFormat {
         }
     }
 
-    /// The format that a file's first bytes betray. OBJ has no mark of its own and is never guessed.
+    /// Detects the format from a file's content. OBJ has no signature and is never detected.
     pub fn from_content(bytes: &[u8]) -> Option<Self> {
         let text = bytes.trim_ascii_start();
         match () {
@@ -63,17 +63,18 @@ impl fmt::Display for MeshFormat {
     }
 }
 
-/// Reads a mesh file. Its extension names the format; where that says nothing, its first bytes do.
+/// Reads a mesh file. The extension determines the format; if it is unknown, the content does.
 ///
-/// All parts of a scene are merged into one mesh, in the scene's coordinates; [`Mesh::parts`] says what they were
-/// called (by their first 256 bytes) and what of their materials survives painting. Textures, colors, animations, skins and morph targets
-/// are left behind. UVs and normals are kept if every part has them.
-/// Polygons are triangulated; vertices that no triangle uses are dropped, the others keep their order.
+/// All parts of a scene are merged into one mesh, in the scene's coordinates. [`Mesh::parts`] lists
+/// their names (cut to 256 bytes) and the properties of their materials that painting keeps.
+/// Textures, colors, animations, skins and morph targets are ignored. UVs and normals are kept if
+/// every part has them. Polygons are triangulated. Vertices that no triangle uses are dropped; the
+/// others keep their order.
 ///
 /// # Errors
-/// [`MeshError::File`] with the path and the reason: the file cannot be read, its format is unknown, it is
-/// malformed or truncated, it needs something unsupported (such as compression), or the mesh that it holds is
-/// not valid (see [`Mesh::validate`]).
+/// [`MeshError::File`] if the file cannot be read, its format is unknown, it is malformed or
+/// truncated, it uses an unsupported feature (such as compression), or its mesh is not valid (see
+/// [`Mesh::validate`]).
 pub fn read_mesh(path: impl AsRef<Path>) -> Result<Mesh, MeshError> {
     let path = path.as_ref();
     let read = || {
@@ -84,23 +85,25 @@ pub fn read_mesh(path: impl AsRef<Path>) -> Result<Mesh, MeshError> {
     read().map_err(|error: MeshError| error.in_file(path))
 }
 
-/// Reads a mesh from a file's content, as [`read_mesh`] does. A `.gltf` must hold its buffers itself.
+/// Reads a mesh from a file's content, as [`read_mesh`] does. The buffers of a `.gltf` must be
+/// embedded.
 ///
 /// # Errors
-/// As [`read_mesh`], but without the path.
+/// As [`read_mesh`], but not wrapped in [`MeshError::File`].
 pub fn read_mesh_from_bytes(bytes: &[u8], format: MeshFormat) -> Result<Mesh, MeshError> {
     read_bytes(bytes, format, None)
 }
 
-/// Every part has a copy of its names: without a limit, a small file could fill the memory with one long name.
+/// Longest name of a part or material, in bytes. Every part stores a copy of its names, so without
+/// a limit a small file with one long name could exhaust the memory.
 const NAME_LENGTH_MAX: usize = 256;
 
-/// The name of a part or a material; only the start of one that is too long.
+/// Cuts a name to [`NAME_LENGTH_MAX`] bytes.
 fn short_name(name: &str) -> &str {
     &name[..name.floor_char_boundary(NAME_LENGTH_MAX)]
 }
 
-/// `folder` is where the other files of a `.gltf` are looked for.
+/// Reads and validates a mesh. `folder` contains the external buffers of a `.gltf`.
 fn read_bytes(bytes: &[u8], format: MeshFormat, folder: Option<&Path>) -> Result<Mesh, MeshError> {
     let mut mesh = match format {
         MeshFormat::Gltf => gltf::read(bytes, folder)?,

@@ -1,5 +1,5 @@
-//! Wavefront OBJ: positions, UVs, normals, faces, and the names of objects, groups and materials. Everything else is
-//! passed over.
+//! Wavefront OBJ reader: positions, UVs, normals, faces, and names of objects, groups and
+//! materials. Everything else is ignored.
 
 use glam::{Vec2, Vec3};
 
@@ -10,55 +10,55 @@ use super::{
 };
 use crate::{Material, Mesh, MeshError, MeshFormat, MeshPart};
 
-/// Reads an OBJ file's content.
+/// Reads the content of an OBJ file.
 pub(super) fn read(bytes: &[u8]) -> Result<Mesh, MeshError> {
-    // Names and comments may be in any encoding; what matters here is ASCII.
+    // Names and comments may be in any encoding; keywords and numbers are ASCII.
     let text = String::from_utf8_lossy(bytes);
     let mut attributes = Attributes::default();
     let mut triangles = Vec::new();
     let mut corners = Vec::new();
     let mut parts = Parts::default();
     for (number, line) in logical_lines(&text) {
-        let malformed = |what: &str| MeshError::Malformed {
+        let malformed = |expected: &str| MeshError::Malformed {
             format: MeshFormat::Obj,
             reason: format!(
-                "line {number}: {what} in '{}'",
+                "line {number}: expected {expected}, found '{}'",
                 line.trim().chars().take(80).collect::<String>()
             ),
         };
         let mut words = line.split_ascii_whitespace();
         match words.next() {
             Some("v") => {
-                let position = numbers(&mut words).ok_or_else(|| malformed("expected x y z"))?;
+                let position = numbers(&mut words).ok_or_else(|| malformed("three numbers x y z"))?;
                 attributes.positions.push(Vec3::from_array(position));
             }
             Some("vt") => {
-                // A texture with one dimension is addressed by u alone.
+                // One-dimensional texture coordinates have no v.
                 let mut words = words.chain(std::iter::once("0"));
-                let uv = numbers(&mut words).ok_or_else(|| malformed("expected u v"))?;
+                let uv = numbers(&mut words).ok_or_else(|| malformed("numbers u v"))?;
                 attributes.uvs.push(Vec2::from_array(uv));
             }
             Some("vn") => {
-                let normal = numbers(&mut words).ok_or_else(|| malformed("expected x y z"))?;
+                let normal = numbers(&mut words).ok_or_else(|| malformed("three numbers x y z"))?;
                 attributes.normals.push(Vec3::from_array(normal));
             }
             Some("f") => {
                 corners.clear();
                 for word in words {
                     let corner = parse_corner(word, &attributes);
-                    corners.push(corner.ok_or_else(|| malformed("an index that names nothing"))?);
+                    corners.push(corner.ok_or_else(|| malformed("indices of preceding elements"))?);
                 }
                 if corners.len() < 3 {
-                    return Err(malformed("fewer than three corners"));
+                    return Err(malformed("three or more corners"));
                 }
                 let polygon: Vec<Vec3> =
                     corners.iter().map(|corner| attributes.positions[corner.position as usize]).collect();
                 parts.begin_face(triangles.len());
                 triangles.extend(triangulate(&polygon).into_iter().map(|face| face.map(|i| corners[i])));
             }
-            Some("o") => parts.name(rest_of(&line), true),
-            Some("g") => parts.name(rest_of(&line), false),
-            Some("usemtl") => parts.material(rest_of(&line)),
+            Some("o") => parts.set_name(arguments(&line), true),
+            Some("g") => parts.set_name(arguments(&line), false),
+            Some("usemtl") => parts.set_material(arguments(&line)),
             _ => {}
         }
     }
@@ -66,31 +66,33 @@ pub(super) fn read(bytes: &[u8]) -> Result<Mesh, MeshError> {
     Ok(Mesh { parts, ..unify(&attributes, &triangles) })
 }
 
-/// What stands behind the first word.
-fn rest_of(line: &str) -> &str {
+/// Returns everything after the first word of a line.
+fn arguments(line: &str) -> &str {
     line.trim_start().split_once(|c: char| c.is_ascii_whitespace()).map_or("", |(_, rest)| rest.trim())
 }
 
-/// Parts, each of which begins with a face under another name or material than the one before it.
+/// Collects parts. A new part begins at each face whose name or material differs from the previous
+/// face's.
 #[derive(Default)]
 struct Parts {
-    /// Each ends where the next one starts.
+    /// The ends of their ranges are not set until [`Parts::into_parts`].
     parts: Vec<MeshPart>,
-    /// The name and the material of the faces to come.
+    /// The name and the material of the following faces.
     current: (String, String),
     has_objects: bool,
 }
 
 impl Parts {
-    /// The name of an object, or of a group, which counts only where there are no objects.
-    fn name(&mut self, name: &str, is_object: bool) {
+    /// Sets the name of the following faces. The name of a group is ignored once there is an
+    /// object.
+    fn set_name(&mut self, name: &str, is_object: bool) {
         if is_object || !self.has_objects {
             short_name(name).clone_into(&mut self.current.0);
         }
         self.has_objects |= is_object;
     }
 
-    fn material(&mut self, name: &str) {
+    fn set_material(&mut self, name: &str) {
         short_name(name).clone_into(&mut self.current.1);
     }
 
@@ -113,7 +115,8 @@ impl Parts {
     }
 }
 
-/// Lines with their numbers, from 1; a backslash at the end of one joins it to the next. Comments are cut off.
+/// Returns the lines without comments, and their numbers from 1. A backslash at the end of a line
+/// joins it to the next one.
 fn logical_lines(text: &str) -> impl Iterator<Item = (usize, String)> {
     let mut lines = text.lines().enumerate();
     std::iter::from_fn(move || {
@@ -141,7 +144,7 @@ fn numbers<'a, const N: usize>(words: &mut impl Iterator<Item = &'a str>) -> Opt
     Some(values)
 }
 
-/// `position`, `position/uv`, `position//normal` or `position/uv/normal`.
+/// Parses `position`, `position/uv`, `position//normal` or `position/uv/normal`.
 fn parse_corner(word: &str, attributes: &Attributes) -> Option<Corner> {
     let mut parts = word.split('/');
     let position = parse_index(parts.next()?, attributes.positions.len())?;
@@ -153,7 +156,8 @@ fn parse_corner(word: &str, attributes: &Attributes) -> Option<Corner> {
     parts.next().is_none().then_some(Corner { position, uv, normal })
 }
 
-/// An index counted from 1, or from the last element so far backwards if negative, as one counted from 0.
+/// Parses an index from 1, or a negative one relative to the end of the `count` elements so far.
+/// Returns it from 0, or `None` if it is out of range.
 fn parse_index(word: &str, count: usize) -> Option<u32> {
     let index: i64 = word.parse().ok()?;
     let count = i64::try_from(count).ok()?;
@@ -166,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn indices_of_all_kinds_in_one_file() -> Result<(), MeshError> {
+    fn all_kinds_of_indices_are_read() -> Result<(), MeshError> {
         let text = b"# caf\xe9\no thing\nv 0 0 0\nv 1 0 0 1.0\nv 1 1 0\nv 0 1 0 0.5 0.5 0.5\r\n\
             vt 0 0\nvt 1 0 0\nvt 1 1\nvt 0 1\nvn 0 0 1\nusemtl m\ns 1\n\
             f 1/1/1 2/2/1 \\\n 3/3/1 # the first half\nf -4/-4/-1 -2/-2/-1 -1/-1/-1\nl 1 2\n";
@@ -184,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_begins_with_a_face_under_another_name() -> Result<(), MeshError> {
+    fn a_part_begins_where_the_name_or_material_changes() -> Result<(), MeshError> {
         let text = "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nf 1 2 3 4\ng a group\nusemtl wood\nusemtl dark  oak\n\
             f 1 2 3\nf 2 3 4\ng other\no one\ng within\nf 1 2 3\nusemtl dark  oak\nf 1 2 3\no empty\n";
         let mesh = read(text.as_bytes())?;
@@ -199,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn long_names_are_cut() -> Result<(), MeshError> {
+    fn long_names_are_truncated() -> Result<(), MeshError> {
         let mesh = read(
             format!("v 0 0 0\nv 1 0 0\nv 0 1 0\no {0}\nusemtl {0}\nf 1 2 3\n", "é".repeat(1000)).as_bytes(),
         )?;
@@ -209,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uv_may_lack_its_v() -> Result<(), MeshError> {
+    fn a_missing_v_is_zero() -> Result<(), MeshError> {
         let mesh = read(b"v 0 0 0\nv 1 0 0\nv 1 1 0\nvt 0.5\nf 1/1 2/1 3/1\n")?;
         assert_eq!(mesh.uvs, Some(vec![Vec2::new(0.5, 0.0); 3]));
         assert!(mesh.parts.is_empty());
@@ -217,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn polygons_are_triangulated_and_seams_split() -> Result<(), MeshError> {
+    fn polygons_are_triangulated_and_seams_are_split() -> Result<(), MeshError> {
         let text = b"v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nv 0 0 1\nvt 0 0\nvt 1 0\nvt 1 1\n\
             f 1/1 2/2 3/3 4/1\nf 1/2 2/2 5/3\n";
         let mesh = read(text)?;
@@ -227,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_lines_are_named() {
+    fn errors_give_the_line_number() {
         for (line, number) in [
             ("v 1 2", 4),
             ("v 1 2 x", 4),

@@ -1,4 +1,4 @@
-//! Stanford PLY, in text or binary of either byte order.
+//! Stanford PLY reader: text, or binary of either byte order.
 
 use std::collections::HashMap;
 
@@ -11,11 +11,11 @@ use super::{
 };
 use crate::{Mesh, MeshError};
 
-/// Names under which programs write texture coordinates.
+/// Property names that programs use for texture coordinates.
 const U_NAMES: [&str; 4] = ["s", "u", "texture_u", "texture_s"];
 const V_NAMES: [&str; 4] = ["t", "v", "texture_v", "texture_t"];
 
-/// Reads a PLY file's content.
+/// Reads the content of a PLY file.
 pub(super) fn read(bytes: &[u8]) -> Result<Mesh, MeshError> {
     let (header, body) = parse_header(bytes)?;
     let mut body = Body { bytes: body, encoding: header.encoding };
@@ -28,9 +28,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Mesh, MeshError> {
             _ => body.records(element, |_| Ok(()))?,
         }
     }
-    // UVs at the corners of faces, if all have them.
-    let has_wedges = !polygons.is_empty() && polygons.iter().all(|p| p.uvs.len() == p.vertices.len());
-    let mut wedges = Wedges::default();
+    // UVs at face corners are used only if every corner has one.
+    let has_corner_uvs = !polygons.is_empty() && polygons.iter().all(|p| p.uvs.len() == p.vertices.len());
+    let mut corner_uvs = CornerUvs::default();
     for (face, polygon) in polygons.iter().enumerate() {
         let corner = |&index: &u32| {
             let vertex_count = mesh.positions.len();
@@ -39,30 +39,30 @@ pub(super) fn read(bytes: &[u8]) -> Result<Mesh, MeshError> {
         };
         let corners: Vec<Vec3> = polygon.vertices.iter().map(corner).collect::<Result<_, _>>()?;
         let triangles = triangulate(&corners);
-        if has_wedges {
-            wedges.push(polygon, &triangles, mesh.normals.is_some());
+        if has_corner_uvs {
+            corner_uvs.push(polygon, &triangles, mesh.normals.is_some());
         }
         mesh.faces.extend(triangles.into_iter().map(|triangle| triangle.map(|i| polygon.vertices[i])));
     }
-    Ok(if has_wedges { wedges.into_mesh(mesh) } else { mesh })
+    Ok(if has_corner_uvs { corner_uvs.into_mesh(mesh) } else { mesh })
 }
 
-/// A face as it stands in the file.
+/// A face before triangulation.
 struct Polygon {
     vertices: Vec<u32>,
-    /// One for each corner, or none.
+    /// One UV per corner, or none.
     uvs: Vec<Vec2>,
 }
 
-/// Triangles whose corners have UVs of their own.
+/// Triangles whose UVs belong to corners rather than vertices.
 #[derive(Default)]
-struct Wedges {
+struct CornerUvs {
     uvs: Vec<Vec2>,
     uv_at: HashMap<[u32; 2], u32>,
     triangles: Vec<[Corner; 3]>,
 }
 
-impl Wedges {
+impl CornerUvs {
     fn push(&mut self, polygon: &Polygon, triangles: &[[usize; 3]], has_normals: bool) {
         let mut corner = |i: usize| {
             let uv = polygon.uvs[i];
@@ -85,12 +85,12 @@ impl Wedges {
 
 fn read_vertices(body: &mut Body<'_>, element: &Element, mesh: &mut Mesh) -> Result<(), MeshError> {
     if !mesh.positions.is_empty() {
-        // Only one of the two may have normals or UVs.
-        return Err(malformed("two elements with vertices"));
+        // The two elements could differ in whether they have normals and UVs.
+        return Err(malformed("expected one element 'vertex', found a second one"));
     }
     let names = [["x"], ["y"], ["z"]];
     let [Some(x), Some(y), Some(z)] = names.map(|names| element.find(&names)) else {
-        return Err(malformed("vertices without x, y and z"));
+        return Err(malformed("element 'vertex': expected the properties x, y and z"));
     };
     let uv = element.find(&U_NAMES).zip(element.find(&V_NAMES));
     let normal = match [["nx"], ["ny"], ["nz"]].map(|names| element.find(&names)) {
@@ -117,7 +117,7 @@ fn read_polygons(
 ) -> Result<(), MeshError> {
     let indices = element
         .find(&["vertex_indices", "vertex_index"])
-        .ok_or_else(|| malformed("faces without vertex_indices"))?;
+        .ok_or_else(|| malformed("element 'face': expected the property vertex_indices or vertex_index"))?;
     let uvs = element.find(&["texcoord"]).filter(|&i| element.properties[i].length.is_some());
     body.records(element, |record| {
         let index = |&value: &f64| {
@@ -125,7 +125,7 @@ fn read_polygons(
             if f64::from(index) == value {
                 Ok(index)
             } else {
-                Err(malformed(format!("vertex index {value}")))
+                Err(malformed(format!("expected a vertex index, found {value}")))
             }
         };
         let vertices = record[indices].iter().map(index).collect::<Result<_, _>>()?;
@@ -136,15 +136,15 @@ fn read_polygons(
     })
 }
 
-/// What is left of the body.
+/// The unread rest of the body.
 struct Body<'a> {
     bytes: &'a [u8],
     encoding: Encoding,
 }
 
 impl Body<'_> {
-    /// Hands every record of the element to `each`: for each property its numbers. A double holds all of PLY's
-    /// types exactly.
+    /// Calls `each` with every record of the element: the numbers of each property. All of PLY's
+    /// types convert to `f64` exactly.
     fn records(
         &mut self,
         element: &Element,
@@ -155,21 +155,24 @@ impl Body<'_> {
         }
         let mut record = vec![Vec::new(); element.properties.len()];
         for i in 0..element.count {
-            let cut_off = || {
+            let missing_number = || {
                 let Element { name, count, .. } = element;
-                malformed(format!("the file ends, or has no number, in {name} {i} of {count}"))
+                malformed(format!("element '{name}', record {i} of {count}: expected a number, found none"))
             };
             for (property, values) in element.properties.iter().zip(&mut record) {
                 let length = match property.length {
                     None => 1.0,
-                    Some(length) => self.number(length).ok_or_else(cut_off)?,
+                    Some(length) => self.number(length).ok_or_else(missing_number)?,
                 };
                 if length < 0.0 || length.fract() != 0.0 {
-                    return Err(malformed(format!("a list of {length} numbers in {} {i}", element.name)));
+                    return Err(malformed(format!(
+                        "element '{}', record {i}: expected the length of a list, found {length}",
+                        element.name
+                    )));
                 }
                 values.clear();
                 while (values.len() as f64) < length {
-                    values.push(self.number(property.scalar).ok_or_else(cut_off)?);
+                    values.push(self.number(property.scalar).ok_or_else(missing_number)?);
                 }
             }
             each(&record)?;
@@ -177,7 +180,8 @@ impl Body<'_> {
         Ok(())
     }
 
-    /// The next number; `None` at the end, or if there is something else.
+    /// Reads the next number. Returns `None` at the end of the file, or if the next word is not a
+    /// number.
     fn number(&mut self, scalar: Scalar) -> Option<f64> {
         if self.encoding == Encoding::Text {
             return self.word()?.parse().ok();
@@ -194,7 +198,7 @@ impl Body<'_> {
         })
     }
 
-    /// The next `N` bytes, in little-endian order.
+    /// Reads the next `N` bytes and converts them to little-endian order.
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (bytes, rest) = self.bytes.split_first_chunk::<N>()?;
         self.bytes = rest;
@@ -273,21 +277,21 @@ mod tests {
     }
 
     #[test]
-    fn uvs_at_corners_split_vertices() -> Result<(), MeshError> {
+    fn corner_uvs_split_vertices() -> Result<(), MeshError> {
         let header = "ply\nformat ascii 1.0\nelement vertex 4\nproperty float x\nproperty float y\n\
             property float z\nelement face 2\nproperty list uchar int vertex_indices\n\
             property list uchar float texcoord\nend_header\n0 0 0\n1 0 0\n1 1 0\n0 1 0\n";
         let mesh = read(format!("{header}3 0 1 2 6 0 0 1 0 1 1\n3 0 2 3 6 .5 0 1 1 0 1\n").as_bytes())?;
         assert_eq!(mesh.faces, [[0, 1, 2], [4, 2, 3]]);
         assert_eq!(mesh.uvs.map(|uvs| (uvs[0], uvs[4])), Some((Vec2::ZERO, Vec2::new(0.5, 0.0))));
-        // A face without them: they are worth nothing.
+        // If one face has no corner UVs, all are dropped.
         let mesh = read(format!("{header}3 0 1 2 6 0 0 1 0 1 1\n3 0 2 3 0\n").as_bytes())?;
         assert_eq!((mesh.faces, mesh.uvs), (vec![[0, 1, 2], [0, 2, 3]], None));
         Ok(())
     }
 
     #[test]
-    fn vertices_come_once() {
+    fn a_second_vertex_element_is_rejected() {
         let text = "ply\nformat ascii 1.0\nelement vertex 3\nproperty float x\nproperty float y\nproperty float z\n\
             element vertex 1\nproperty float x\nproperty float y\nproperty float z\nproperty float nx\n\
             property float ny\nproperty float nz\nelement face 1\nproperty list uchar int vertex_indices\n\
@@ -296,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_cut_off_is_an_error() {
+    fn truncated_files_are_rejected() {
         for bytes in [text(), binary(false), binary(true)] {
             let end = bytes.trim_ascii_end().len();
             for length in 0..end {
@@ -306,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn claimed_counts_are_not_believed() {
+    fn counts_larger_than_the_file_are_rejected() {
         let header = |count: &str, list: &str| {
             format!(
                 "ply\nformat binary_little_endian 1.0\nelement vertex {count}\nproperty float x\n\
@@ -329,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_headers_and_indices_are_errors() {
+    fn bad_headers_and_indices_are_rejected() {
         let good = String::from_utf8_lossy(&text()).into_owned();
         for (from, to) in [
             ("ply\n", "plx\n"),

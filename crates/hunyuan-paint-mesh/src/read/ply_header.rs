@@ -1,4 +1,4 @@
-//! The header of a PLY file: which elements follow, and what each consists of.
+//! The header of a PLY file: its encoding, its elements and their properties.
 
 use crate::{MeshError, MeshFormat};
 
@@ -6,7 +6,7 @@ pub(super) fn malformed(reason: impl Into<String>) -> MeshError {
     MeshError::Malformed { format: MeshFormat::Ply, reason: reason.into() }
 }
 
-/// How the body is written.
+/// The encoding of the body.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Encoding {
     Text,
@@ -14,7 +14,7 @@ pub(super) enum Encoding {
     BigEndian,
 }
 
-/// The type of a number.
+/// A scalar type.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Scalar {
     I8,
@@ -43,16 +43,16 @@ impl Scalar {
     }
 }
 
-/// A property of an element: one number, or a list of them preceded by its length.
+/// A property of an element: a number, or a list of numbers preceded by its length.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Property {
     pub(super) name: String,
-    /// The type of a list's length; `None` if this is a single number.
+    /// The type of a list's length; `None` for a single number.
     pub(super) length: Option<Scalar>,
     pub(super) scalar: Scalar,
 }
 
-/// A run of equal records.
+/// A sequence of records with the same properties.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Element {
     pub(super) name: String,
@@ -61,13 +61,13 @@ pub(super) struct Element {
 }
 
 impl Element {
-    /// Where in the record the first property with one of these names is.
+    /// Returns the index of the first property with one of these names.
     pub(super) fn find(&self, names: &[&str]) -> Option<usize> {
         self.properties.iter().position(|property| names.contains(&property.name.as_str()))
     }
 }
 
-/// What stands before the body.
+/// The content of a header.
 #[derive(Debug)]
 pub(super) struct Header {
     pub(super) encoding: Encoding,
@@ -84,14 +84,15 @@ pub(super) fn parse_header(bytes: &[u8]) -> Result<(Header, &[u8]), MeshError> {
         Some(String::from_utf8_lossy(line).into_owned())
     };
     if next_line().is_none_or(|line| line.trim() != "ply") {
-        return Err(malformed("the first line is not 'ply'"));
+        return Err(malformed("expected 'ply' in the first line"));
     }
     let mut encoding = None;
     let mut elements: Vec<Element> = Vec::new();
     loop {
-        let line = next_line().ok_or_else(|| malformed("the header does not end"))?;
+        let line = next_line()
+            .ok_or_else(|| malformed("header: expected a line 'end_header', found the end of the file"))?;
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
-        let unknown = || malformed(format!("header line '{}'", line.trim()));
+        let unknown = || malformed(format!("header: expected a valid declaration, found '{}'", line.trim()));
         match *words.as_slice() {
             ["end_header"] => break,
             ["format", name, "1.0"] => {
@@ -121,6 +122,6 @@ pub(super) fn parse_header(bytes: &[u8]) -> Result<(Header, &[u8]), MeshError> {
             _ => return Err(unknown()),
         }
     }
-    let encoding = encoding.ok_or_else(|| malformed("the header names no format"))?;
+    let encoding = encoding.ok_or_else(|| malformed("header: expected a line 'format', found none"))?;
     Ok((Header { encoding, elements }, rest))
 }

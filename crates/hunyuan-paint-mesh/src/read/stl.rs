@@ -1,4 +1,5 @@
-//! STL: triangles without connectivity, in text or binary. Corners at the same place become one vertex.
+//! STL reader, text or binary. STL stores triangles without connectivity; corners with equal
+//! positions become one vertex.
 
 use std::collections::HashMap;
 
@@ -6,32 +7,34 @@ use glam::Vec3;
 
 use crate::{Mesh, MeshError, MeshFormat};
 
-/// Bytes before the first triangle: a comment, and the number of triangles.
+/// Number of bytes before the first triangle: a comment and the number of triangles.
 const HEADER: usize = 84;
 
-/// Bytes of a triangle: a normal, three corners, two bytes without meaning.
+/// Number of bytes of a triangle: a normal, three corners, and two bytes that are ignored.
 const TRIANGLE: usize = 50;
 
 fn malformed(reason: impl Into<String>) -> MeshError {
     MeshError::Malformed { format: MeshFormat::Stl, reason: reason.into() }
 }
 
-/// Reads an STL file's content.
+/// Reads the content of an STL file.
 pub(super) fn read(bytes: &[u8]) -> Result<Mesh, MeshError> {
-    // Binary files may start with "solid", too: a length that is just right decides, and in the end whether there is
-    // any sense in the text.
+    // Binary files may start with "solid", too. A file whose length matches the binary triangle
+    // count is binary. Any other file that starts with "solid" is read as text, or as binary if
+    // that fails.
     if is_binary(bytes) || !is_text(bytes) {
         return read_binary(bytes);
     }
     read_text(&String::from_utf8_lossy(bytes)).or_else(|error| read_binary(bytes).map_err(|_| error))
 }
 
-/// Whether the first word is that of a text file.
+/// Whether the content starts with "solid", as text files do. Case and leading whitespace are
+/// ignored.
 pub(super) fn is_text(bytes: &[u8]) -> bool {
     bytes.trim_ascii_start().get(..5).is_some_and(|word| word.eq_ignore_ascii_case(b"solid"))
 }
 
-/// Whether the length is what the triangle count of a binary file asks for.
+/// Whether the length matches the triangle count of a binary file.
 pub(super) fn is_binary(bytes: &[u8]) -> bool {
     triangle_count(bytes).is_some_and(|count| bytes.len() as u64 == HEADER as u64 + count * TRIANGLE as u64)
 }
@@ -41,15 +44,16 @@ fn triangle_count(bytes: &[u8]) -> Option<u64> {
 }
 
 fn read_binary(bytes: &[u8]) -> Result<Mesh, MeshError> {
-    let count = triangle_count(bytes).ok_or_else(|| malformed("the header is cut off"))?;
+    let count = triangle_count(bytes)
+        .ok_or_else(|| malformed(format!("header: expected {HEADER} bytes, found {}", bytes.len())))?;
     let (triangles, _) = bytes[HEADER..].as_chunks::<TRIANGLE>();
     if (triangles.len() as u64) < count {
         let found = triangles.len();
-        return Err(malformed(format!("expected {count} triangles, but there are bytes for {found}")));
+        return Err(malformed(format!("expected {count} triangles, found {found}")));
     }
     let mut welded = Welded::default();
     for triangle in &triangles[..count as usize] {
-        // Twelve numbers, of which the first three are the normal.
+        // The first three of twelve numbers are the normal.
         let numbers: Vec<f32> = triangle.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
         for corner in numbers[3..12].as_chunks::<3>().0 {
             welded.push(Vec3::from_array(*corner))?;
@@ -69,14 +73,17 @@ fn read_text(text: &str) -> Result<Mesh, MeshError> {
                     let mut number = || words.next()?.parse().ok();
                     let corner = [number(), number(), number()];
                     let [Some(x), Some(y), Some(z)] = corner else {
-                        return Err(malformed(format!("corner {}: expected x y z", welded.corners.len())));
+                        return Err(malformed(format!(
+                            "corner {}: expected three numbers x y z",
+                            welded.corners.len()
+                        )));
                     };
                     welded.push(Vec3::new(x, y, z))?;
                 }
                 "endfacet" if !welded.corners.len().is_multiple_of(3) => {
-                    return Err(malformed("a facet that is no triangle"));
+                    return Err(malformed("facet: expected three corners"));
                 }
-                // A name follows, in which any word may stand.
+                // The rest of the line is a name, which may contain keywords.
                 "solid" => break,
                 "endsolid" => {
                     ended = true;
@@ -87,12 +94,12 @@ fn read_text(text: &str) -> Result<Mesh, MeshError> {
         }
     }
     if !ended || !welded.corners.len().is_multiple_of(3) {
-        return Err(malformed("the text ends before 'endsolid'"));
+        return Err(malformed("expected 'endsolid' after whole triangles, found the end of the file"));
     }
     Ok(welded.into_mesh())
 }
 
-/// Corners, with the first of each place as its vertex.
+/// Welds corners with equal positions.
 #[derive(Default)]
 struct Welded {
     positions: Vec<Vec3>,
@@ -102,10 +109,10 @@ struct Welded {
 
 impl Welded {
     fn push(&mut self, position: Vec3) -> Result<(), MeshError> {
-        // Adding zero makes -0 and 0 the same place.
-        let place = position.to_array().map(|x| (x + 0.0).to_bits());
+        // Adding zero turns -0 into 0.
+        let key = position.to_array().map(|x| (x + 0.0).to_bits());
         let next = u32::try_from(self.positions.len()).map_err(|_| malformed("more than 2³² corners"))?;
-        let vertex = *self.vertex_at.entry(place).or_insert(next);
+        let vertex = *self.vertex_at.entry(key).or_insert(next);
         if vertex == next {
             self.positions.push(position);
         }
@@ -150,13 +157,13 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_give_the_same_welded_mesh() -> Result<(), MeshError> {
-        let mut with_more_behind = binary(b"solid but binary");
-        with_more_behind.extend(b"more");
+    fn text_and_binary_give_the_same_welded_mesh() -> Result<(), MeshError> {
+        let mut with_trailing_bytes = binary(b"solid but binary");
+        with_trailing_bytes.extend(b"more");
         for bytes in [
             binary(b"any"),
             binary(b"solid but binary"),
-            with_more_behind,
+            with_trailing_bytes,
             text().into_bytes(),
             text().to_uppercase().into_bytes(),
             text().replace("a part", "vertex of a part").into_bytes(),
@@ -169,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_cut_off_is_an_error() {
+    fn truncated_files_are_rejected() {
         let bytes = binary(b"any");
         for length in 0..bytes.len() {
             assert!(read(&bytes[..length]).is_err(), "{length} bytes");
@@ -181,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claimed_count_is_not_believed() {
+    fn a_count_larger_than_the_file_is_rejected() {
         let mut bytes = binary(b"any");
         bytes[80..84].copy_from_slice(&u32::MAX.to_le_bytes());
         assert!(matches!(read(&bytes), Err(MeshError::Malformed { .. })));

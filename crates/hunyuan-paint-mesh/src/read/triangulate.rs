@@ -1,15 +1,18 @@
-//! Polygons into triangles.
+//! Triangulation of polygons.
 
 use glam::{DVec2, DVec3, Vec3};
 
-/// Ears may take time that grows with the cube of the number of corners; nobody may hang a reader with one face.
+/// Ear clipping takes cubic time in the worst case. The limit keeps a single face of a malicious
+/// file from blocking the reader.
 const CONCAVE_CORNERS_MAX: usize = 1024;
 
-/// Triangles, as indices into the polygon's corners, that cover it; none for fewer than three corners.
+/// Returns triangles that cover the polygon, as indices of its corners; none for fewer than three
+/// corners.
 ///
-/// Convex polygons become fans; others lose ears one by one (Meisters, "Polygons have ears", 1975) in the plane
-/// of their area vector (Newell). A polygon that crosses itself ends in a fan of what is left, one of more than
-/// [`CONCAVE_CORNERS_MAX`] corners is a fan at once.
+/// Convex polygons become fans. Concave ones are triangulated by ear clipping (Meisters, "Polygons
+/// have ears", 1975) in the plane perpendicular to their area vector (Newell). Where no ear is
+/// left, as in a self-intersecting polygon, the remaining corners become a fan. A polygon of more
+/// than [`CONCAVE_CORNERS_MAX`] corners always becomes a fan.
 pub(super) fn triangulate(polygon: &[Vec3]) -> Vec<[usize; 3]> {
     let count = polygon.len();
     if count < 3 {
@@ -19,17 +22,17 @@ pub(super) fn triangulate(polygon: &[Vec3]) -> Vec<[usize; 3]> {
     let mut rest: Vec<usize> = (0..count).collect();
     let mut triangles = Vec::with_capacity(count - 2);
     if (4..=CONCAVE_CORNERS_MAX).contains(&count) && !is_convex(&points) {
-        // Only corners that bend inwards can lie in an ear; none begins to do so when ears are cut off.
-        let bends_inwards = |&i: &usize| {
+        // Only reflex or straight corners can lie in an ear, and clipping ears creates no new ones.
+        let is_reflex = |&i: &usize| {
             let [a, b, c] = neighbors(&rest, i).map(|k| points[k]);
-            turn(a, b, c) <= 0.0
+            doubled_area(a, b, c) <= 0.0
         };
-        let inward: Vec<usize> = (0..count).filter(bends_inwards).collect();
+        let reflex: Vec<usize> = (0..count).filter(is_reflex).collect();
         let mut last = 0;
         while rest.len() > 3 {
-            // The next ear is often beside the last one.
+            // The next ear is often next to the last one.
             let mut candidates = (last..rest.len()).chain(0..last);
-            let Some(ear) = candidates.find(|&i| is_ear(&points, &rest, &inward, i)) else { break };
+            let Some(ear) = candidates.find(|&i| is_ear(&points, &rest, &reflex, i)) else { break };
             triangles.push(neighbors(&rest, ear));
             rest.remove(ear);
             last = ear.saturating_sub(1);
@@ -39,7 +42,8 @@ pub(super) fn triangulate(polygon: &[Vec3]) -> Vec<[usize; 3]> {
     triangles
 }
 
-/// The polygon, counter-clockwise, in the plane that shows its largest area.
+/// Projects the polygon onto the plane perpendicular to its area vector, in which it is
+/// counter-clockwise.
 fn project(polygon: &[Vec3]) -> Vec<DVec2> {
     let origin = polygon[0].as_dvec3();
     let points: Vec<DVec3> = polygon.iter().map(|p| p.as_dvec3() - origin).collect();
@@ -50,11 +54,11 @@ fn project(polygon: &[Vec3]) -> Vec<DVec2> {
 
 fn is_convex(points: &[DVec2]) -> bool {
     let next = |i: usize| points[(i + 1) % points.len()];
-    (0..points.len()).all(|i| turn(points[i], next(i), next(i + 1)) >= 0.0)
+    (0..points.len()).all(|i| doubled_area(points[i], next(i), next(i + 1)) >= 0.0)
 }
 
-/// Twice the signed area of a triangle; positive if counter-clockwise.
-fn turn(a: DVec2, b: DVec2, c: DVec2) -> f64 {
+/// Returns twice the signed area of a triangle; positive if counter-clockwise.
+fn doubled_area(a: DVec2, b: DVec2, c: DVec2) -> f64 {
     (b - a).perp_dot(c - a)
 }
 
@@ -63,13 +67,15 @@ fn neighbors(rest: &[usize], i: usize) -> [usize; 3] {
     [rest[(i + count - 1) % count], rest[i], rest[(i + 1) % count]]
 }
 
-/// Whether the triangle at corner `i` of the rest lies inside the polygon and holds no other corner; `inward` are
-/// those that come into question.
-fn is_ear(points: &[DVec2], rest: &[usize], inward: &[usize], i: usize) -> bool {
+/// Whether the triangle at corner `i` of `rest` is an ear: it lies inside the polygon and contains
+/// none of the other `reflex` corners.
+fn is_ear(points: &[DVec2], rest: &[usize], reflex: &[usize], i: usize) -> bool {
     let corners = neighbors(rest, i);
     let [a, b, c] = corners.map(|k| points[k]);
-    let inside = |p: DVec2| turn(a, b, p) >= 0.0 && turn(b, c, p) >= 0.0 && turn(c, a, p) >= 0.0;
-    turn(a, b, c) > 0.0 && !inward.iter().any(|k| !corners.contains(k) && inside(points[*k]))
+    let inside = |p: DVec2| {
+        doubled_area(a, b, p) >= 0.0 && doubled_area(b, c, p) >= 0.0 && doubled_area(c, a, p) >= 0.0
+    };
+    doubled_area(a, b, c) > 0.0 && !reflex.iter().any(|k| !corners.contains(k) && inside(points[*k]))
 }
 
 #[cfg(test)]
@@ -91,8 +97,9 @@ mod tests {
     }
 
     #[test]
-    fn concave_polygons_are_covered_once_in_any_plane_and_direction() {
-        // An arrow head of area 1 with its notch at corner 0, from which a fan would fold over.
+    fn concave_polygons_are_covered_once_in_any_plane_and_orientation() {
+        // An arrowhead of area 2 with its notch at corner 0. Fans from corners 1 and 3 would fold
+        // over.
         let arrow = [(0.0, 1.0), (-1.0, 0.0), (0.0, 3.0), (1.0, 0.0)];
         for turned in [|x, y| Vec3::new(x, y, 0.0), |x, y| Vec3::new(0.0, y, x)] {
             let mut polygon: Vec<Vec3> = arrow.iter().map(|&(x, y)| turned(x, y)).collect();
@@ -105,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_comb_of_a_thousand_corners_is_covered_once() {
-        // Teeth of height 1 upon a bar; then the same wound up, so that few corners are ears.
+        // Teeth of height 1 on a bar, then a spiral, of which few corners are ears.
         let tooth = |i: usize| {
             let height = if i.is_multiple_of(2) { 1.0 } else { 0.1 };
             Vec3::new(i as f32, height, 0.0)
@@ -128,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn degenerate_polygons_end() {
+    fn degenerate_polygons_terminate() {
         assert_eq!(triangulate(&[Vec3::ZERO; 6]).len(), 4);
         let crossed = [Vec3::ZERO, Vec3::new(1.0, 1.0, 0.0), Vec3::X, Vec3::Y];
         assert_eq!(triangulate(&crossed).len(), 2);

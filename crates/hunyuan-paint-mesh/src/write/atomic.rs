@@ -1,4 +1,4 @@
-//! Files that appear whole or not at all.
+//! Atomic file replacement.
 
 use std::{
     ffi::OsString,
@@ -10,16 +10,17 @@ use tempfile::NamedTempFile;
 
 use crate::MeshError;
 
-/// Writes a file so that its path never names a half-written one: writes a temporary file in the same folder, and renames
-/// it over whatever was there.
+/// Writes a file atomically: writes a temporary file in the same folder, then renames it to the
+/// path. An existing file is replaced, and the path never refers to a partially written file.
 ///
 /// # Errors
-/// [`MeshError::File`] with the path if the system refuses. Nothing is left behind then.
+/// [`MeshError::File`] if the file cannot be written. The temporary file is then removed.
 pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), MeshError> {
     StagedFile::new(path.as_ref(), bytes)?.commit()
 }
 
-/// A written file that is not in its place yet. Dropping it removes it.
+/// A complete temporary file. [`StagedFile::commit`] renames it to its path; dropping it removes
+/// it.
 pub(super) struct StagedFile {
     file: NamedTempFile,
     path: PathBuf,
@@ -38,7 +39,8 @@ impl StagedFile {
             #[cfg(unix)]
             {
                 use std::os::unix::fs::PermissionsExt as _;
-                // As for any new file: everyone, less the process's mask. The default is the owner alone.
+                // The permissions of any new file, minus the process's umask. By default, only the
+                // owner could read a temporary file.
                 builder.permissions(std::fs::Permissions::from_mode(0o666));
             }
             let mut file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
@@ -63,7 +65,7 @@ mod tests {
     use crate::test_folder::TestFolder;
 
     #[test]
-    fn contents_are_replaced_and_nothing_stays_beside() -> Result<(), MeshError> {
+    fn files_are_replaced_without_leftovers() -> Result<(), MeshError> {
         let folder = TestFolder::new()?;
         let path = folder.path("a.bin");
         write_atomically(&path, b"first, longer")?;
@@ -75,7 +77,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn permissions_are_those_of_any_new_file() -> Result<(), Box<dyn std::error::Error>> {
+    fn permissions_equal_those_of_any_new_file() -> Result<(), Box<dyn std::error::Error>> {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = TestFolder::new()?;
         let (plain, atomic) = (folder.path("plain"), folder.path("atomic"));
@@ -87,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_name_the_file_and_leave_nothing() -> Result<(), MeshError> {
+    fn failures_give_the_path_and_leave_no_files() -> Result<(), MeshError> {
         let folder = TestFolder::new()?;
         fs::create_dir(folder.path("taken"))?;
         for path in [folder.path("taken"), folder.path("missing/a.bin"), folder.path("..")] {

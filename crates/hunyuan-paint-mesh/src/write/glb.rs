@@ -1,4 +1,4 @@
-//! Binary glTF 2.0: one primitive for each part, all with the one texture, which is inside.
+//! Binary glTF 2.0 writer: one primitive per part and one embedded texture for all of them.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{atomic::write_atomically, png_bytes};
 use crate::{AlphaMode, Material, Mesh, MeshError, MeshFormat, MeshPart};
 
-/// glTF's numbers for types, buffer targets and texture sampling, named as there.
+// glTF's constants for component types, buffer targets and texture sampling.
 const FLOAT: u32 = 5126;
 const UNSIGNED_INT: u32 = 5125;
 const ARRAY_BUFFER: u32 = 34962;
@@ -18,10 +18,10 @@ const LINEAR: u32 = 9729;
 const LINEAR_MIPMAP_LINEAR: u32 = 9987;
 const CLAMP_TO_EDGE: u32 = 33071;
 
-/// Normals this close to unit length are written as they are.
+/// Largest deviation from unit length at which normals are written unchanged.
 const UNIT_TOLERANCE: f32 = 1e-3;
 
-/// Writes a textured mesh as a `.glb` file, by way of [`write_atomically`](crate::write_atomically).
+/// Writes a textured mesh as a `.glb` file with [`write_atomically`](crate::write_atomically).
 ///
 /// # Errors
 /// As [`glb_bytes`]; or if the file cannot be written.
@@ -30,15 +30,16 @@ pub fn write_glb(path: impl AsRef<Path>, mesh: &Mesh, texture: &RgbImage) -> Res
     write_atomically(path, &glb_bytes(mesh, texture)?)
 }
 
-/// A textured mesh as the content of a `.glb` file.
+/// Returns the content of a `.glb` file of a textured mesh.
 ///
-/// Positions are written bit for bit, in the mesh's own units and axes. Every part of the mesh becomes a primitive
-/// with its material, of which the base color is the texture (row 0 on top, as PNG); parts of the same name that
-/// follow one another become one node. All of them share their vertices. Normals are written if the mesh has them
-/// and none of them is zero or not finite.
+/// Positions are written bit for bit, in the mesh's own units and axes. Every part with faces
+/// becomes a primitive with its material; the material's base color is the texture (a PNG, row 0 at
+/// the top). Consecutive parts of the same name become one node. All primitives share their
+/// vertices. Normals are written if the mesh has them and all are finite and nonzero.
 ///
 /// # Errors
-/// If the mesh is not valid or has no UVs, the texture cannot be encoded, or the file would exceed 4 GiB.
+/// If the mesh is not valid or has no UVs, the texture cannot be encoded, or the file would exceed
+/// 4 GiB.
 pub fn glb_bytes(mesh: &Mesh, texture: &RgbImage) -> Result<Vec<u8>, MeshError> {
     mesh.validate()?;
     let uvs = mesh.uvs.as_ref().ok_or(MeshError::MissingUvs)?;
@@ -95,7 +96,7 @@ pub fn glb_bytes(mesh: &Mesh, texture: &RgbImage) -> Result<Vec<u8>, MeshError> 
     container(document.to_string().into_bytes(), body.bytes)
 }
 
-/// The different materials of the parts, in the order in which they occur.
+/// The distinct materials of the parts, in order of first use.
 #[derive(Default)]
 struct Materials {
     seen: Vec<Material>,
@@ -103,6 +104,7 @@ struct Materials {
 }
 
 impl Materials {
+    /// Returns the index of a material, and adds it if it is new.
     fn index(&mut self, material: &Material) -> usize {
         if let Some(i) = self.seen.iter().position(|seen| seen == material) {
             return i;
@@ -143,7 +145,7 @@ fn set_name(json: &mut Value, name: &str) {
     }
 }
 
-/// The binary chunk, and what describes it.
+/// The binary chunk with the buffer views and accessors that describe it.
 #[derive(Default)]
 struct Body {
     bytes: Vec<u8>,
@@ -183,11 +185,11 @@ impl Body {
     }
 }
 
-/// The two chunks behind their headers (glTF 2.0, section 4.4).
+/// Assembles the file from its two chunks (glTF 2.0, section 4.4).
 fn container(mut json: Vec<u8>, binary: Vec<u8>) -> Result<Vec<u8>, MeshError> {
     json.resize(json.len().next_multiple_of(4), b' ');
     let length = |bytes: usize| {
-        let feature = || "more than 4 GiB in one file".to_owned();
+        let feature = || "a file of more than 4 GiB".to_owned();
         u32::try_from(bytes)
             .map_err(|_| MeshError::Unsupported { format: MeshFormat::Gltf, feature: feature() })
     };
@@ -204,7 +206,7 @@ fn container(mut json: Vec<u8>, binary: Vec<u8>) -> Result<Vec<u8>, MeshError> {
     Ok(glb)
 }
 
-/// The normals at unit length, which glTF asks for; `None` if one has no direction.
+/// Returns the normals at unit length, which glTF requires; `None` if one is zero or not finite.
 fn unit_normals(normals: &[Vec3]) -> Option<Vec<Vec3>> {
     let unit = |n: &Vec3| {
         if (n.length() - 1.0).abs() <= UNIT_TOLERANCE { Some(*n) } else { n.try_normalize() }

@@ -15,7 +15,7 @@ pub use obj::write_obj;
 
 use crate::MeshError;
 
-/// The texture as a PNG file.
+/// Encodes the texture as PNG.
 fn png_bytes(texture: &RgbImage) -> Result<Vec<u8>, MeshError> {
     let mut bytes = Vec::new();
     PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive)

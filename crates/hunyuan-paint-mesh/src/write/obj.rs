@@ -1,4 +1,4 @@
-//! Wavefront OBJ with its material and texture beside it.
+//! Wavefront OBJ writer, with the material and texture as separate files.
 
 use std::{collections::BTreeSet, fmt::Write, path::Path};
 
@@ -7,18 +7,19 @@ use image::RgbImage;
 use super::{atomic::StagedFile, png_bytes};
 use crate::{Mesh, MeshError, MeshPart};
 
-/// The name of a material that has none.
-const PAINTED: &str = "painted";
+/// The name written for an unnamed material.
+const DEFAULT_MATERIAL: &str = "painted";
 
-/// Writes a textured mesh as `name.obj`, with `name.mtl` and `name.png` beside it.
+/// Writes a textured mesh as `name.obj`, and `name.mtl` and `name.png` to the same folder.
 ///
-/// Positions, UVs and normals are written so that they read back bit for bit, in the mesh's own units and axes.
-/// Parts keep their names and those of their materials, all of which look alike: OBJ cannot say more.
-/// All three files are complete before the first one takes its place.
+/// Positions, UVs and normals read back bit for bit, in the mesh's own units and axes. Parts keep
+/// their names and the names of their materials, but no other material properties. All three files
+/// are written completely before the first one is renamed to its path.
 ///
 /// # Errors
-/// If the mesh is not valid or has no UVs, the texture cannot be encoded, the path's name cannot stand in an OBJ
-/// file, or a file cannot be written.
+/// If the mesh is not valid or has no UVs, the texture cannot be encoded, the file name is not
+/// UTF-8 or contains a line break or `#`, the extension is `.mtl` or `.png`, or a file cannot be
+/// written.
 pub fn write_obj(path: impl AsRef<Path>, mesh: &Mesh, texture: &RgbImage) -> Result<(), MeshError> {
     let path = path.as_ref();
     let name =
@@ -34,7 +35,7 @@ pub fn write_obj(path: impl AsRef<Path>, mesh: &Mesh, texture: &RgbImage) -> Res
     if [&png_path, &mtl_path].iter().any(|other| same_file_name(other, path)) {
         return Err(MeshError::Parameter {
             parameter: "path",
-            expected: "a name that is not the texture's or the material's, too",
+            expected: "an extension other than .png and .mtl, which the texture and the material have",
             found: path.display().to_string(),
         });
     }
@@ -46,30 +47,30 @@ pub fn write_obj(path: impl AsRef<Path>, mesh: &Mesh, texture: &RgbImage) -> Res
     staged.into_iter().try_for_each(StagedFile::commit)
 }
 
-/// Whether the names agree even on a file system that knows no upper case.
+/// Whether the file names are equal on a case-insensitive file system.
 fn same_file_name(a: &Path, b: &Path) -> bool {
     let lower = |path: &Path| path.file_name().map(|name| name.to_string_lossy().to_lowercase());
     lower(a) == lower(b)
 }
 
-/// A name as it can stand in an OBJ file.
+/// Replaces the characters of a name that OBJ cannot represent.
 fn plain_name(name: &str) -> String {
     let plain: String =
         name.chars().map(|c| if c.is_control() || c == '#' || c == '\\' { '_' } else { c }).collect();
     plain.trim().to_owned()
 }
 
-/// The name of a part's material in the files.
+/// Returns the name of a part's material in the files.
 fn material_name(part: &MeshPart) -> String {
     Some(plain_name(&part.material.name))
         .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| PAINTED.to_owned())
+        .unwrap_or_else(|| DEFAULT_MATERIAL.to_owned())
 }
 
 fn mtl_text(mesh: &Mesh, name: &str) -> String {
     let mut names: BTreeSet<String> = mesh.parts.iter().map(material_name).collect();
     if names.is_empty() {
-        names.insert(PAINTED.to_owned());
+        names.insert(DEFAULT_MATERIAL.to_owned());
     }
     let material = |material: String| {
         format!("newmtl {material}\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nillum 1\nmap_Kd {name}.png\n")
@@ -82,7 +83,8 @@ fn obj_text(mesh: &Mesh, name: &str) -> Result<String, MeshError> {
     let uvs = mesh.uvs.as_ref().ok_or(MeshError::MissingUvs)?;
     let normals = mesh.normals.as_ref().filter(|normals| normals.iter().all(|n| n.is_finite()));
     let mut text = format!("mtllib {name}.mtl\n");
-    // Rust prints the shortest number that reads back as the same float; writing to a string cannot fail.
+    // Rust prints the shortest decimal that parses to the same float. Writing to a string cannot
+    // fail.
     for p in &mesh.positions {
         let _ = writeln!(text, "v {} {} {}", p.x, p.y, p.z);
     }
@@ -93,7 +95,7 @@ fn obj_text(mesh: &Mesh, name: &str) -> Result<String, MeshError> {
         let _ = writeln!(text, "vn {} {} {}", n.x, n.y, n.z);
     }
     if mesh.parts.is_empty() {
-        let _ = writeln!(text, "usemtl {PAINTED}");
+        let _ = writeln!(text, "usemtl {DEFAULT_MATERIAL}");
         write_faces(&mut text, &mesh.faces, normals.is_some());
     }
     let mut object = String::new();

@@ -1,17 +1,17 @@
-//! A small glTF scene whose parts can be replaced.
+//! A small glTF scene with replaceable fields.
 
 use hunyuan_paint_mesh::{Mesh, MeshError, MeshFormat, read_mesh_from_bytes};
 use serde_json::{Value, json};
 
-/// A scene in a `.glb`.
+/// The JSON and the binary data of a scene.
 pub(crate) struct Scene {
     json: Value,
     bytes: Vec<u8>,
 }
 
 impl Scene {
-    /// One triangle (0,0,0), (1,0,0), (0,1,0). Buffer views: 0 positions, 1 UVs, 2 the bytes 2, 1, 0 as indices,
-    /// 3 signed bytes for (0,0,0), (1,0,0), (0,−1,0).
+    /// Returns a scene with one triangle (0,0,0), (1,0,0), (0,1,0). Buffer views: 0 positions; 1
+    /// UVs; 2 the bytes 2, 1, 0 as indices; 3 signed bytes for (0,0,0), (1,0,0), (0,−1,0).
     pub(crate) fn triangle() -> Self {
         let floats: [f32; 15] = [0., 0., 0., 1., 0., 0., 0., 1., 0., /* UVs */ 0., 0., 1., 0., 0., 1.];
         let mut bytes: Vec<u8> = floats.iter().flat_map(|x| x.to_le_bytes()).collect();
@@ -38,25 +38,25 @@ impl Scene {
         Self { json, bytes }
     }
 
-    /// The scene with a top-level field replaced.
+    /// Replaces a top-level field.
     pub(crate) fn with(mut self, field: &str, value: &str) -> Self {
         self.json[field] = parsed(value);
         self
     }
 
-    /// The scene with an accessor replaced.
+    /// Replaces an accessor.
     pub(crate) fn with_accessor(mut self, i: usize, value: &str) -> Self {
         self.json["accessors"][i] = parsed(value);
         self
     }
 
-    /// The JSON of a `.gltf` whose buffer is elsewhere, and the buffer.
+    /// Returns the JSON of a `.gltf` with an external buffer, and the buffer.
     pub(crate) fn with_buffer_uri(mut self, uri: &str) -> (String, Vec<u8>) {
         self.json["buffers"][0]["uri"] = uri.into();
         (self.json.to_string(), self.bytes)
     }
 
-    /// The mesh that is read from the scene as a `.glb`.
+    /// Encodes the scene as a `.glb` and reads it.
     pub(crate) fn read(&self) -> Result<Mesh, MeshError> {
         let mut json = self.json.to_string().into_bytes();
         json.resize(json.len().next_multiple_of(4), b' ');
