@@ -26,8 +26,8 @@ impl DrawnView {
         Ok(Self { positions_view, visibility })
     }
 
-    /// Returns the view-space z at each pixel. It is NaN on the background, and where it is not finite,
-    /// which happens with a perspective camera inside the mesh.
+    /// Returns the view-space z at each pixel. It is NaN on the background, and where it is not
+    /// finite, which happens with a perspective camera inside the mesh.
     pub(crate) fn z_view(&self, mesh: &CanonicalMesh) -> Vec<f32> {
         let z: Vec<[f32; 1]> = self.positions_view.iter().map(|position| [position.z]).collect();
         let z_at = |pixel| match interpolate_at(&z, &mesh.faces, &self.visibility, pixel) {

@@ -11,7 +11,7 @@ pub enum BakeError {
     #[error("expected at least one view, found none")]
     NoViews,
     /// The mesh has no triangles.
-    #[error("the mesh has no faces")]
+    #[error("mesh: expected at least one face, found none")]
     NoFaces,
     /// The mesh does not have exactly one UV per vertex.
     #[error("expected one UV for each of {vertex_count} vertices, found {uv_count}")]
@@ -61,8 +61,8 @@ pub enum BakeError {
         /// Side found, in texels.
         found: u32,
     },
-    /// The length of a buffer does not match what it belongs to: the size of its image, or the number of
-    /// views.
+    /// The length of a buffer does not match what it belongs to: the size of its image, or the
+    /// number of views.
     #[error("{buffer}: expected {expected} values, found {found}")]
     BufferLength {
         /// Name of the buffer.

@@ -22,18 +22,20 @@ const TEXELS_PER_BATCH: usize = 1 << 12;
 /// If a texel spans more pixels of a view than this, the view is scaled down before the lookup.
 const PIXELS_PER_TEXEL_MAX: f64 = 1.25;
 
-/// Colors the texels of `charts` (see [`draw_charts`](crate::draw_charts)) that a view sees. The other
-/// texels stay black and uncovered. `depths` has one entry for each view and replaces
+/// Colors the texels of `charts` (see [`draw_charts`](crate::draw_charts)) that a view sees. The
+/// other texels stay black and uncovered. `depths` has one entry for each view and replaces
 /// [`BakeView::depth`].
 ///
-/// The color of a texel is the mean over the views, with the blend weights `weight · cosine^exponent`. A
-/// view counts if nothing hides the texel's point from it, no edge is near, and the options allow the
-/// view angle. Images are sampled with bicubic interpolation (Keys 1981, a = −0.5). All arithmetic is
-/// in float32, in a fixed order and independent for each texel, so that a GPU returns the same bits.
+/// The color of a texel is the mean over the views, with the blend weights `weight ·
+/// cosine^exponent`. A view counts if nothing hides the texel's point from it, no edge is near, and
+/// the options allow the view angle. Images are sampled with bicubic interpolation (Keys 1981, a =
+/// −0.5). All arithmetic is in float32, in a fixed order and independent for each texel, so that a
+/// GPU returns the same bits.
 ///
 /// # Errors
-/// If the mesh is empty or inconsistent, an option, a weight or a size is out of range, the number of
-/// depths is not that of the views, or the buffers of the charts or of a depth do not match their size.
+/// If the mesh is empty or inconsistent, an option, a weight or a size is out of range, the number
+/// of depths is not that of the views, or the buffers of the charts or of a depth do not match
+/// their size.
 pub fn gather(
     mesh: &CanonicalMesh,
     charts: &VisibilityBuffer,
@@ -81,9 +83,9 @@ pub fn gather(
     Ok(BakedTexture { image, coverage })
 }
 
-/// Returns the size to which a view's image is scaled before the lookup. `view_size` is the size of the
-/// view's depth. `texel_side` is the side of a square whose area is the mean area of a texel on the
-/// surface, in units of canonical space.
+/// Returns the size to which a view's image is scaled before the lookup. `view_size` is the size of
+/// the view's depth. `texel_side` is the side of a square whose area is the mean area of a texel on
+/// the surface, in units of canonical space.
 pub(crate) fn lookup_size(view: &BakeView<'_>, view_size: Size, texel_side: f64) -> Size {
     let view_pixels_per_texel = texel_side / pixel_side(&view.camera, view_size);
     let scaled = |side: u32, view_side: u32| {
@@ -139,8 +141,8 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// Returns the blend weight and the color, 0 to 255, of the view at a point of the surface; `None` if
-    /// the view does not see the point.
+    /// Returns the blend weight and the color, 0 to 255, of the view at a point of the surface;
+    /// `None` if the view does not see the point.
     #[inline(always)]
     fn look_up(&self, point: &SurfacePoint) -> Option<(f32, [f32; 3])> {
         let VisibleSample { cosine, pixel } = self.visibility.sample_at(point)?;
@@ -172,8 +174,8 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Returns the mean color of the views at a point, averaged by blend weight; `None` if the sum of blend
-/// weights does not exceed [`BLEND_WEIGHT_MIN`].
+/// Returns the mean color of the views at a point, averaged by blend weight; `None` if the sum of
+/// blend weights does not exceed [`BLEND_WEIGHT_MIN`].
 #[inline(always)]
 fn mean_color(sources: &[Source<'_>], point: &SurfacePoint) -> Option<[u8; 3]> {
     let mut sum = [0.0_f32; 3];
@@ -188,8 +190,8 @@ fn mean_color(sources: &[Source<'_>], point: &SurfacePoint) -> Option<[u8; 3]> {
     (weight_sum > BLEND_WEIGHT_MIN).then(|| sum.map(|sum| (sum / weight_sum + 0.5) as u8))
 }
 
-/// Returns the four pixels around a coordinate along an axis and their cubic weights. Pixels outside the
-/// image are clamped to its edge.
+/// Returns the four pixels around a coordinate along an axis and their cubic weights. Pixels
+/// outside the image are clamped to its edge.
 #[inline(always)]
 fn taps(coordinate: f32, pixel_count: u32) -> ([usize; 4], [f32; 4]) {
     let first = coordinate.floor();

@@ -6,8 +6,8 @@ use hunyuan_paint_raster::Size;
 
 use crate::{BakeOptions, ReliableDepth};
 
-/// Maximum distance along the normal between a point and the surface that the view shows at its pixel,
-/// for the point to be visible. In pixels of the view.
+/// Maximum distance along the normal between a point and the surface that the view shows at its
+/// pixel, for the point to be visible. In pixels of the view.
 const DEPTH_TOLERANCE_PIXELS: f64 = 1.25;
 
 /// Normals with a squared length below this have no direction.
@@ -84,14 +84,14 @@ impl<'a> VisibilityTest<'a> {
         Self { projection: ViewProjection::new(camera, depth.size, options), depth }
     }
 
-    /// Returns where the view shows a point, and the cosine of the view angle; `None` if the point is not
-    /// visible.
+    /// Returns where the view shows a point, and the cosine of the view angle; `None` if the point
+    /// is not visible.
     #[inline(always)]
     pub(crate) fn sample_at(&self, point: &SurfacePoint) -> Option<VisibleSample> {
         let SurfacePoint { position, normal, normal_squared } = *point;
 
-        // 1. The view angle. Normals in canonical space point inward, so the normal of a face that is
-        // turned toward the camera points away from it, along the view direction −z.
+        // 1. The view angle. Normals in canonical space point inward, so the normal of a face that
+        // is turned toward the camera points away from it, along the view direction −z.
         let [x, y, z, _] = self.projection.z_row.to_array();
         let along_view = -(x * normal.x + y * normal.y + z * normal.z);
         let cosine_squared = along_view * along_view / normal_squared;
@@ -121,8 +121,8 @@ impl<'a> VisibilityTest<'a> {
     }
 }
 
-/// Returns the side of a pixel where w is 1, along the coarser of the two axes, in units of canonical
-/// space.
+/// Returns the side of a pixel where w is 1, along the coarser of the two axes, in units of
+/// canonical space.
 pub(crate) fn pixel_side(camera: &Camera, size: Size) -> f64 {
     let clip_from_view = camera.clip_from_view().as_dmat4();
     let side = |axis: usize, pixels: u32| {

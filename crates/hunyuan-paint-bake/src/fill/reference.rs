@@ -98,7 +98,7 @@ fn mean_of_neighbors(
 ) -> Option<[f32; 3]> {
     let mut color_sum = [0.0_f32; 3];
     let mut weight_sum = 0.0_f32;
-    for &neighbor in neighbors.of(vertex as usize) {
+    for &neighbor in neighbors.group(vertex as usize) {
         let Some(color) = colors[neighbor as usize] else { continue };
         let [x, y, z] = (positions[vertex as usize] - positions[neighbor as usize]).to_array().map(f64::from);
         let distance = (x * x + y * y + z * z).sqrt();
@@ -176,11 +176,11 @@ mod tests {
         let colors = [Some([1.0; 3]), None, None, None, Some([0.0; 3]), None];
         // From vertex 3 there are edges to 0 (0.1 away) and to 1; from 2 to 4 (0.14 away) and to 5.
         let neighbors = neighbors_of_vertices(&mesh);
-        assert_eq!(neighbors.of(3), [0, 1]);
+        assert_eq!(neighbors.group(3), [0, 1]);
         assert_eq!(mean_of_neighbors(3, &neighbors, &mesh.positions, &colors), Some([1.0; 3]));
         // From vertex 1: to 3, to 4 and to 2; from 4: to 3, to 1... only colored ones count.
         let colors = [None, Some([1.0; 3]), Some([0.0; 3]), None, None, None];
-        assert_eq!(neighbors.of(4), [3, 1, 2]);
+        assert_eq!(neighbors.group(4), [3, 1, 2]);
         let mean = mean_of_neighbors(4, &neighbors, &mesh.positions, &colors);
         assert!(mean.is_some_and(|mean| (mean[0] - 2.0 / 3.0).abs() < 1e-6), "{mean:?}");
     }
