@@ -92,17 +92,13 @@ pub enum BakeError {
         found: f32,
     },
     /// The views cover no texel, so there is no color to fill the texture from.
-    #[error(
-        "expected views that cover part of the texture, but none of the {view_count} views covers a texel; check the cameras, the weights and the UVs"
-    )]
+    #[error("none of {view_count} views covers any texel; check the cameras, the weights and the UVs")]
     NothingPainted {
         /// Number of views.
         view_count: usize,
     },
     /// A buffer exceeds the GPU's binding limit. The CPU can do the same work.
-    #[error(
-        "{buffer}: {found} bytes are needed, but the GPU binds at most {limit} at once; use the CPU or a smaller size"
-    )]
+    #[error("{buffer}: expected at most {limit} bytes, which the GPU can bind, found {found}; use the CPU")]
     TooLargeForGpu {
         /// Name of the buffer.
         buffer: &'static str,
