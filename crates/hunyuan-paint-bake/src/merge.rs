@@ -76,13 +76,13 @@ impl WeightedMerge {
 
         let exponent = self.exponent;
         let blend_weight = |cosine: f32| weight * power_rounded_once(cosine, exponent);
-        let (seen, covered) = (view.cosine.par_iter().zip(&self.sums))
+        let (visible_count, covered_count) = (view.cosine.par_iter().zip(&self.sums))
             .map(|(&cosine, &(_, weight_sum))| {
-                let seen = blend_weight(cosine) > 0.0;
-                (usize::from(seen), usize::from(seen && weight_sum > 0.0))
+                let is_visible = blend_weight(cosine) > 0.0;
+                (usize::from(is_visible), usize::from(is_visible && weight_sum > 0.0))
             })
             .reduce(|| (0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-        if seen - covered < seen.div_ceil(TEXELS_PER_NEW_MAX) {
+        if visible_count - covered_count < visible_count.div_ceil(TEXELS_PER_NEW_MAX) {
             return Ok(false);
         }
 

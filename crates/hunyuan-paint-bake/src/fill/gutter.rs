@@ -46,7 +46,7 @@ pub fn fill_gutter(charts: &VisibilityBuffer, image: &mut RgbImage) -> Result<()
         })
         .collect();
 
-    // A new image of zeros is cheap: the threads, not this one, touch its memory first.
+    // A new image is cheap: its memory is zeroed lazily, when the threads first write to it.
     let mut filled = RgbImage::new(charts.width, charts.height);
     let colors = image.as_chunks::<3>().0;
     let rows = filled.as_chunks_mut::<3>().0.par_chunks_mut(width).enumerate();

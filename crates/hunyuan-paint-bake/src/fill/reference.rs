@@ -20,8 +20,9 @@ const INPAINT_RADIUS: u32 = 3;
 ///
 /// A vertex whose texel is covered has the texel's color. All others, in the order of the faces'
 /// corners, take the mean of their colored neighbors, weighted by the inverse square of the
-/// distance. This sweep is repeated until the number of vertices without a color stays the same.
-/// The sweeps run in place, so the result depends on the order, and this stage runs on one thread.
+/// distance. Such sweeps are repeated until the number of corners without a colored neighbor has
+/// settled. They run in place, so the result depends on the order, and this stage runs on one
+/// thread.
 ///
 /// # Errors
 /// If the mesh is empty or inconsistent, or the texture's buffers do not match its size.
@@ -32,13 +33,13 @@ pub fn fill_vertices(mesh: &CanonicalMesh, texture: &mut PartialTexture) -> Resu
 
     // 1. Collect the colors of covered vertices, and the corners of uncovered ones.
     let mut colors: Vec<Option<[f32; 3]>> = vec![None; mesh.positions.len()];
-    let mut blank_corners: Vec<u32> = Vec::new();
+    let mut uncovered_corners: Vec<u32> = Vec::new();
     for &vertex in mesh.faces.as_flattened() {
         let texel = texels[vertex as usize];
         if texture.coverage[texel] {
             colors[vertex as usize] = Some(texture.colors[texel]);
         } else {
-            blank_corners.push(vertex);
+            uncovered_corners.push(vertex);
         }
     }
 
@@ -50,7 +51,7 @@ pub fn fill_vertices(mesh: &CanonicalMesh, texture: &mut PartialTexture) -> Resu
     let mut stuck_before = 0;
     while sweeps_left > 0 {
         let mut stuck = 0;
-        for &vertex in &blank_corners {
+        for &vertex in &uncovered_corners {
             match mean_of_neighbors(vertex, &neighbors, &mesh.positions, &colors) {
                 Some(color) => colors[vertex as usize] = Some(color),
                 None => stuck += 1,
