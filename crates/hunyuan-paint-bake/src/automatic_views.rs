@@ -1,4 +1,4 @@
-//! More cameras for what the first ones do not see.
+//! Adds cameras for the parts of the surface that the given ones do not cover.
 
 use hunyuan_paint_mesh::{Camera, CameraView, CanonicalMesh, MAX_CAMERAS, trained_cameras};
 use hunyuan_paint_raster::{Size, interpolate_at};
@@ -11,37 +11,41 @@ use crate::{
     visibility_test::{SurfacePoint, VisibilityTest},
 };
 
-/// Side of the texture whose texels stand for the surface.
+/// Side of the texture whose texels sample the surface.
 const TEXTURE_SIZE: u32 = 512;
 
-/// Side of the views in which they are looked for, in pixels.
+/// Side of the views in which these samples are tested for visibility, in pixels.
 const VIEW_SIZE: u32 = 512;
 
-/// Adds cameras one by one: each time the one that sees most of what none before it sees, as long as that is more than a share of the surface. (The viewpoint selection of arXiv 2501.12202.)
+/// Greedily adds the camera that covers the most uncovered surface, until the gain drops to
+/// `new_surface_min` or there are `count_max` cameras. (The viewpoint selection of arXiv
+/// 2501.12202.)
 ///
-/// The candidates are the places of the 44 views that the models were trained on, so that the networks know each.
+/// The candidates are the 44 cameras that the models were trained on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AutomaticViews {
-    /// The share of the surface, 0 to 1, that a camera has to add.
+    /// Fraction of the surface, 0 to 1; each added camera covers more new surface than this.
     pub new_surface_min: f32,
-    /// How many cameras there may be, with the first ones; 1 to [`MAX_CAMERAS`].
+    /// Maximum number of cameras, including the given ones; 1 to [`MAX_CAMERAS`].
     pub count_max: usize,
-    /// The weight of those that are added; 0 or more.
+    /// Weight of each added camera; 0 or more.
     pub weight: f32,
 }
 
 impl Default for AutomaticViews {
-    /// Views that add a hundredth of the surface, up to 12 in all, with the weight of the original's top and bottom.
+    /// A gain of 1% of the surface, 12 cameras, and the weight of the original's top and bottom
+    /// views.
     fn default() -> Self {
         Self { new_surface_min: 0.01, count_max: 12, weight: 0.05 }
     }
 }
 
 impl AutomaticViews {
-    /// The given cameras, then those that were added, in order.
+    /// Returns the given cameras, followed by the added ones in the order of selection.
     ///
-    /// A camera sees what lies behind nothing else, at an angle that `options` allow. The margins along outlines and
-    /// depth edges that it cannot be relied on for do not count: they are narrow, and no camera is without them.
+    /// A camera covers a point of the surface if nothing hides the point, its view angle is one
+    /// that `options` allow, and it lies outside the unreliable margins along outlines and depth
+    /// edges.
     ///
     /// # Errors
     /// If the mesh is empty or inconsistent, or an option is out of range.
@@ -58,36 +62,37 @@ impl AutomaticViews {
         if views.len() >= self.count_max {
             return Ok(views);
         }
-        let surface = Surface::sample(mesh)?;
-        let seen_by = |camera: &Camera| surface.seen_by(mesh, camera, options);
-        let mut is_seen = vec![false; surface.points.len()];
+        let surface = SurfaceSamples::new(mesh)?;
+        let visible_points = |camera: &Camera| surface.visible_points(mesh, camera, options);
+        let mut is_covered = vec![false; surface.points.len()];
         for view in first {
-            add(&mut is_seen, &seen_by(&view.camera)?);
+            add_to_mask(&mut is_covered, &visible_points(&view.camera)?);
         }
         let mut candidates: Vec<(Camera, Vec<bool>)> = trained_cameras()
-            .map(|camera| Ok((camera, seen_by(&camera)?)))
+            .map(|camera| Ok((camera, visible_points(&camera)?)))
             .collect::<Result<_, BakeError>>()?;
 
-        let least = f64::from(self.new_surface_min) * surface.area(|_| true);
+        let gain_min = f64::from(self.new_surface_min) * surface.area(|_| true);
         while views.len() < self.count_max {
-            let areas =
-                candidates.iter().map(|(_, seen)| surface.area(|point| seen[point] && !is_seen[point]));
-            // Of equal ones the first.
-            let best = areas.enumerate().fold((0, 0.0), |best, new| if new.1 > best.1 { new } else { best });
-            if best.1 <= least {
+            let gains = candidates
+                .iter()
+                .map(|(_, visible)| surface.area(|point| visible[point] && !is_covered[point]));
+            // Among equal gains, the first candidate wins.
+            let best = gains.enumerate().fold((0, 0.0), |best, new| if new.1 > best.1 { new } else { best });
+            if best.1 <= gain_min {
                 break;
             }
-            let (camera, seen) = candidates.remove(best.0);
-            add(&mut is_seen, &seen);
+            let (camera, visible) = candidates.remove(best.0);
+            add_to_mask(&mut is_covered, &visible);
             views.push(CameraView { camera, weight: self.weight });
         }
         Ok(views)
     }
 
-    /// Checks the ranges.
+    /// Checks the ranges of the fields.
     ///
     /// # Errors
-    /// If one of the three is out of range.
+    /// If a field is out of range.
     pub fn validate(&self) -> Result<(), BakeError> {
         let Self { new_surface_min, count_max, weight } = *self;
         let out_of_range = |option, expected, found| Err(BakeError::Option { option, expected, found });
@@ -104,17 +109,17 @@ impl AutomaticViews {
     }
 }
 
-fn add(is_seen: &mut [bool], new: &[bool]) {
-    is_seen.iter_mut().zip(new).for_each(|(seen, new)| *seen |= new);
+fn add_to_mask(mask: &mut [bool], other: &[bool]) {
+    mask.iter_mut().zip(other).for_each(|(mask, other)| *mask |= other);
 }
 
-/// Points that stand for the surface, each with an area.
-struct Surface {
+/// Sample points of the surface, each with the area that it represents (up to a common factor).
+struct SurfaceSamples {
     points: Vec<(SurfacePoint, f64)>,
 }
 
-impl Surface {
-    fn sample(mesh: &CanonicalMesh) -> Result<Self, BakeError> {
+impl SurfaceSamples {
+    fn new(mesh: &CanonicalMesh) -> Result<Self, BakeError> {
         let charts = draw_charts(mesh, TEXTURE_SIZE)?;
         let attributes = point_attributes(mesh);
         let point_at = |(texel, &face): (usize, &u32)| {
@@ -122,14 +127,15 @@ impl Surface {
             let point = SurfacePoint::new(interpolate_at(&attributes, &mesh.faces, &charts, texel)?)?;
             let [a, b, c] = corners.map(|vertex| mesh.positions[vertex as usize].as_dvec3());
             let [d, e, f] = corners.map(|vertex| mesh.uvs[vertex as usize].as_dvec2());
-            // A texel has as much of the surface as its face says.
+            // The area of the surface per area of the texture differs from face to face.
             let area = (b - a).cross(c - a).length() / (e - d).perp_dot(f - d).abs();
             area.is_finite().then_some((point, area))
         };
         Ok(Self { points: charts.face_index.iter().enumerate().filter_map(point_at).collect() })
     }
 
-    fn seen_by(
+    /// Returns for each point whether it is visible to a camera.
+    fn visible_points(
         &self,
         mesh: &CanonicalMesh,
         camera: &Camera,
@@ -141,7 +147,8 @@ impl Surface {
         Ok(self.points.par_iter().map(|(point, _)| visibility.sample_at(point).is_some()).collect())
     }
 
-    fn area(&self, counts: impl Fn(usize) -> bool) -> f64 {
-        self.points.iter().enumerate().filter(|(i, _)| counts(*i)).map(|(_, (_, area))| area).sum()
+    /// Returns the total area of the points, given by index, that fulfill a condition.
+    fn area(&self, condition: impl Fn(usize) -> bool) -> f64 {
+        self.points.iter().enumerate().filter(|(i, _)| condition(*i)).map(|(_, (_, area))| area).sum()
     }
 }

@@ -1,4 +1,4 @@
-//! Where views are rendered and brought into the texture.
+//! The devices that render views and bake them into the texture.
 
 use std::{borrow::Cow, fmt, ops::ControlFlow};
 
@@ -11,7 +11,7 @@ use crate::{
     gather,
 };
 
-/// Called before each view, with its number; `Break` ends the work.
+/// Callback before each view, with the view's index; `Break` cancels the work.
 pub type OnView<'a> = dyn FnMut(usize) -> ControlFlow<()> + 'a;
 
 /// The input of [`Backend::render_views`].
@@ -19,20 +19,21 @@ pub type OnView<'a> = dyn FnMut(usize) -> ControlFlow<()> + 'a;
 pub struct RenderRequest<'a> {
     /// The mesh.
     pub mesh: &'a CanonicalMesh,
-    /// Where it is seen from.
+    /// The cameras, one for each view.
     pub cameras: &'a [Camera],
     /// Side of the rendered images in pixels.
     pub render_size: u32,
-    /// Side of the maps that they are scaled to, in pixels.
+    /// Side of the returned maps in pixels; the rendered images are scaled to it.
     pub view_size: u32,
 }
 
-/// The input of baking.
+/// The input of [`bake`](crate::bake()) and [`Backend::gather`].
 #[derive(Clone, Copy, Debug)]
 pub struct BakeRequest<'a> {
-    /// The mesh. Its UVs say where each point lies in the texture.
+    /// The mesh; its UVs map the surface to the texture.
     pub mesh: &'a CanonicalMesh,
-    /// The views, the important ones first.
+    /// The views, the most important ones first; see
+    /// [`WeightedMerge::add`](crate::WeightedMerge::add).
     pub views: &'a [BakeView<'a>],
     /// Side of the texture in texels.
     pub texture_size: u32,
@@ -40,26 +41,26 @@ pub struct BakeRequest<'a> {
     pub options: &'a BakeOptions,
 }
 
-/// A view of the mesh for the diffusion model.
+/// The mesh rendered from one camera, as input of the diffusion model.
 #[derive(Clone, Debug)]
 pub struct RenderedView {
-    /// Normals and positions, at the model's size.
+    /// Normal and position map, scaled to [`RenderRequest::view_size`].
     pub maps: ConditionMaps,
-    /// Where the view will be reliable once it is painted, if the backend returns it. The GPU recomputes it instead.
+    /// Reliable depth of the view, if the backend returns it. The GPU recomputes it instead.
     pub depth: Option<ReliableDepth>,
 }
 
 /// A texture colored by [`Transfer::Gather`](crate::Transfer::Gather).
 #[derive(Clone, Debug)]
 pub struct GatheredTexture {
-    /// The texels that a view sees. The others are still to be filled.
+    /// The texture; uncovered texels are still to be filled.
     pub texture: BakedTexture,
     /// The charts, if the backend drew them on the CPU.
     pub charts: Option<VisibilityBuffer>,
 }
 
-/// Renders views and brings them into the texture: on the CPU ([`Cpu`]) or a GPU (`gpu::GpuBaker`). All backends return
-/// the same bits.
+/// Renders views and gathers them into the texture, on the CPU ([`Cpu`]) or a GPU
+/// (`gpu::GpuBaker`). All backends return the same bits.
 pub trait Backend: fmt::Debug + Send {
     /// Renders normal and position maps for all cameras and scales them.
     ///
@@ -71,10 +72,11 @@ pub trait Backend: fmt::Debug + Send {
         on_view: &mut OnView<'_>,
     ) -> Result<Vec<RenderedView>, BakeError>;
 
-    /// Looks up the color of each texel: [`gather`](crate::gather()).
+    /// Looks up the color of each texel in the views; see [`gather`](crate::gather()).
     ///
     /// # Errors
-    /// If the mesh, a view, an option or the size cannot be used, `on_view` breaks, or a device fails.
+    /// If the mesh, a view, an option or the size cannot be used, `on_view` breaks, or a device
+    /// fails.
     fn gather(
         &mut self,
         request: &BakeRequest<'_>,
@@ -87,7 +89,7 @@ pub trait Backend: fmt::Debug + Send {
     }
 }
 
-/// All cores of the CPU.
+/// The CPU, with the threads of rayon's current pool.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cpu;
 

@@ -1,4 +1,4 @@
-//! All stages in a row.
+//! The whole way from views to a finished texture.
 
 use std::ops::ControlFlow;
 
@@ -12,48 +12,51 @@ use crate::{
     backend::report, check, draw_charts, fill_gaps, fill_gutter, fill_surface, fill_vertices,
 };
 
-/// How colors get from the views into the texture.
+/// The method that transfers colors from the views to the texture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Transfer {
-    /// Each texel looks up the views that see its point of the surface. Texels lie where viewers look for them, at
-    /// u = (column + 0.5) / size, and a chart's outermost texels have what lies beyond the seam.
+    /// Each texel looks up its color in the views that see its point of the surface. Texel centers
+    /// lie where viewers sample them, at u = (column + 0.5) / size. The texels just outside a chart
+    /// get the colors beyond the seam.
     #[default]
     Gather,
-    /// Each pixel of a view is scattered over the four texels around its UV, which lie at
-    /// u = column / (size − 1): the original's way, to its bits ([`back_project`], then
-    /// [`WeightedMerge`]). Viewers then show the texture shifted by up to half a texel, and texels
-    /// between the pixels stay blank. Runs on the CPU, whatever the backend.
+    /// Each pixel of a view is scattered over the four texels around its UV; texel centers lie at u
+    /// = column / (size − 1). This is the original's method, with the same bits ([`back_project`],
+    /// then [`WeightedMerge`]). Viewers show its textures shifted by up to half a texel, and texels
+    /// between the pixels stay uncovered. It runs on the CPU, whatever the backend.
     Reference,
 }
 
-/// How texels that no view has painted get their colors.
+/// The method that colors uncovered texels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Fill {
-    /// Colors diffuse over the surface, across seams; then each chart's border is carried into the space around it.
+    /// Colors diffuse over the surface and across seams ([`fill_surface`]). Then each texel of the
+    /// gutter takes the color of the nearest chart ([`fill_gutter`]).
     #[default]
     Surface,
-    /// The original's: [`fill_vertices`], then [`fill_gaps`].
+    /// The original's method: [`fill_vertices`], then [`fill_gaps`].
     Reference,
 }
 
 /// How views become a texture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BakeOptions {
-    /// Surfaces seen at a larger angle are not trusted; degrees, 0 to 90.
+    /// Maximum angle between the surface's normal and the camera's axis, in degrees, 0 to 90. A
+    /// view does not cover surfaces at a larger angle.
     pub view_angle_max_degrees: f32,
-    /// A view is trusted at a texel by the cosine of the view angle to this power; at least 1.
+    /// Exponent of the cosine of that angle in the blend weight of a view; at least 1.
     pub cosine_exponent: u32,
-    /// From the views to the texels that they see.
+    /// How colors are transferred from the views to the texture.
     pub transfer: Transfer,
-    /// From these texels to the others.
+    /// How uncovered texels are filled.
     pub fill: Fill,
-    /// Side of the square in which [`Transfer::Gather`] draws the depth of a view that does not bring it, in pixels;
-    /// `None` takes the size of the view's image.
+    /// Side, in pixels, of the square depth map that [`Transfer::Gather`] renders for a view
+    /// without [`BakeView::depth`]; `None` stands for the size of the view's image.
     pub depth_size: Option<u32>,
 }
 
 impl Default for BakeOptions {
-    /// The original's angle and exponent, 75° and 4; this library's own transfer and fill.
+    /// The original's angle and exponent, 75° and 4, with this library's own transfer and fill.
     fn default() -> Self {
         Self {
             view_angle_max_degrees: 75.0,
@@ -66,15 +69,15 @@ impl Default for BakeOptions {
 }
 
 impl BakeOptions {
-    /// The original's way throughout.
+    /// Returns the original's methods and values throughout.
     pub fn reference() -> Self {
         Self { transfer: Transfer::Reference, fill: Fill::Reference, ..Self::default() }
     }
 
-    /// Checks the ranges.
+    /// Checks the ranges of the fields.
     ///
     /// # Errors
-    /// If the angle is not 0 to 90 degrees, the exponent 0, or the depth's size not 1 to
+    /// If the angle is not 0 to 90 degrees, the exponent is 0, or the depth size is not 1 to
     /// [`Size::LIMIT`].
     pub fn validate(&self) -> Result<(), BakeError> {
         let Self { view_angle_max_degrees, cosine_exponent, .. } = *self;
@@ -91,7 +94,7 @@ impl BakeOptions {
         Ok(())
     }
 
-    /// The size in which a view's depth is drawn.
+    /// Returns the size at which the depth of a view is rendered.
     pub(crate) fn depth_size_of(&self, view: &BakeView<'_>) -> Size {
         let of_image = Size::new(view.image.width(), view.image.height());
         self.depth_size.map_or(of_image, Size::square)
@@ -102,64 +105,64 @@ impl BakeOptions {
     }
 }
 
-/// An image of the object, and the camera that it was taken by.
+/// An image of the object and its camera.
 #[derive(Clone, Copy, Debug)]
 pub struct BakeView<'a> {
-    /// Where it was taken from.
+    /// The camera of the image.
     pub camera: Camera,
-    /// How much it counts against other views; at least 0.
+    /// Weight relative to the other views; at least 0.
     pub weight: f32,
-    /// What was taken; the background does not matter. [`Transfer::Reference`] projects it
-    /// at its own size.
+    /// The image; its background does not matter. [`Transfer::Reference`] draws the mesh at the
+    /// image's size.
     pub image: &'a RgbImage,
-    /// Where the view can be relied on, for [`Transfer::Gather`], if that is known. It may have another size than the
-    /// image; finer is better.
+    /// Reliable depth of the view, if known; only [`Transfer::Gather`] uses it. Its size may differ
+    /// from the image's; finer is better.
     pub depth: Option<&'a ReliableDepth>,
 }
 
 impl<'a> BakeView<'a> {
-    /// A view whose depth is not known yet.
+    /// Returns a view without a depth.
     pub const fn new(camera: Camera, weight: f32, image: &'a RgbImage) -> Self {
         Self { camera, weight, image, depth: None }
     }
 }
 
-/// What [`bake`] is about to do.
+/// The stage that [`bake`] is about to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BakeProgress {
-    /// Looks at a view.
+    /// The transfer of one view.
     View {
-        /// The view, counted from 0.
+        /// Index of the view.
         view: usize,
-        /// How many there are.
+        /// Number of views.
         view_count: usize,
     },
-    /// Fills what no view sees.
+    /// Filling of uncovered texels of the surface.
     FillSurface,
-    /// Fills the space between the charts.
+    /// Filling of the gutter.
     FillGutter,
 }
 
-/// A finished texture.
+/// A texture and its coverage.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BakedTexture {
-    /// The colors, square, rows from the top as in image files.
+    /// The colors; square, the top row first as in image files.
     pub image: RgbImage,
-    /// 255 where a view has painted a texel, 0 where it was filled in.
+    /// 255 where a view colored the texel, 0 elsewhere; filling does not change it.
     pub coverage: GrayImage,
 }
 
-/// Makes a texture from views of the object: brings their colors into the texture, weighted by trust, and fills
-/// what none sees.
+/// Makes a texture from views of the object: transfers their colors to the texture, averaged by
+/// blend weight, and fills uncovered texels.
 ///
-/// With [`Transfer::Reference`] the order of the views matters: see [`WeightedMerge::add`]. The result
-/// does not depend on the number of threads.
-/// `progress` is called before each stage and may end it all.
+/// With [`Transfer::Reference`], the order of the views matters: see [`WeightedMerge::add`]. The
+/// result does not depend on the number of threads. `progress` is called before each stage; `Break`
+/// cancels the work.
 ///
 /// # Errors
-/// If the mesh is empty or inconsistent, there are no views, a weight, an option or a size is out of range,
-/// no view paints anything, or `progress` breaks.
+/// If the mesh is empty or inconsistent, there are no views, a weight, an option or a size is out
+/// of range, no texel is covered, or `progress` breaks.
 pub fn bake(
     request: &BakeRequest<'_>,
     progress: &mut dyn FnMut(BakeProgress) -> ControlFlow<()>,
@@ -167,10 +170,10 @@ pub fn bake(
     bake_with(&mut Cpu, request, progress)
 }
 
-/// [`bake`] with the views brought into the texture elsewhere than on the CPU. The result is the same, to the bit.
+/// [`bake`] with [`Transfer::Gather`] on a given backend. The result is the same, bit for bit.
 ///
 /// # Errors
-/// As [`bake`], and if a device fails.
+/// As [`bake`], or if a device fails.
 pub fn bake_with(
     backend: &mut dyn Backend,
     request: &BakeRequest<'_>,
@@ -182,27 +185,27 @@ pub fn bake_with(
     options.validate()?;
     check::size("texture", texture_size, texture_size)?;
     let view_count = views.len();
-    let check_painted = |is_anything_painted: bool| match is_anything_painted {
+    let check_coverage = |is_any_texel_covered: bool| match is_any_texel_covered {
         true => Ok(()),
         false => Err(BakeError::NothingPainted { view_count }),
     };
 
-    // 1. What the views see.
+    // 1. Transfer the colors of the views.
     let mut on_view = |view| progress(BakeProgress::View { view, view_count });
     let (texture, charts) = match options.transfer {
         Transfer::Gather => {
             let gathered = backend.gather(request, &mut on_view)?;
-            check_painted(gathered.texture.coverage.iter().any(|&painted| painted != 0))?;
+            check_coverage(gathered.texture.coverage.iter().any(|&coverage| coverage != 0))?;
             (Transferred::Bytes(gathered.texture), gathered.charts)
         }
         Transfer::Reference => {
             let texture = project_and_merge(request, &mut on_view)?;
-            check_painted(texture.coverage.contains(&true))?;
+            check_coverage(texture.coverage.contains(&true))?;
             (Transferred::Floats(texture), None)
         }
     };
 
-    // 2. The rest.
+    // 2. Fill the uncovered texels.
     let mut on_stage = |stage| match progress(stage) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(BakeError::Cancelled),
@@ -220,15 +223,15 @@ pub fn bake_with(
         Fill::Reference => {
             on_stage(BakeProgress::FillSurface)?;
             let mut texture = PartialTexture::from(texture);
-            let painted = texture.mask();
+            let coverage = texture.mask();
             fill_vertices(mesh, &mut texture)?;
             on_stage(BakeProgress::FillGutter)?;
-            Ok(BakedTexture { image: fill_gaps(&texture)?, coverage: painted })
+            Ok(BakedTexture { image: fill_gaps(&texture)?, coverage })
         }
     }
 }
 
-/// Scatters the pixels of all views into the texture.
+/// Scatters the pixels of all views into a texture ([`Transfer::Reference`]).
 fn project_and_merge(
     request: &BakeRequest<'_>,
     on_view: &mut OnView<'_>,
@@ -242,7 +245,7 @@ fn project_and_merge(
     Ok(merge.finish())
 }
 
-/// The texture after either transfer.
+/// A texture in the representation of its transfer.
 enum Transferred {
     Bytes(BakedTexture),
     Floats(PartialTexture),
@@ -281,7 +284,7 @@ impl From<BakedTexture> for PartialTexture {
         let colors = texture.image.as_chunks::<3>().0;
         Self {
             colors: colors.par_iter().map(|color| color.map(|byte| f32::from(byte) / 255.0)).collect(),
-            coverage: texture.coverage.iter().map(|&painted| painted != 0).collect(),
+            coverage: texture.coverage.iter().map(|&coverage| coverage != 0).collect(),
             texture_size: texture.image.width(),
         }
     }

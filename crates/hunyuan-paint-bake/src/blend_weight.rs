@@ -1,13 +1,15 @@
-//! How much a view counts at a texel: `weight · cosine^exponent`, with the same bits on every device.
+//! The blend weight of a view at a texel: `weight · cosine^exponent`, with the same bits on every
+//! device.
 
-/// A texel is covered if the sum of its blend weights is greater.
+/// A texel is covered if the sum of its blend weights is greater than this.
 pub(crate) const BLEND_WEIGHT_MIN: f32 = 1e-8;
 
-/// Smaller blend weights, below 2^-60, are 0: devices may take still smaller numbers for zero.
+/// Blend weights below this, 2^-60, are set to 0. This keeps products away from subnormal numbers,
+/// which some devices flush to zero.
 const BLEND_WEIGHT_FLOOR: f32 = 8.673_617_4e-19;
 
-/// Returns `base^exponent` by squaring, each product rounded to single precision: the same on every
-/// device, unlike `powi`. `exponent` is at least 1.
+/// Returns `base^exponent` by squaring; `exponent` is at least 1. Each product is rounded to single
+/// precision, so that the result, unlike that of `powi`, is the same on every device.
 #[inline]
 pub(crate) fn power(base: f32, exponent: u32) -> f32 {
     let (mut result, mut square, mut bits) = (1.0, base, exponent);

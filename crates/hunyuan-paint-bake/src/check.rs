@@ -1,10 +1,11 @@
-//! Whether the input makes sense, asked once at each public door.
+//! Input validation, done once at each public entry point.
 
 use hunyuan_paint_mesh::CanonicalMesh;
 use hunyuan_paint_raster::{Size, VisibilityBuffer};
 
 use crate::{BakeError, BakeView};
 
+/// Checks that the mesh has faces, one UV per vertex, finite attributes, and indices in range.
 pub(crate) fn mesh(mesh: &CanonicalMesh) -> Result<(), BakeError> {
     let CanonicalMesh { positions, faces, uvs } = mesh;
     let vertex_count = positions.len();
@@ -29,6 +30,7 @@ pub(crate) fn mesh(mesh: &CanonicalMesh) -> Result<(), BakeError> {
     Ok(())
 }
 
+/// Checks that both sides are 1 to [`Size::LIMIT`]. `what` names the image in the error.
 pub(crate) fn size(what: &'static str, width: u32, height: u32) -> Result<Size, BakeError> {
     let sides = 1..=Size::LIMIT;
     if sides.contains(&width) && sides.contains(&height) {
@@ -38,7 +40,7 @@ pub(crate) fn size(what: &'static str, width: u32, height: u32) -> Result<Size, 
     }
 }
 
-/// A texture's charts are square.
+/// Checks that the charts are square and that their buffers have one value per texel.
 pub(crate) fn charts(charts: &VisibilityBuffer) -> Result<(), BakeError> {
     let texel_count = size("charts", charts.width, charts.height)?.pixel_count();
     if charts.width != charts.height {
@@ -48,7 +50,7 @@ pub(crate) fn charts(charts: &VisibilityBuffer) -> Result<(), BakeError> {
     length("charts", texel_count, charts.barycentrics.len())
 }
 
-/// An image that is as large as its charts.
+/// Checks the charts, and that an image has their size.
 pub(crate) fn texture(charts: &VisibilityBuffer, image: (u32, u32)) -> Result<(), BakeError> {
     self::charts(charts)?;
     let wrong = [image.0, image.1].into_iter().find(|&side| side != charts.width);

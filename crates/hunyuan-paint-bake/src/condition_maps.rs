@@ -1,4 +1,4 @@
-//! The maps that tell the diffusion model what the object looks like.
+//! The normal and position maps that condition the diffusion model.
 
 use glam::Vec3;
 use hunyuan_paint_mesh::{Camera, CanonicalMesh, vertex_normals};
@@ -11,25 +11,26 @@ use crate::{
     drawn_view::{DrawnView, depth_bounds, normalize_depth},
 };
 
-/// Normal and position of what a camera sees; square, rows from the top.
+/// Normal and position map of one camera; square, the top row first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConditionMaps {
-    /// Smooth normals in canonical space, −1…1 as 0…255; white background.
+    /// Smooth normals in canonical space; −1…1 is mapped to 0…255. The background is white.
     pub normal: RgbImage,
-    /// Positions in canonical space, `0.5 − p / 1.15` as 0…255; white background.
+    /// Positions p in canonical space, as `0.5 − p / 1.15`; 0…1 is mapped to 0…255. The background
+    /// is white.
     pub position: RgbImage,
 }
 
-/// A mesh, ready to be shown to any number of cameras.
+/// A mesh prepared for rendering condition maps from any number of cameras.
 #[derive(Clone, Debug)]
 pub struct ViewRenderer<'a> {
     mesh: &'a CanonicalMesh,
-    /// The colors of the position map and the normals, for each vertex.
+    /// See [`condition_attributes`].
     attributes: Vec<[f32; 6]>,
 }
 
 impl<'a> ViewRenderer<'a> {
-    /// Computes what all views have in common.
+    /// Computes the vertex attributes that all views share.
     ///
     /// # Errors
     /// If the mesh is empty or inconsistent.
@@ -38,8 +39,7 @@ impl<'a> ViewRenderer<'a> {
         Ok(Self { mesh, attributes: condition_attributes(mesh) })
     }
 
-    /// Renders what the diffusion model is told about a view, and where the view can be relied on when it comes
-    /// back; `resolution` pixels a side.
+    /// Renders the condition maps and the reliable depth of a view, `resolution` pixels a side.
     ///
     /// # Errors
     /// If the resolution is not 1 to [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT).
@@ -58,7 +58,7 @@ impl<'a> ViewRenderer<'a> {
         let width = resolution as usize;
         let rows = normal.par_chunks_mut(3 * width).zip(position.par_chunks_mut(3 * width)).enumerate();
         rows.for_each(|(row, (normal, position))| {
-            // With the widest vector instructions that the processor has; nothing is fused.
+            // Uses the widest vector instructions of the processor; no operations are fused.
             pulp::Arch::new().dispatch(
                 #[inline(always)]
                 || {
@@ -72,7 +72,7 @@ impl<'a> ViewRenderer<'a> {
         ConditionMaps { normal, position }
     }
 
-    /// The bytes of the normal and the position map at a pixel.
+    /// Returns the bytes of the normal and the position map at a pixel.
     #[inline(always)]
     fn bytes_at(&self, view: &DrawnView, pixel: usize) -> ([u8; 3], [u8; 3]) {
         match interpolate_at(&self.attributes, &self.mesh.faces, &view.visibility, pixel) {
@@ -84,10 +84,11 @@ impl<'a> ViewRenderer<'a> {
     }
 }
 
-/// Renders what the diffusion model is told about a view, `resolution` pixels a side.
+/// Renders the condition maps of a view, `resolution` pixels a side.
 ///
 /// # Errors
-/// If the mesh is empty or inconsistent, or the resolution is not 1 to [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT).
+/// If the mesh is empty or inconsistent, or the resolution is not 1 to
+/// [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT).
 pub fn render_condition_maps(
     mesh: &CanonicalMesh,
     camera: &Camera,
@@ -98,11 +99,12 @@ pub fn render_condition_maps(
     Ok(renderer.condition_maps(&view, resolution))
 }
 
-/// Renders how near the mesh is, `resolution` pixels a side, row by row: 1 at the nearest visible point, 0 at the
-/// farthest and on the background.
+/// Renders a normalized depth map, `resolution` pixels a side, row by row: 1 at the nearest visible
+/// point, 0 at the farthest one and on the background.
 ///
 /// # Errors
-/// If the mesh is empty or inconsistent, or the resolution is not 1 to [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT).
+/// If the mesh is empty or inconsistent, or the resolution is not 1 to
+/// [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT).
 pub fn render_depth_map(
     mesh: &CanonicalMesh,
     camera: &Camera,
@@ -116,7 +118,7 @@ pub fn render_depth_map(
     Ok(depth)
 }
 
-/// For each vertex the color of its position, and its normal.
+/// Returns for each vertex its color in the position map (`0.5 − p / 1.15`) and its normal.
 pub(crate) fn condition_attributes(mesh: &CanonicalMesh) -> Vec<[f32; 6]> {
     let normals = vertex_normals(&mesh.positions, &mesh.faces);
     let attributes = |(position, normal): (&Vec3, &Vec3)| {
@@ -126,7 +128,7 @@ pub(crate) fn condition_attributes(mesh: &CanonicalMesh) -> Vec<[f32; 6]> {
     mesh.positions.iter().zip(&normals).map(attributes).collect()
 }
 
-/// 0…1 as a byte, towards zero.
+/// Maps 0…1 to 0…255, rounding toward zero. Values outside are clamped.
 pub(crate) fn to_byte(value: f32) -> u8 {
     (value * 255.0) as u8
 }

@@ -1,8 +1,9 @@
-//! Growing a mask.
+//! Dilation of a mask.
 
 use rayon::prelude::*;
 
-/// A bit for each pixel, in words; each row starts a new word. Bits beyond a row's end are 0.
+/// A mask with one bit per pixel. Each row starts a new word; the unused bits at the end of a row
+/// are 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BitMask {
     words: Vec<u64>,
@@ -11,7 +12,7 @@ pub(crate) struct BitMask {
 }
 
 impl BitMask {
-    /// Asks for each pixel, counted row by row, whether it is set.
+    /// Returns the mask of the pixels for which `is_set`, given the index row by row, is true.
     pub(crate) fn new(width: usize, height: usize, is_set: impl Fn(usize) -> bool + Sync) -> Self {
         let words_per_row = width.div_ceil(64);
         let mut words = vec![0; words_per_row * height];
@@ -25,20 +26,21 @@ impl BitMask {
         Self { words, width, words_per_row }
     }
 
-    /// Sets every pixel within `radius` columns and rows of a set one: a maximum over squares of 2·radius + 1.
-    /// Nothing is set outside the image.
+    /// Returns the mask dilated by a square of side 2·radius + 1. Pixels outside the image count as
+    /// not set.
     pub(crate) fn dilate(&self, radius: usize) -> Self {
         let words_per_row = self.words_per_row;
         let mut wide = self.words.clone();
         wide.par_chunks_mut(words_per_row).for_each_init(Vec::new, |scratch, row| {
-            // Masks that are moved by ever larger steps, as far as what has been covered allows.
-            let mut covered = 0;
-            while covered < radius {
-                let step = (covered + 1).min(radius - covered).min(63);
+            // A row dilated by `reach` may be shifted by up to `reach + 1` without gaps, so the
+            // steps about double.
+            let mut reach = 0;
+            while reach < radius {
+                let step = (reach + 1).min(radius - reach).min(63);
                 scratch.clear();
                 scratch.extend_from_slice(row);
                 or_shifted(row, scratch, step);
-                covered += step;
+                reach += step;
             }
             if let Some(last) = row.last_mut() {
                 *last &= u64::MAX >> ((64 - self.width % 64) % 64);
@@ -55,7 +57,7 @@ impl BitMask {
         Self { words: grown, ..*self }
     }
 
-    /// Calls for each set pixel of a row with its column.
+    /// Calls `visit` with the column of each set pixel of a row, from left to right.
     pub(crate) fn for_each_in_row(&self, row: usize, mut visit: impl FnMut(usize)) {
         let words = &self.words[row * self.words_per_row..(row + 1) * self.words_per_row];
         for (&word, first) in words.iter().zip((0..).step_by(64)) {
@@ -68,7 +70,8 @@ impl BitMask {
     }
 }
 
-/// Adds a row's bits, moved by `step` columns to both sides, to `row`; the step is 1 to 63.
+/// Sets in `row` the bits of `source` shifted by `step` columns, 1 to 63, to the left and to the
+/// right.
 fn or_shifted(row: &mut [u64], source: &[u64], step: usize) {
     for (i, word) in row.iter_mut().enumerate() {
         let before = i.checked_sub(1).map_or(0, |i| source[i]);
@@ -82,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn grows_by_squares_cut_at_the_border() {
+    fn dilation_is_a_maximum_over_squares_clipped_to_the_image() {
         for (width, height, radius) in
             [(9, 7, 2), (70, 130, 8), (1, 5, 3), (200, 3, 70), (6, 6, 0), (64, 2, 5)]
         {

@@ -9,11 +9,12 @@ use rayon::prelude::*;
 
 use crate::BakeError;
 
-/// A mesh drawn from a camera: vertices in view space, and the face that each pixel shows.
+/// A mesh drawn from a camera.
 #[derive(Debug)]
 pub(crate) struct DrawnView {
     /// The vertices in view space.
     pub(crate) positions_view: Vec<Vec3>,
+    /// The face at each pixel.
     pub(crate) visibility: VisibilityBuffer,
 }
 
@@ -25,8 +26,8 @@ impl DrawnView {
         Ok(Self { positions_view, visibility })
     }
 
-    /// View-space z at each pixel; NaN on the background, and where it is not finite, as with a perspective camera
-    /// inside the mesh.
+    /// Returns the view-space z at each pixel. It is NaN on the background, and where it is not
+    /// finite, which happens with a perspective camera inside the mesh.
     pub(crate) fn z_view(&self, mesh: &CanonicalMesh) -> Vec<f32> {
         let z: Vec<[f32; 1]> = self.positions_view.iter().map(|position| [position.z]).collect();
         let z_at = |pixel| match interpolate_at(&z, &mesh.faces, &self.visibility, pixel) {
@@ -37,7 +38,7 @@ impl DrawnView {
     }
 }
 
-/// Points of canonical space in view space and in clip space.
+/// Transforms points from canonical space to view space and to clip space.
 pub(crate) fn project(positions: &[Vec3], camera: &Camera) -> (Vec<Vec3>, Vec<Vec4>) {
     let (view_from_world, clip_from_view) = (camera.view_from_world(), camera.clip_from_view());
     let project = |position: &Vec3| {
@@ -47,8 +48,8 @@ pub(crate) fn project(positions: &[Vec3], camera: &Camera) -> (Vec<Vec3>, Vec<Ve
     positions.par_iter().map(project).unzip()
 }
 
-/// `matrix * vector`, each sum in one order and with fused steps as the original's matrix product has them.
-/// glam leaves both to the platform.
+/// Returns `matrix * vector` with the order of sums and the fused steps of the original's matrix
+/// product. glam leaves both to the platform.
 fn transform(matrix: &Mat4, vector: Vec4) -> Vec4 {
     let row = |i: usize| {
         let row = matrix.row(i);
@@ -58,9 +59,9 @@ fn transform(matrix: &Mat4, vector: Vec4) -> Vec4 {
     Vec4::new(row(0), row(1), row(2), row(3))
 }
 
-/// The least and the greatest view-space z of the pixels that show a face.
+/// Returns the minimum and the maximum view-space z of the pixels that show a face.
 pub(crate) fn depth_bounds(z_view: &[f32]) -> [f32; 2] {
-    // NaN is neither the lesser nor the greater.
+    // `min` and `max` ignore NaN.
     let bounds_of = |z_view: &[f32]| {
         z_view.iter().fold([f32::INFINITY, f32::NEG_INFINITY], |[min, max], &z| [min.min(z), max.max(z)])
     };
@@ -68,8 +69,8 @@ pub(crate) fn depth_bounds(z_view: &[f32]) -> [f32; 2] {
         .reduce(|| [f32::INFINITY, f32::NEG_INFINITY], |a, b| [a[0].min(b[0]), a[1].max(b[1])])
 }
 
-/// View-space z mapped to 0 (farthest) … 1 (nearest) over the pixels that show a face; 0 on the background, and
-/// everywhere if all is equally far.
+/// Maps view-space z to 0 (`min`, the farthest point) … 1 (`max`, the nearest point). Returns 0 on
+/// the background (NaN), and if the bounds are equal.
 #[inline]
 pub(crate) fn normalize_depth(z: f32, [min, max]: [f32; 2]) -> f32 {
     let range = max - min;

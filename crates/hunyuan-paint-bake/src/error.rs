@@ -1,124 +1,126 @@
-//! Everything that can go wrong between views and texture.
+//! The error type of the crate.
 
 use hunyuan_paint_image::ImageError;
 use hunyuan_paint_raster::RasterError;
 
-/// Why nothing can be rendered or baked.
+/// An error of rendering or baking.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BakeError {
-    /// There is nothing to project.
+    /// There are no views.
     #[error("expected at least one view, found none")]
     NoViews,
     /// The mesh has no triangles.
-    #[error("the mesh has no faces")]
+    #[error("mesh: expected at least one face, found none")]
     NoFaces,
-    /// The mesh has not exactly one UV per vertex.
+    /// The mesh does not have exactly one UV per vertex.
     #[error("expected one UV for each of {vertex_count} vertices, found {uv_count}")]
     UvCount {
-        /// How many vertices there are.
+        /// Number of vertices.
         vertex_count: usize,
-        /// How many UVs there are.
+        /// Number of UVs.
         uv_count: usize,
     },
-    /// A face names a vertex that does not exist.
+    /// The index of a face's vertex is out of range.
     #[error("face {face} names vertex {vertex}, but there are {vertex_count} vertices")]
     VertexOutOfRange {
-        /// The face, counted from 0.
+        /// Index of the face.
         face: usize,
-        /// The vertex that it names.
+        /// Index of the vertex.
         vertex: u32,
-        /// How many vertices there are.
+        /// Number of vertices.
         vertex_count: usize,
     },
     /// A position or a UV is NaN or infinite.
     #[error("{attribute} of vertex {vertex} is not finite")]
     NotFinite {
-        /// Which attribute.
+        /// Name of the attribute.
         attribute: &'static str,
-        /// The vertex, counted from 0.
+        /// Index of the vertex.
         vertex: usize,
     },
-    /// An image or the texture has no pixels, or too many.
+    /// The size of an image, a map or the texture is out of range.
     #[error("{what}: expected 1 to {limit} pixels a side, found {width}x{height}")]
     Size {
-        /// What has that size.
+        /// Name of the image.
         what: &'static str,
-        /// Its width in pixels.
+        /// Width in pixels.
         width: u32,
-        /// Its height in pixels.
+        /// Height in pixels.
         height: u32,
-        /// The largest side allowed.
+        /// Maximum side in pixels.
         limit: u32,
     },
-    /// Two textures that belong together differ in size.
+    /// Two textures, or a texture and its charts, differ in size.
     #[error("{what}: expected {expected} texels a side, found {found}")]
     TextureSize {
-        /// Which of the two.
+        /// Name of the texture.
         what: &'static str,
-        /// The side that the other has.
+        /// Expected side in texels.
         expected: u32,
-        /// Its own side.
+        /// Side found, in texels.
         found: u32,
     },
-    /// A texture's buffer has another number of values than the texture has texels.
+    /// The length of a buffer does not match what it belongs to: the size of its image, or the
+    /// number of views.
     #[error("{buffer}: expected {expected} values, found {found}")]
     BufferLength {
-        /// Which buffer.
+        /// Name of the buffer.
         buffer: &'static str,
-        /// The number of texels.
+        /// Expected number of values.
         expected: usize,
-        /// The number of values.
+        /// Number of values found.
         found: usize,
     },
     /// A view's weight is negative, infinite or NaN.
     #[error("weight of view {view}: expected a finite number of at least 0, found {found}")]
     Weight {
-        /// The view, counted from 0.
+        /// Index of the view.
         view: usize,
-        /// Its weight.
+        /// Weight of the view.
         found: f32,
     },
-    /// An option lies outside its range.
+    /// An option is out of range.
     #[error("option {option}: expected {expected}, found {found}")]
     Option {
-        /// The field of `BakeOptions`.
+        /// Name of the field of [`BakeOptions`](crate::BakeOptions) or
+        /// [`AutomaticViews`](crate::AutomaticViews).
         option: &'static str,
-        /// The values it may have.
+        /// Allowed values.
         expected: &'static str,
-        /// The value it has.
+        /// Value of the field.
         found: f32,
     },
-    /// No view sees any texel well enough, so there is no color to fill the texture from.
-    #[error("none of {view_count} views paints any texel")]
+    /// The views cover no texel, so there is no color to fill the texture from.
+    #[error("none of {view_count} views covers any texel; check the cameras, the weights and the UVs")]
     NothingPainted {
-        /// How many views there are.
+        /// Number of views.
         view_count: usize,
     },
-    /// The GPU cannot bind what it would need at once; the CPU can do the same.
-    #[error("{buffer}: {found} bytes are needed, but the GPU binds at most {limit} at once")]
+    /// A buffer exceeds the GPU's binding limit. The CPU can do the same work.
+    #[error("{buffer}: expected at most {limit} bytes, which the GPU can bind, found {found}; use the CPU")]
     TooLargeForGpu {
-        /// What is too large.
+        /// Name of the buffer.
         buffer: &'static str,
-        /// Its bytes.
+        /// Size of the buffer in bytes.
         found: u64,
-        /// The largest buffer, in bytes.
+        /// Maximum size of a bound buffer, in bytes.
         limit: u64,
     },
-    /// The progress callback asked to stop.
+    /// The progress callback returned `Break`.
     #[error("cancelled")]
     Cancelled,
-    /// The rasterizer refused its input.
+    /// The rasterizer failed.
     #[error("rasterizing failed")]
     Raster {
-        /// Why.
+        /// The cause.
         #[from]
         source: RasterError,
     },
-    /// The inpainting refused its input.
-    #[error("inpainting failed")]
+    /// Resizing or inpainting an image failed.
+    #[error("resizing or inpainting an image failed")]
     Image {
-        /// Why.
+        /// The cause.
         #[from]
         source: ImageError,
     },

@@ -1,4 +1,4 @@
-//! Each texel looks up its color in the views that see it.
+//! Looks up the color of each texel in the views that see it.
 
 use std::borrow::Borrow;
 
@@ -16,23 +16,26 @@ use crate::{
     visibility_test::{SurfacePoint, VisibilityTest, VisibleSample, pixel_side},
 };
 
-/// Texels that a thread takes at a time.
+/// Number of texels that a thread processes at a time.
 const TEXELS_PER_BATCH: usize = 1 << 12;
 
-/// A view is scaled down before it is looked up if a texel spans more than so many of its pixels.
+/// If a texel spans more pixels of a view than this, the view is scaled down before the lookup.
 const PIXELS_PER_TEXEL_MAX: f64 = 1.25;
 
-/// Colors the texels of `charts` (see [`draw_charts`](crate::draw_charts)) that a view sees; the others stay black
-/// and unpainted. `depths` has one for each view, and goes before the views' own.
+/// Colors the texels of `charts` (see [`draw_charts`](crate::draw_charts)) that a view sees. The
+/// other texels stay black and uncovered. `depths` has one entry for each view and replaces
+/// [`BakeView::depth`].
 ///
-/// At each texel, every view that sees its point without an edge nearby and at an angle that the options allow
-/// counts with `weight · cosine^exponent`; the color is their mean. A view's image is looked up with cubic
-/// weights (Keys 1981, a = −0.5). Plain float32 in one order throughout, texel by texel: a GPU can do the same
-/// to the bit, and no thread waits for another.
+/// The color of a texel is the mean over the views, with the blend weights `weight ·
+/// cosine^exponent`. A view counts if nothing hides the texel's point from it, no edge is near, and
+/// the options allow the view angle. Images are sampled with bicubic interpolation (Keys 1981, a =
+/// −0.5). All arithmetic is in float32, in a fixed order and independent for each texel, so that a
+/// GPU returns the same bits.
 ///
 /// # Errors
-/// If the mesh is empty or inconsistent, an option or a weight is out of range, or the charts or a depth do not have
-/// as many values as their size says.
+/// If the mesh is empty or inconsistent, an option, a weight or a size is out of range, the number
+/// of depths is not that of the views, or the buffers of the charts or of a depth do not match
+/// their size.
 pub fn gather(
     mesh: &CanonicalMesh,
     charts: &VisibilityBuffer,
@@ -57,58 +60,59 @@ pub fn gather(
         .collect::<Result<_, _>>()?;
 
     let mut image = RgbImage::new(charts.width, charts.height);
-    let mut painted = GrayImage::new(charts.width, charts.height);
+    let mut coverage = GrayImage::new(charts.width, charts.height);
     let colors = image.as_chunks_mut::<3>().0.par_chunks_mut(TEXELS_PER_BATCH);
-    colors.zip(painted.par_chunks_mut(TEXELS_PER_BATCH)).enumerate().for_each(
-        |(batch, (colors, painted))| {
-            // With the widest vector instructions that the processor has; nothing is fused.
+    colors.zip(coverage.par_chunks_mut(TEXELS_PER_BATCH)).enumerate().for_each(
+        |(batch, (colors, coverage))| {
+            // Uses the widest vector instructions of the processor; no operations are fused.
             pulp::Arch::new().dispatch(
                 #[inline(always)]
                 || {
                     let texels = batch * TEXELS_PER_BATCH..;
-                    for ((texel, color), painted) in texels.zip(colors).zip(painted) {
+                    for ((texel, color), coverage) in texels.zip(colors).zip(coverage) {
                         let point = interpolate_at(&attributes, &mesh.faces, charts, texel)
                             .and_then(SurfacePoint::new);
                         if let Some(found) = point.and_then(|point| mean_color(&sources, &point)) {
-                            (*color, *painted) = (found, 255);
+                            (*color, *coverage) = (found, 255);
                         }
                     }
                 },
             );
         },
     );
-    Ok(BakedTexture { image, coverage: painted })
+    Ok(BakedTexture { image, coverage })
 }
 
-/// The size to which a view's image is scaled before it is looked up. `texel_side` is the side of a square with as much
-/// surface as a texel has in the mean; units of canonical space.
+/// Returns the size to which a view's image is scaled before the lookup. `view_size` is the size of
+/// the view's depth. `texel_side` is the side of a square whose area is the mean area of a texel on
+/// the surface, in units of canonical space.
 pub(crate) fn lookup_size(view: &BakeView<'_>, view_size: Size, texel_side: f64) -> Size {
     let view_pixels_per_texel = texel_side / pixel_side(&view.camera, view_size);
-    let shrunk = |side: u32, view_side: u32| {
+    let scaled = |side: u32, view_side: u32| {
         let pixels_per_texel = view_pixels_per_texel * f64::from(side) / f64::from(view_side);
         match pixels_per_texel > PIXELS_PER_TEXEL_MAX {
             true => ((f64::from(side) / pixels_per_texel) as u32).max(1),
             false => side,
         }
     };
-    Size::new(shrunk(view.image.width(), view_size.width), shrunk(view.image.height(), view_size.height))
+    Size::new(scaled(view.image.width(), view_size.width), scaled(view.image.height(), view_size.height))
 }
 
-/// Pixels of an image for each of the view.
+/// Returns the number of image pixels per pixel of the view's depth, along each axis.
 pub(crate) fn image_scale(image_size: Size, view_size: Size) -> [f32; 2] {
     let scale = |image: u32, view: u32| image as f32 / view as f32;
     [scale(image_size.width, view_size.width), scale(image_size.height, view_size.height)]
 }
 
-/// A view, ready to be looked up.
+/// A view prepared for lookups.
 struct Source<'a> {
     visibility: VisibilityTest<'a>,
     weight: f32,
     exponent: u32,
-    /// Red, green, blue, and a byte for alignment.
+    /// Red, green, blue, and a padding byte.
     pixels: Vec<[u8; 4]>,
     image_size: Size,
-    /// Pixels of the image for each of the view.
+    /// See [`image_scale`].
     image_scale: [f32; 2],
 }
 
@@ -137,15 +141,15 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// How far the view is to be trusted about a point, and the color that it shows there; `None` if it does
-    /// not see the point.
+    /// Returns the blend weight and the color, 0 to 255, of the view at a point of the surface;
+    /// `None` if the view does not see the point.
     #[inline(always)]
     fn look_up(&self, point: &SurfacePoint) -> Option<(f32, [f32; 3])> {
-        let VisibleSample { cosine, at } = self.visibility.sample_at(point)?;
-        Some((floored_product(self.weight, power(cosine, self.exponent)), self.sample(at)))
+        let VisibleSample { cosine, pixel } = self.visibility.sample_at(point)?;
+        Some((floored_product(self.weight, power(cosine, self.exponent)), self.sample(pixel)))
     }
 
-    /// The image's color at a point of the view, 0 to 255.
+    /// Returns the image's color, 0 to 255, at a column and row of the view's depth.
     #[inline(always)]
     fn sample(&self, [view_x, view_y]: [f32; 2]) -> [f32; 3] {
         let Size { width, height } = self.image_size;
@@ -170,7 +174,8 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The mean of the colors that the views show at a point, averaged by blend weight, as bytes.
+/// Returns the mean color of the views at a point, averaged by blend weight; `None` if the sum of
+/// blend weights does not exceed [`BLEND_WEIGHT_MIN`].
 #[inline(always)]
 fn mean_color(sources: &[Source<'_>], point: &SurfacePoint) -> Option<[u8; 3]> {
     let mut sum = [0.0_f32; 3];
@@ -185,7 +190,8 @@ fn mean_color(sources: &[Source<'_>], point: &SurfacePoint) -> Option<[u8; 3]> {
     (weight_sum > BLEND_WEIGHT_MIN).then(|| sum.map(|sum| (sum / weight_sum + 0.5) as u8))
 }
 
-/// Four neighboring pixels along an axis and the cubic's weights for them; the border goes on outwards.
+/// Returns the four pixels around a coordinate along an axis and their cubic weights. Pixels
+/// outside the image are clamped to its edge.
 #[inline(always)]
 fn taps(coordinate: f32, pixel_count: u32) -> ([usize; 4], [f32; 4]) {
     let first = coordinate.floor();

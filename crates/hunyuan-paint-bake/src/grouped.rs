@@ -1,14 +1,14 @@
-//! Values sorted into numbered groups.
+//! Values sorted by group (a stable counting sort).
 
-/// Values by group, in the order in which they came: a counting sort.
+/// Values sorted by group; within a group they keep their order.
 pub(crate) struct Grouped<T> {
     values: Vec<T>,
-    /// Where each group ends in `values`; it starts where the one before ends.
+    /// End of each group in `values`; a group starts at the end of the previous one.
     ends: Vec<usize>,
 }
 
 impl<T: Copy> Grouped<T> {
-    /// Goes twice over the values, each of which comes with its group, below `group_count`.
+    /// Sorts pairs of group and value; groups are below `group_count`. Iterates twice.
     pub(crate) fn new(group_count: usize, values: impl Iterator<Item = (usize, T)> + Clone) -> Self {
         let mut ends = vec![0; group_count];
         for (group, _) in values.clone() {
@@ -16,7 +16,7 @@ impl<T: Copy> Grouped<T> {
         }
         let mut start = 0;
         for end in &mut ends {
-            // For now where the group starts; it moves on with every value.
+            // First the start of the group; each insertion below increments it, up to the end.
             start += std::mem::replace(end, start);
         }
         let mut sorted = Vec::new();
@@ -30,12 +30,13 @@ impl<T: Copy> Grouped<T> {
         Self { values: sorted, ends }
     }
 
-    pub(crate) fn of(&self, group: usize) -> &[T] {
+    /// Returns the values of a group.
+    pub(crate) fn group(&self, group: usize) -> &[T] {
         let start = group.checked_sub(1).map_or(0, |previous| self.ends[previous]);
         &self.values[start..self.ends[group]]
     }
 
-    /// All groups, in order.
+    /// Returns the values of every group.
     pub(crate) fn all_mut(&mut self) -> Vec<&mut [T]> {
         let mut rest = &mut self.values[..];
         let mut start = 0;
@@ -54,14 +55,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_stand_in_their_groups_in_order() {
+    fn values_are_sorted_by_group_and_keep_their_order() {
         let values = [(2, 'a'), (0, 'b'), (2, 'c'), (4, 'd'), (0, 'e')];
         let mut grouped = Grouped::new(5, values.into_iter());
         let expected: [&[char]; 5] = [&['b', 'e'], &[], &['a', 'c'], &[], &['d']];
         for (group, expected) in expected.into_iter().enumerate() {
-            assert_eq!(grouped.of(group), expected);
+            assert_eq!(grouped.group(group), expected);
         }
         assert_eq!(grouped.all_mut(), expected);
-        assert!(Grouped::<u8>::new(2, std::iter::empty()).of(1).is_empty());
+        assert!(Grouped::<u8>::new(2, std::iter::empty()).group(1).is_empty());
     }
 }

@@ -5,10 +5,10 @@ use rayon::prelude::*;
 
 use crate::{BakeError, BakeOptions, ProjectedView, blend_weight::BLEND_WEIGHT_MIN, check};
 
-/// A view is left out if fewer than one in so many of the texels that it sees are new.
-const SEEN_PER_NEW: usize = 100;
+/// A view is left out if fewer than one in this many of the texels that it covers are new.
+const TEXELS_PER_NEW_MAX: usize = 100;
 
-/// An unfinished texture. Square, one value per texel, v down the rows.
+/// An unfinished square texture. One value per texel, row by row; v increases downward.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartialTexture {
     /// Colors from 0 to 1.
@@ -35,8 +35,9 @@ impl PartialTexture {
     }
 }
 
-/// The mean of the textures of all views, each with the blend weight `weight · cosine^exponent` at each
-/// texel. Views are added one by one, so that only one of them needs to be in memory.
+/// The mean of the textures of all views, weighted at each texel by the blend weight
+/// `weight · cosine^exponent`. Views are added one by one, so that only one of them needs to be in
+/// memory.
 #[derive(Clone, Debug)]
 pub struct WeightedMerge {
     /// Color times blend weight, and blend weight, summed over the views.
@@ -49,19 +50,21 @@ impl WeightedMerge {
     /// Returns a merge of no views.
     ///
     /// # Errors
-    /// If the size is not 1 to [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT), or an option is out of range.
+    /// If the size is not 1 to [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT), or an option is
+    /// out of range.
     pub fn new(texture_size: u32, options: &BakeOptions) -> Result<Self, BakeError> {
         options.validate()?;
         let texel_count = check::size("texture", texture_size, texture_size)?.pixel_count();
         Ok(Self { sums: vec![([0.0; 3], 0.0); texel_count], texture_size, exponent: options.cosine_exponent })
     }
 
-    /// Adds a view, and returns whether it counted. A view is left out if earlier ones cover more than 99%
-    /// of the texels that it sees. So the order of the views matters: add the important ones first.
+    /// Adds a view, or leaves it out if earlier views cover more than 99% of its texels. Returns
+    /// whether the view was added. The order of the views therefore matters: add the most important
+    /// ones first.
     ///
     /// # Errors
-    /// If the view's texture is of another size, or the weight is negative or not finite (the error calls it
-    /// view 0).
+    /// If the view's texture has another size, or the weight is negative or not finite (reported as
+    /// that of view 0).
     pub fn add(&mut self, view: &ProjectedView, weight: f32) -> Result<bool, BakeError> {
         check::weight(0, weight)?;
         if view.texture_size != self.texture_size {
@@ -73,13 +76,13 @@ impl WeightedMerge {
 
         let exponent = self.exponent;
         let blend_weight = |cosine: f32| weight * power_rounded_once(cosine, exponent);
-        let (seen, covered) = (view.cosine.par_iter().zip(&self.sums))
+        let (visible_count, covered_count) = (view.cosine.par_iter().zip(&self.sums))
             .map(|(&cosine, &(_, weight_sum))| {
-                let seen = blend_weight(cosine) > 0.0;
-                (usize::from(seen), usize::from(seen && weight_sum > 0.0))
+                let is_visible = blend_weight(cosine) > 0.0;
+                (usize::from(is_visible), usize::from(is_visible && weight_sum > 0.0))
             })
             .reduce(|| (0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-        if seen - covered < seen.div_ceil(SEEN_PER_NEW) {
+        if visible_count - covered_count < visible_count.div_ceil(TEXELS_PER_NEW_MAX) {
             return Ok(false);
         }
 
@@ -142,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn texels_below_the_least_weight_are_not_covered() -> Result<(), BakeError> {
+    fn texels_below_the_minimum_weight_are_not_covered() -> Result<(), BakeError> {
         let mut merge = WeightedMerge::new(2, &BakeOptions::default())?;
         merge.add(&view(&[(1.0, 1.0), (1.0, 0.0), (1.0, 0.009), (1.0, 0.011)]), 1.0)?;
         let texture = merge.finish();
@@ -152,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_view_that_adds_nothing_new_is_left_out() -> Result<(), BakeError> {
+    fn a_view_without_new_texels_is_left_out() -> Result<(), BakeError> {
         let mut merge = WeightedMerge::new(2, &BakeOptions::default())?;
         assert!(merge.add(&view(&[(1.0, 1.0), (1.0, 1.0), (0.0, 0.0), (0.0, 0.0)]), 1.0)?);
         assert!(!merge.add(&view(&[(0.0, 1.0), (0.0, 1.0), (0.0, 0.0), (0.0, 0.0)]), 1.0)?);
@@ -162,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn views_must_fit() -> Result<(), BakeError> {
+    fn views_of_another_size_and_invalid_weights_are_rejected() -> Result<(), BakeError> {
         let mut merge = WeightedMerge::new(3, &BakeOptions::default())?;
         let small = view(&[(1.0, 1.0); 4]);
         assert!(matches!(merge.add(&small, 1.0), Err(BakeError::TextureSize { expected: 3, found: 2, .. })));

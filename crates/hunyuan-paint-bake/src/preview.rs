@@ -1,4 +1,4 @@
-//! A look at the result.
+//! Preview of a textured mesh.
 
 use hunyuan_paint_mesh::{Camera, CanonicalMesh};
 use hunyuan_paint_raster::interpolate_at;
@@ -7,13 +7,14 @@ use rayon::prelude::*;
 
 use crate::{BakeError, check, drawn_view::DrawnView};
 
-/// Renders the textured mesh without any light on white, `size` pixels a side.
+/// Renders the textured mesh, unlit, on a white background, `size` pixels a side.
 ///
-/// Texels are looked up as viewers do it: bilinearly, with texel centers at half numbers and the border
-/// repeated outwards.
+/// The texture is sampled as viewers do it: bilinearly, with texel centers at (index + 0.5) / size,
+/// and clamped to its edge.
 ///
 /// # Errors
-/// If the mesh is empty or inconsistent, or the image or the texture is not 1 to [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT) pixels a side.
+/// If the mesh is empty or inconsistent, or the image or the texture is not 1 to
+/// [`Size::LIMIT`](hunyuan_paint_raster::Size::LIMIT) pixels a side.
 pub fn render_textured(
     mesh: &CanonicalMesh,
     texture: &RgbImage,
@@ -32,7 +33,7 @@ pub fn render_textured(
     Ok(image)
 }
 
-/// The color at a UV with the origin at the top left; the texture is not empty.
+/// Returns the color at a UV, whose origin is the top left; the texture must not be empty.
 fn sample_bilinear(texture: &RgbImage, [u, v]: [f32; 2]) -> [u8; 3] {
     let (left, right, x) = neighbors(u, texture.width());
     let (top, bottom, y) = neighbors(v, texture.height());
@@ -45,10 +46,10 @@ fn sample_bilinear(texture: &RgbImage, [u, v]: [f32; 2]) -> [u8; 3] {
     })
 }
 
-/// The texels on both sides of a coordinate, and how far it is from the first to the second.
+/// Returns the two texels around a coordinate, and its fractional position between them, 0 to 1.
 fn neighbors(coordinate: f32, texel_count: u32) -> (u32, u32, f32) {
     let last = texel_count - 1;
-    // A coordinate that is not a number ends up at 0.
+    // `max` turns NaN into 0.
     let texel = (coordinate * texel_count as f32 - 0.5).max(0.0).min(last as f32);
     let first = texel as u32;
     (first, (first + 1).min(last), texel - first as f32)

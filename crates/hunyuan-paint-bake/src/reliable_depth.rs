@@ -1,4 +1,4 @@
-//! How far away a camera sees the surface, where that can be relied on.
+//! The depth of a view, without the pixels at outlines and depth edges.
 
 use hunyuan_paint_image::canny;
 use hunyuan_paint_mesh::{Camera, CanonicalMesh};
@@ -13,30 +13,33 @@ use crate::{
     drawn_view::{DrawnView, depth_bounds, normalize_depth},
 };
 
-/// Canny's thresholds for steps in the depth map.
+/// Canny's low and high threshold for edges of the depth map.
 pub(crate) const DEPTH_EDGE_THRESHOLDS: [u16; 2] = [30, 80];
 
-/// Depths are told apart as if they were spread over at least so much; units of canonical space. The original spreads them
-/// over what the view happens to show: of a flat side that is its rounding errors, and all of it would be edges.
+/// Minimum depth range that is mapped to 0…255 for edge detection, in units of canonical space. The
+/// original always maps the range of the view. On a flat side that range consists of rounding
+/// errors, and the whole side would become edges.
 pub(crate) const DEPTH_RANGE_MIN: f32 = 0.05;
 
-/// A view this many pixels wide loses one pixel beside each depth edge and outline; a larger one more.
+/// The margin along depth edges and outlines is one pixel for every so many pixels of the longer
+/// side.
 const PIXELS_PER_MARGIN: u32 = 256;
 
-/// View-space z of what a camera sees, at the pixels whose colors can be relied on: not near the object's
-/// outline, nor near an edge in the depth map. There an image may show another part of the object than the mesh
-/// does. (The margin is 1 pixel for every 256 of the longer side.)
+/// View-space z of the surface at the reliable pixels of a view. Pixels near the object's outline,
+/// or near an edge in the depth map, are not reliable: there an image may show another part of the
+/// object than the mesh does. (The margin is 1 pixel for every 256 of the longer side.)
 #[derive(Clone, Debug)]
 pub struct ReliableDepth {
-    /// One value per pixel, row by row, in units of canonical space; the camera looks along −z. NaN where a pixel shows the
-    /// background or cannot be relied on.
+    /// One value per pixel, row by row, in units of canonical space; the camera looks along −z. NaN
+    /// on the background and at pixels that are not reliable.
     pub z_view: Vec<f32>,
-    /// The size of the view.
+    /// Width and height in pixels.
     pub size: Size,
 }
 
 impl ReliableDepth {
-    /// Draws the mesh as the camera sees it. A depth edge is where Canny's detector finds one in the depth as a byte.
+    /// Draws the mesh from a camera. Depth edges are found with Canny's detector, on the depth as
+    /// bytes.
     ///
     /// # Errors
     /// If the mesh is empty or inconsistent, or the view is not 1 to [`Size::LIMIT`] pixels a side.
@@ -55,7 +58,8 @@ impl ReliableDepth {
     }
 }
 
-/// Edges in the depth map: 255 on them, 0 elsewhere.
+/// Returns the edges of the depth map: 255 on an edge, 0 elsewhere. Depth is mapped to bytes over
+/// at least `range_min`.
 pub(crate) fn depth_edges(z_view: &[f32], size: Size, range_min: f32) -> GrayImage {
     let [min, max] = depth_bounds(z_view);
     let bounds = [min, max.max(min + range_min)];
@@ -69,7 +73,7 @@ pub(crate) fn depth_edges(z_view: &[f32], size: Size, range_min: f32) -> GrayIma
     canny(&depth, low, high)
 }
 
-/// Puts NaN at depth edges, and in a margin around them and the background.
+/// Sets depth to NaN at depth edges and in the [`margin`] around them and around the background.
 pub(crate) fn drop_unreliable(z_view: &mut [f32], edges: &GrayImage, size: Size) {
     let edges = edges.as_raw();
     let (width, height) = (size.width as usize, size.height as usize);
@@ -80,7 +84,7 @@ pub(crate) fn drop_unreliable(z_view: &mut [f32], edges: &GrayImage, size: Size)
     });
 }
 
-/// How many pixels beside an edge are left out.
+/// Returns the number of pixels beside an edge that are not reliable.
 pub(crate) fn margin(size: Size) -> u32 {
     size.width.max(size.height) / PIXELS_PER_MARGIN
 }

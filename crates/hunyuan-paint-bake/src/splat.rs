@@ -1,24 +1,26 @@
-//! Scatters samples into a texture, the reverse of a bilinear lookup, with the original's order of sums.
+//! Scatters samples into a texture with bilinear weights, in the original's order of sums.
 
 use rayon::prelude::*;
 
 use crate::grouped::Grouped;
 
-/// Color and cosine at a place in the texture.
+/// Color and cosine at a point of the texture.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
-    /// Column and row, in texels; texel centers lie at whole numbers. Finite, from 0 to `texture_size − 1`.
+    /// Column and row, in texels; texel centers lie at whole numbers. Finite, from 0 to
+    /// `texture_size − 1`.
     pub(crate) texel: [f32; 2],
-    /// Red, green and blue from 0 to 1; the cosine.
+    /// Red, green and blue from 0 to 1, and the cosine.
     pub(crate) value: [f32; 4],
 }
 
 impl Sample {
+    /// Returns the upper one of the two rows around the sample.
     fn row(&self, texture_size: usize) -> usize {
         (self.texel[1] as usize).min(texture_size.saturating_sub(2))
     }
 
-    /// The left one of the two columns, its weight, and the other's.
+    /// Returns the left one of the two columns around the sample, and the weights of both.
     fn columns(&self, texture_size: usize) -> (usize, [f32; 2]) {
         let column = (self.texel[0] as usize).min(texture_size.saturating_sub(2));
         let fraction = self.texel[0] - column as f32;
@@ -26,18 +28,19 @@ impl Sample {
     }
 }
 
-/// Adds every sample to the four texels around it with bilinear weights, and divides by the sum of weights.
-/// Texels that no sample touches get zeros.
+/// Adds every sample to the four texels around it with bilinear weights, and divides each texel by
+/// its sum of weights. Texels without samples are 0.
 ///
-/// Floating-point sums depend on their order, so it is fixed, as in the original: at each texel first the
-/// samples for which it is the upper left one, then upper right, lower left, lower right; each in the order
-/// of `samples`. Threads share nothing but the samples: each fills whole rows.
+/// Floating-point sums depend on their order, so the order is fixed to the original's. Each texel
+/// adds first the samples for which it is the upper left texel, then upper right, lower left, lower
+/// right; within each of these, in the order of `samples`. Each thread fills whole rows.
 pub(crate) fn splat(samples: &[Sample], texture_size: usize) -> Vec<[f32; 4]> {
-    // By the upper one of their two texel rows.
+    // Grouped by the upper row.
     let rows = Grouped::new(texture_size, samples.iter().map(|sample| (sample.row(texture_size), *sample)));
     let mut texture = vec![[0.0; 4]; texture_size * texture_size];
     texture.par_chunks_mut(texture_size).enumerate().for_each(|(row, texels)| {
-        // One more than there are texels: where the texture has one column only, the other weight is 0.
+        // One more element than texels: in a texture of one column, the right column, with weight
+        // 0, lies outside.
         let mut weights = vec![0.0_f32; texture_size + 1];
         let mut sums = vec![[0.0_f32; 4]; texture_size + 1];
         let mut add = |samples: &[Sample], top: usize, side: usize| {
@@ -54,7 +57,7 @@ pub(crate) fn splat(samples: &[Sample], texture_size: usize) -> Vec<[f32; 4]> {
         };
         for top in [Some(row), row.checked_sub(1)].into_iter().flatten() {
             for side in [0, 1] {
-                add(rows.of(top), top, side);
+                add(rows.group(top), top, side);
             }
         }
         for ((texel, sum), weight) in texels.iter_mut().zip(sums).zip(weights) {
@@ -88,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_far_corner_and_the_smallest_texture_are_in_reach() {
+    fn samples_reach_the_last_texel_and_a_texture_of_one_texel() {
         let corner = Sample { texel: [2.0, 2.0], value: [7.0; 4] };
         assert_eq!(splat(&[corner], 3)[8], [7.0; 4]);
         let only = Sample { texel: [0.0, 0.0], value: [7.0; 4] };

@@ -1,4 +1,4 @@
-//! Which point of the surface each texel shows.
+//! The point of the surface at each texel.
 
 use glam::{Vec2, Vec4};
 use hunyuan_paint_mesh::{CanonicalMesh, vertex_normals};
@@ -7,18 +7,21 @@ use rayon::prelude::*;
 
 use crate::{BakeError, check, dilate::BitMask};
 
-/// Barycentrics beyond this say nothing: the face is that many times smaller than the texel is far.
+/// Extrapolated barycentrics with an absolute value above this are rejected: the face is so small,
+/// compared with its distance from the texel, that rounding errors dominate.
 const EXTRAPOLATION_MAX: f32 = 64.0;
 
-/// The eight texels around one, as columns and rows: those that share a side come first.
+/// Offsets (columns, rows) of the eight neighbors of a texel; those that share a side come first.
 const NEIGHBORS: [[i32; 2]; 8] = [[-1, 0], [1, 0], [0, -1], [0, 1], [-1, -1], [1, -1], [-1, 1], [1, 1]];
 
-/// Draws the charts into a texture: texel (column, row) is sampled at its center,
-/// u = (column + 0.5) / size, v = (row + 0.5) / size of canonical space, as viewers do it.
+/// Rasterizes the charts of a mesh: returns the face and the barycentrics of each texel. As in
+/// viewers, texel (column, row) is sampled at its center, u = (column + 0.5) / size, v = (row +
+/// 0.5) / size of canonical space.
 ///
-/// Texels that touch a chart without having their center in it, on a side or a corner, get the face of that
-/// neighbor and the point of its plane beyond the face: there the surface goes on in another chart, and
-/// bilinear lookups near the seam meet what they would meet there. Their barycentrics have values below 0.
+/// A texel whose center lies outside the charts, but that has a neighbor (one of eight) inside,
+/// gets that neighbor's face and the extrapolated point of the face's plane. Beyond a seam the
+/// surface continues close to that plane, so bilinear lookups near the seam find matching colors.
+/// Some barycentrics of these texels are below 0.
 ///
 /// # Errors
 /// If the mesh is empty or inconsistent, or the texture is not 1 to [`Size::LIMIT`] texels a side.
@@ -56,18 +59,19 @@ pub fn draw_charts(mesh: &CanonicalMesh, texture_size: u32) -> Result<Visibility
     Ok(charts)
 }
 
-/// Where the vertices lie in clip space when the charts are drawn.
+/// Returns the vertices in clip space for drawing the charts.
 pub(crate) fn chart_positions(mesh: &CanonicalMesh) -> Vec<Vec4> {
     mesh.uvs.iter().map(|uv| Vec4::new(2.0 * uv.x - 1.0, 2.0 * uv.y - 1.0, 0.0, 1.0)).collect()
 }
 
-/// The face of the first neighbor that has one, and that neighbor.
+/// Returns the first neighbor that has a face, as (face, neighbor).
 fn neighbor_face(face_index: &[u32], texture_size: u32, texel: usize) -> Option<(u32, usize)> {
     let near = neighbors(texture_size, texel as u32).flatten().map(|near| near as usize);
     near.map(|near| (face_index[near], near)).find(|(face, _)| *face != NO_FACE)
 }
 
-/// The eight texels around one, those that share a side first; `None` where the texture ends.
+/// Returns the eight neighbors of a texel, in the order of [`NEIGHBORS`]; `None` outside the
+/// texture.
 pub(crate) fn neighbors(texture_size: u32, texel: u32) -> impl Iterator<Item = Option<u32>> {
     let size = texture_size as i32;
     let (column, row) = ((texel % texture_size) as i32, (texel / texture_size) as i32);
@@ -77,8 +81,8 @@ pub(crate) fn neighbors(texture_size: u32, texel: u32) -> impl Iterator<Item = O
     })
 }
 
-/// Barycentrics of a point of the plane of a face, in the texture; `None` for a face without an area, or one that
-/// is so small that rounding would decide.
+/// Returns the barycentrics of a point with respect to a triangle of the texture; `None` for a
+/// degenerate triangle, or if one exceeds [`EXTRAPOLATION_MAX`].
 fn extrapolate([a, b, c]: [Vec2; 3], point: Vec2) -> Option<[f32; 3]> {
     let (ab, ac, ap) = (b - a, c - a, point - a);
     let area = ab.x * ac.y - ab.y * ac.x;
@@ -92,26 +96,27 @@ fn extrapolate([a, b, c]: [Vec2; 3], point: Vec2) -> Option<[f32; 3]> {
     weights.iter().all(|weight| weight.abs() <= EXTRAPOLATION_MAX).then_some(weights)
 }
 
-/// Position and normal of each vertex: with them [`interpolate_at`](hunyuan_paint_raster::interpolate_at) gives the
-/// point of the surface that a texel shows.
+/// Returns the position and the normal of each vertex, as attributes for
+/// [`interpolate_at`](hunyuan_paint_raster::interpolate_at).
 pub(crate) fn point_attributes(mesh: &CanonicalMesh) -> Vec<[f32; 6]> {
     let normals = vertex_normals(&mesh.positions, &mesh.faces);
     (mesh.positions.iter().zip(&normals)).map(|(p, n)| [p.x, p.y, p.z, n.x, n.y, n.z]).collect()
 }
 
-/// The side of a square with as much surface as a texel has in the mean; units of canonical space.
+/// Returns the side of a square whose area is the mean area of a texel on the surface, in units of
+/// canonical space.
 pub(crate) fn mean_texel_side(mesh: &CanonicalMesh, charts: &VisibilityBuffer) -> f64 {
     let has_face = |face: &&u32| (**face as usize) < mesh.faces.len();
     texel_side(mesh, charts.face_index.par_iter().filter(has_face).count())
 }
 
-/// The same, if so many texels have a face.
+/// [`mean_texel_side`] for a given number of texels that have a face.
 pub(crate) fn texel_side(mesh: &CanonicalMesh, texel_count: usize) -> f64 {
     let area = |face: &[u32; 3]| {
         let [a, b, c] = face.map(|vertex| mesh.positions[vertex as usize].as_dvec3());
         (b - a).cross(c - a).length() / 2.0
     };
-    // In order: the sum must not depend on the threads.
+    // Sequential, so that the sum does not depend on the number of threads.
     let area: f64 = mesh.faces.iter().map(area).sum();
     (area / texel_count.max(1) as f64).sqrt()
 }
@@ -133,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn texels_show_the_point_at_their_center_also_beside_the_chart() -> Result<(), BakeError> {
+    fn texels_are_sampled_at_their_center_inside_and_beside_the_chart() -> Result<(), BakeError> {
         let mesh = triangle();
         let charts = draw_charts(&mesh, 16)?;
         let inside = |x: usize, y: usize| {
@@ -157,9 +162,9 @@ mod tests {
     }
 
     #[test]
-    fn slivers_say_nothing_beyond_themselves() {
-        let sliver = [Vec2::ZERO, Vec2::new(1e-6, 0.0), Vec2::new(0.0, 1e-6)];
-        assert_eq!(extrapolate(sliver, Vec2::splat(0.1)), None);
+    fn tiny_and_degenerate_faces_are_not_extrapolated() {
+        let tiny = [Vec2::ZERO, Vec2::new(1e-6, 0.0), Vec2::new(0.0, 1e-6)];
+        assert_eq!(extrapolate(tiny, Vec2::splat(0.1)), None);
         assert_eq!(extrapolate([Vec2::ZERO; 3], Vec2::splat(0.1)), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Whether a camera sees a point of the surface.
+//! Tests whether a camera sees a point of the surface.
 
 use glam::{DMat4, Vec3, Vec4};
 use hunyuan_paint_mesh::Camera;
@@ -6,24 +6,24 @@ use hunyuan_paint_raster::Size;
 
 use crate::{BakeOptions, ReliableDepth};
 
-/// How far in front of or behind a point the view may see the surface for the two to be one: across the surface, in
-/// pixels of the view.
+/// Maximum distance along the normal between a point and the surface that the view shows at its
+/// pixel, for the point to be visible. In pixels of the view.
 const DEPTH_TOLERANCE_PIXELS: f64 = 1.25;
 
-/// Normals shorter than the square root of this have no direction.
+/// Normals with a squared length below this have no direction.
 const NORMAL_SQUARED_MIN: f32 = 1e-12;
 
 /// A point of the surface, in canonical space.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SurfacePoint {
     position: Vec3,
-    /// Of any length; it points inwards.
+    /// The normal, which points inward, of any length.
     normal: Vec3,
     normal_squared: f32,
 }
 
 impl SurfacePoint {
-    /// `None` if the normal has no direction.
+    /// Makes a point of a position and a normal; `None` if the normal has no direction.
     #[inline(always)]
     pub(crate) fn new([x, y, z, nx, ny, nz]: [f32; 6]) -> Option<Self> {
         let normal_squared = nx * nx + ny * ny + nz * nz;
@@ -35,26 +35,27 @@ impl SurfacePoint {
     }
 }
 
-/// A point as a camera sees it.
+/// A visible point in a view.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct VisibleSample {
     /// Cosine of the angle between the surface's normal and the camera's axis.
     pub(crate) cosine: f32,
-    /// Column and row on the view; pixel centers lie at whole numbers.
-    pub(crate) at: [f32; 2],
+    /// Column and row in the view; pixel centers lie at whole numbers.
+    pub(crate) pixel: [f32; 2],
 }
 
-/// Where a camera sees what.
+/// The projection of canonical space onto a view, with the thresholds of the visibility test.
 #[derive(Clone, Debug)]
 pub(crate) struct ViewProjection {
     /// The first, second and last row of the matrix from canonical space to clip space.
     pub(crate) clip_rows: [Vec4; 3],
     /// The third row of the matrix from canonical space to view space.
     pub(crate) z_row: Vec4,
-    /// Pixels between NDC −1 and 1.
+    /// Number of pixels between NDC −1 and 1, along each axis.
     pub(crate) span: [f32; 2],
-    /// How far apart along the surface's normal two points may be, where w is 1; units of canonical space.
+    /// [`DEPTH_TOLERANCE_PIXELS`] where w is 1, in units of canonical space.
     pub(crate) tolerance: f32,
+    /// Square of the minimum cosine of the view angle.
     pub(crate) cosine_squared_min: f32,
 }
 
@@ -72,7 +73,7 @@ impl ViewProjection {
     }
 }
 
-/// A camera and what it sees.
+/// A camera and the reliable depth of its view.
 pub(crate) struct VisibilityTest<'a> {
     projection: ViewProjection,
     depth: &'a ReliableDepth,
@@ -83,23 +84,25 @@ impl<'a> VisibilityTest<'a> {
         Self { projection: ViewProjection::new(camera, depth.size, options), depth }
     }
 
-    /// Where the view shows a point, and how squarely; `None` if it does not.
+    /// Returns where the view shows a point, and the cosine of the view angle; `None` if the point
+    /// is not visible.
     #[inline(always)]
     pub(crate) fn sample_at(&self, point: &SurfacePoint) -> Option<VisibleSample> {
         let SurfacePoint { position, normal, normal_squared } = *point;
 
-        // 1. How squarely. Normals of canonical space point inwards: away from the camera where it sees the face.
+        // 1. The view angle. Normals in canonical space point inward, so the normal of a face that
+        // is turned toward the camera points away from it, along the view direction −z.
         let [x, y, z, _] = self.projection.z_row.to_array();
-        let along = -(x * normal.x + y * normal.y + z * normal.z);
-        let cosine_squared = along * along / normal_squared;
-        if !(along > 0.0 && cosine_squared >= self.projection.cosine_squared_min) {
+        let along_view = -(x * normal.x + y * normal.y + z * normal.z);
+        let cosine_squared = along_view * along_view / normal_squared;
+        if !(along_view > 0.0 && cosine_squared >= self.projection.cosine_squared_min) {
             return None;
         }
         let cosine = cosine_squared.sqrt();
 
-        // 2. Where on the view.
-        let [clip_x, clip_y, clip_w] = self.projection.clip_rows.map(|row| at(row, position));
-        // Comparisons with what is not a number fail.
+        // 2. The pixel.
+        let [clip_x, clip_y, clip_w] = self.projection.clip_rows.map(|row| multiply_row(row, position));
+        // False if w is NaN.
         let is_in_front = clip_w > 0.0;
         if !is_in_front {
             return None;
@@ -109,15 +112,17 @@ impl<'a> VisibilityTest<'a> {
         let Size { width, height } = self.depth.size;
         let (column, row) = nearest(view_x, width).zip(nearest(view_y, height))?;
 
-        // 3. Whether it is this point that the view shows, and not one before it. NaN is not.
-        let gap =
-            (at(self.projection.z_row, position) - self.depth.z_view[row * width as usize + column]).abs();
+        // 3. The depth. The comparison is false where the depth is NaN, that is, not reliable.
+        let gap = (multiply_row(self.projection.z_row, position)
+            - self.depth.z_view[row * width as usize + column])
+            .abs();
         (gap * cosine <= self.projection.tolerance * clip_w)
-            .then_some(VisibleSample { cosine, at: [view_x, view_y] })
+            .then_some(VisibleSample { cosine, pixel: [view_x, view_y] })
     }
 }
 
-/// The side of a pixel where w is 1, by the coarser of the two axes; units of canonical space.
+/// Returns the side of a pixel where w is 1, along the coarser of the two axes, in units of
+/// canonical space.
 pub(crate) fn pixel_side(camera: &Camera, size: Size) -> f64 {
     let clip_from_view = camera.clip_from_view().as_dmat4();
     let side = |axis: usize, pixels: u32| {
@@ -126,17 +131,17 @@ pub(crate) fn pixel_side(camera: &Camera, size: Size) -> f64 {
     side(0, size.width).max(side(1, size.height))
 }
 
-/// A row of a matrix times a point.
+/// Multiplies a row of a matrix by a point, whose fourth coordinate is 1.
 #[inline(always)]
-fn at(row: Vec4, point: Vec3) -> f32 {
+fn multiply_row(row: Vec4, point: Vec3) -> f32 {
     row.x * point.x + row.y * point.y + row.z * point.z + row.w
 }
 
-/// The pixel whose center is nearest, along an axis; `None` outside the image.
+/// Returns the index of the pixel whose center is nearest along an axis; `None` outside the image.
 #[inline(always)]
 fn nearest(coordinate: f32, pixel_count: u32) -> Option<usize> {
     let shifted = coordinate + 0.5;
-    // Casts truncate, and coordinates that are not numbers fail the comparison.
+    // The cast truncates. The comparison is false for NaN.
     (shifted >= 0.0 && shifted < pixel_count as f32).then_some(shifted as usize)
 }
 
@@ -145,32 +150,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_point_is_seen_from_its_side_and_not_through_another() {
-        // The camera stands on +y and sees a wall at y = 0.2; normals point inwards.
+    fn back_faces_grazing_angles_and_occluded_points_are_not_visible() {
+        // The camera lies on the +y axis and sees a wall at y = 0.2. Normals point inward.
         let camera = Camera::orthographic(0.0, 0.0);
         let size = Size::square(65);
         let wall = ReliableDepth { z_view: vec![0.2 - Camera::DISTANCE; 65 * 65], size };
         let options = BakeOptions::default();
         let visibility = VisibilityTest::new(&camera, &wall, &options);
-        let see = |y: f32, normal: [f32; 3]| {
+        let sample = |y: f32, normal: [f32; 3]| {
             let [nx, ny, nz] = normal;
             SurfacePoint::new([0.0, y, 0.0, nx, ny, nz]).and_then(|point| visibility.sample_at(&point))
         };
-        let seen = see(0.2, [0.0, -2.0, 0.0]);
-        assert!(seen.is_some_and(|seen| (seen.cosine - 1.0).abs() < 1e-6), "{seen:?}");
-        assert!(seen.is_some_and(|seen| seen.at.iter().all(|at| (at - 32.0).abs() < 1e-3)), "{seen:?}");
-        assert_eq!(see(0.1, [0.0, -1.0, 0.0]), None, "behind the wall");
-        assert_eq!(see(0.2, [0.0, 1.0, 0.0]), None, "from behind");
-        assert_eq!(see(0.2, [1.0, -0.2, 0.0]), None, "too flatly");
-        assert_eq!(see(0.2, [0.0; 3]), None, "without a normal");
-        let nowhere = ReliableDepth { z_view: vec![f32::NAN; 65 * 65], size };
-        let blind = VisibilityTest::new(&camera, &nowhere, &options);
+        let found = sample(0.2, [0.0, -2.0, 0.0]);
+        assert!(found.is_some_and(|found| (found.cosine - 1.0).abs() < 1e-6), "{found:?}");
+        assert!(found.is_some_and(|found| found.pixel.iter().all(|c| (c - 32.0).abs() < 1e-3)), "{found:?}");
+        assert_eq!(sample(0.1, [0.0, -1.0, 0.0]), None, "behind the wall");
+        assert_eq!(sample(0.2, [0.0, 1.0, 0.0]), None, "back face");
+        assert_eq!(sample(0.2, [1.0, -0.2, 0.0]), None, "grazing angle");
+        assert_eq!(sample(0.2, [0.0; 3]), None, "normal of length 0");
+        let unreliable = ReliableDepth { z_view: vec![f32::NAN; 65 * 65], size };
+        let visibility = VisibilityTest::new(&camera, &unreliable, &options);
         let point = SurfacePoint::new([0.0, 0.2, 0.0, 0.0, -1.0, 0.0]);
-        assert_eq!(point.and_then(|point| blind.sample_at(&point)), None, "nowhere reliable");
+        assert_eq!(point.and_then(|point| visibility.sample_at(&point)), None, "no reliable depth");
     }
 
     #[test]
-    fn the_nearest_pixel_is_inside_the_image() {
+    fn pixels_outside_the_image_are_not_found() {
         assert_eq!(
             [-0.6, -0.5, 0.4, 0.5, 3.4, 3.5].map(|x| nearest(x, 4)),
             [None, Some(0), Some(0), Some(1), Some(3), None]

@@ -1,11 +1,11 @@
-//! Cameras that are added for what the first ones do not see.
+//! Automatic views cover the parts of the surface that the given cameras do not.
 
 use hunyuan_paint_bake::{AutomaticViews, BakeError, BakeOptions};
 use hunyuan_paint_mesh::{CameraView, CanonicalMesh, DEFAULT_VIEWS, Mesh};
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
-/// A box with a face of the texture for each of its six sides.
+/// A cube with one chart for each of its six sides.
 fn cuboid() -> Result<CanonicalMesh, Box<dyn std::error::Error>> {
     let mut mesh = Mesh::default();
     let mut uvs = Vec::new();
@@ -30,21 +30,21 @@ fn cuboid() -> Result<CanonicalMesh, Box<dyn std::error::Error>> {
 }
 
 #[test]
-fn what_six_views_see_needs_no_more() -> TestResult {
+fn a_covered_surface_needs_no_more_views() -> TestResult {
     let chosen = AutomaticViews::default().choose(&cuboid()?, &DEFAULT_VIEWS, &BakeOptions::default())?;
     assert_eq!(chosen, DEFAULT_VIEWS);
     Ok(())
 }
 
 #[test]
-fn missing_sides_are_added_the_largest_share_first_until_enough() -> TestResult {
+fn uncovered_sides_are_added_until_the_limits_are_reached() -> TestResult {
     let mesh = cuboid()?;
     let options = BakeOptions::default();
     let front = [CameraView::new(0.0, 0.0, 1.0)];
     let automatic = AutomaticViews { weight: 0.25, ..AutomaticViews::default() };
     let chosen = automatic.choose(&mesh, &front, &options)?;
     assert_eq!(chosen[0], front[0]);
-    // Towards a corner up to three sides can be seen at once.
+    // One view can cover up to three sides.
     assert!((3..=6).contains(&chosen.len()), "{chosen:?}");
     assert!(chosen[1..].iter().all(|view| view.weight == 0.25));
     assert_eq!(automatic.choose(&mesh, &chosen, &options)?, chosen);
@@ -57,7 +57,7 @@ fn missing_sides_are_added_the_largest_share_first_until_enough() -> TestResult 
 }
 
 #[test]
-fn options_out_of_range_are_errors() -> TestResult {
+fn options_out_of_range_are_rejected() -> TestResult {
     let mesh = cuboid()?;
     for (automatic, name) in [
         (AutomaticViews { new_surface_min: f32::NAN, ..Default::default() }, "new_surface_min"),

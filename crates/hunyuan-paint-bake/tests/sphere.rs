@@ -1,4 +1,4 @@
-//! A sphere whose colors are known, photographed from six sides and baked back.
+//! A sphere with known colors, rendered from six sides and baked.
 
 use std::{f32::consts::PI, ops::ControlFlow};
 
@@ -23,13 +23,13 @@ const VIEWS: [(f32, f32, f32); 6] = [
     (180.0, -90.0, 0.05),
 ];
 
-/// A point of the unit sphere: u goes around, v from the north pole to the south pole.
+/// Returns a point of the unit sphere: u runs around it, v from the north pole to the south pole.
 fn point([u, v]: [f32; 2]) -> Vec3 {
     let (longitude, colatitude) = (u * 2.0 * PI, v * PI);
     Vec3::new(colatitude.sin() * longitude.cos(), colatitude.cos(), colatitude.sin() * longitude.sin())
 }
 
-/// A sphere of 24 × 48 quads, wound counter-clockwise seen from outside.
+/// A sphere of 24 × 48 quads, wound counterclockwise as seen from outside.
 fn sphere() -> Result<CanonicalMesh, MeshError> {
     let (rows, columns) = (24_u32, 48_u32);
     let uvs: Vec<[f32; 2]> = (0..=rows)
@@ -51,7 +51,7 @@ fn sphere() -> Result<CanonicalMesh, MeshError> {
     })
 }
 
-/// Bakes the position maps, whose colors say where on the sphere each pixel lies.
+/// Bakes the position maps, whose colors encode the positions on the sphere.
 fn bake_positions(mesh: &CanonicalMesh) -> Result<BakedTexture, BakeError> {
     let maps = VIEWS
         .map(|(azimuth, elevation, weight)| (Camera::orthographic(azimuth, elevation), weight))
@@ -66,30 +66,30 @@ fn bake_positions(mesh: &CanonicalMesh) -> Result<BakedTexture, BakeError> {
 }
 
 #[test]
-fn colors_come_back() -> TestResult {
+fn baking_position_maps_reproduces_the_positions() -> TestResult {
     let baked = bake_positions(&sphere()?)?;
-    let mut painted_count = 0;
+    let mut covered_count = 0;
     for (x, y, color) in baked.image.enumerate_pixels() {
         let Vec3 { x: px, y: py, z: pz } =
             point([x, y].map(|texel| texel as f32 / (TEXTURE_SIZE - 1) as f32));
-        // Object space to canonical space to the position map's colors.
+        // From object space to canonical space, and to the colors of the position map.
         let expected = [0.5 + px / 2.0, 0.5 - pz / 2.0, 0.5 + py / 2.0].map(|c| c * 255.0);
-        let painted = baked.coverage.get_pixel(x, y).0[0] != 0;
-        painted_count += usize::from(painted);
-        // A texel spans up to 8 steps of color.
-        let bound = if painted { 6.0 } else { 24.0 };
+        let is_covered = baked.coverage.get_pixel(x, y).0[0] != 0;
+        covered_count += usize::from(is_covered);
+        // A texel spans up to 8 levels of a channel.
+        let bound = if is_covered { 6.0 } else { 24.0 };
         for (found, expected) in color.0.into_iter().zip(expected) {
             let error = (f32::from(found) - expected).abs();
-            assert!(error < bound, "texel ({x}, {y}), painted: {painted}: {found} instead of {expected}");
+            assert!(error < bound, "texel ({x}, {y}), covered: {is_covered}: {found} instead of {expected}");
         }
     }
-    let fraction = painted_count as f32 / (TEXTURE_SIZE * TEXTURE_SIZE) as f32;
-    assert!(fraction > 0.9, "only {fraction} of the texture is painted");
+    let fraction = covered_count as f32 / (TEXTURE_SIZE * TEXTURE_SIZE) as f32;
+    assert!(fraction > 0.9, "only {fraction} of the texture is covered");
     Ok(())
 }
 
 #[test]
-fn a_render_of_the_texture_looks_like_the_views() -> TestResult {
+fn rendering_the_texture_reproduces_the_view() -> TestResult {
     let mesh = sphere()?;
     let texture = bake_positions(&mesh)?.image;
     let camera = Camera::orthographic(0.0, 0.0);
@@ -102,7 +102,7 @@ fn a_render_of_the_texture_looks_like_the_views() -> TestResult {
 }
 
 #[test]
-fn the_number_of_threads_does_not_show() -> TestResult {
+fn the_result_does_not_depend_on_the_number_of_threads() -> TestResult {
     let mesh = sphere()?;
     let with_threads = |threads| -> Result<BakedTexture, Box<dyn std::error::Error>> {
         let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
@@ -115,12 +115,13 @@ fn the_number_of_threads_does_not_show() -> TestResult {
 }
 
 #[test]
-fn condition_maps_show_the_front() -> TestResult {
+fn condition_maps_at_azimuth_0_show_the_side_at_positive_y() -> TestResult {
     let (mesh, camera) = (sphere()?, Camera::orthographic(0.0, 0.0));
     let maps = render_condition_maps(&mesh, &camera, 65)?;
     let depth = render_depth_map(&mesh, &camera, 65)?;
     let center = 32 * 65 + 32;
-    // The camera at azimuth 0 stands at +y of canonical space; normals there are inwards, positions negated.
+    // At azimuth 0, the camera lies on the +y axis of canonical space. Normals there point toward
+    // −y, and the position map negates positions, so both are dark.
     assert!(maps.normal.get_pixel(32, 32).0[1] < 5);
     assert!(maps.position.get_pixel(32, 32).0[1] < 5);
     assert!(depth[center] > 0.99);
@@ -131,7 +132,7 @@ fn condition_maps_show_the_front() -> TestResult {
 }
 
 #[test]
-fn progress_is_told_and_can_cancel() -> TestResult {
+fn progress_reports_each_stage_and_can_cancel() -> TestResult {
     let mesh = sphere()?;
     let image = RgbImage::from_pixel(64, 64, Rgb([9, 99, 199]));
     let view = BakeView::new(Camera::orthographic(0.0, 0.0), 1.0, &image);
@@ -156,7 +157,7 @@ fn progress_is_told_and_can_cancel() -> TestResult {
 }
 
 #[test]
-fn wrong_input_is_an_error() -> TestResult {
+fn invalid_input_is_rejected() -> TestResult {
     let mesh = sphere()?;
     let image = RgbImage::new(8, 8);
     let view = BakeView::new(Camera::orthographic(0.0, 0.0), 1.0, &image);
@@ -191,7 +192,7 @@ fn wrong_input_is_an_error() -> TestResult {
     let result = run(&infinite, &[view], 16, &options);
     assert!(matches!(result, Err(BakeError::NotFinite { attribute: "position", vertex: 3 })));
 
-    // Views that count for nothing, or see nothing, leave nothing to fill from.
+    // Views of weight 0, and views that see nothing, cover no texel.
     let weightless = BakeView { weight: 0.0, ..view };
     let result = run(&mesh, &[weightless], 16, &options);
     assert!(matches!(result, Err(BakeError::NothingPainted { view_count: 1 })));
@@ -201,7 +202,7 @@ fn wrong_input_is_an_error() -> TestResult {
 }
 
 #[test]
-fn any_camera_and_the_smallest_sizes_are_safe() -> TestResult {
+fn extreme_cameras_and_small_sizes_do_not_panic() -> TestResult {
     let mesh = sphere()?;
     for size in [1, 2, 3, 300] {
         let image = RgbImage::from_pixel(size, size + 1, Rgb([200; 3]));

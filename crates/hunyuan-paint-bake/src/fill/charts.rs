@@ -1,4 +1,4 @@
-//! Which faces hang together in the texture, and where the surface goes on in another place of it.
+//! The charts of a mesh, and the seams between them.
 
 use std::cmp::Ordering;
 
@@ -7,130 +7,131 @@ use rayon::prelude::*;
 
 use crate::grouped::Grouped;
 
-/// The charts of a mesh: faces that share vertices, in space and in the texture.
+/// The charts of a mesh. A chart consists of faces that are connected by vertices with the same
+/// position and the same UV.
 pub(super) struct Charts {
-    /// For each face a number that only the faces of its chart have.
+    /// For each face, the number of its chart; the numbers have gaps.
     pub(super) chart_of_face: Vec<u32>,
-    /// Where charts meet.
+    /// The edges along which charts meet.
     pub(super) seams: Vec<Seam>,
 }
 
-/// An edge of the surface that lies in two places of the texture. Its ends are named by vertices of the mesh, in
-/// the same order on both sides.
+/// An edge of the surface whose two faces have different UVs there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seam {
     /// The face on each side.
     pub(super) faces: [u32; 2],
-    /// For each side its two ends.
+    /// The vertices at the two ends, for each side; in the same order in space on both sides.
     pub(super) ends: [[u32; 2]; 2],
 }
 
-/// A side of a face, from one end to the other.
+/// An edge of a face.
 #[derive(Clone, Copy)]
 struct Edge {
-    /// The place in space of the end that comes later.
-    other_place: u32,
+    /// Position of the second end, as in [`Welded::position`].
+    last_position: u32,
     face: u32,
-    /// Vertices: first the end whose place comes first.
+    /// The vertices at both ends, ordered by [`Welded::position`].
     ends: [u32; 2],
 }
 
 impl Charts {
     pub(super) fn new(mesh: &CanonicalMesh) -> Self {
-        let Welded { place, texture_place } = Welded::new(mesh);
+        let Welded { position, corner } = Welded::new(mesh);
 
-        let mut chart = Partition::new(mesh.positions.len());
+        let mut chart = DisjointSets::new(mesh.positions.len());
         for &[a, b, c] in &mesh.faces {
-            let [a, b, c] = [a, b, c].map(|vertex| texture_place[vertex as usize]);
-            chart.unite(a, b);
-            chart.unite(b, c);
+            let [a, b, c] = [a, b, c].map(|vertex| corner[vertex as usize]);
+            chart.union(a, b);
+            chart.union(b, c);
         }
-        let chart_of_face =
-            mesh.faces.iter().map(|face| chart.find(texture_place[face[0] as usize])).collect();
+        let chart_of_face = mesh.faces.iter().map(|face| chart.find(corner[face[0] as usize])).collect();
 
         let seams_at = |edges: &mut [Edge]| {
-            edges.sort_unstable_by_key(|edge| (edge.other_place, edge.face));
+            edges.sort_unstable_by_key(|edge| (edge.last_position, edge.face));
             let mut seams = Vec::new();
             for pair in edges.windows(2) {
                 let [a, b] = [pair[0], pair[1]];
-                let same_texels = || {
-                    (0..2)
-                        .all(|end| texture_place[a.ends[end] as usize] == texture_place[b.ends[end] as usize])
-                };
-                if a.other_place == b.other_place && a.face != b.face && !same_texels() {
+                let have_same_uvs =
+                    || (0..2).all(|end| corner[a.ends[end] as usize] == corner[b.ends[end] as usize]);
+                if a.last_position == b.last_position && a.face != b.face && !have_same_uvs() {
                     seams.push(Seam { faces: [a.face, b.face], ends: [a.ends, b.ends] });
                 }
             }
             seams
         };
-        let mut edges = edges_by_place(mesh, &place);
+        let mut edges = edges_by_position(mesh, &position);
         let seams = edges.all_mut().into_par_iter().with_min_len(1 << 10).flat_map_iter(seams_at).collect();
         Self { chart_of_face, seams }
     }
 }
 
-/// For each vertex the first one at the same place.
+/// For each vertex, the first vertex that coincides with it.
 struct Welded {
-    /// In space.
-    place: Vec<u32>,
-    /// In space and in the texture.
-    texture_place: Vec<u32>,
+    /// The first vertex with the same position.
+    position: Vec<u32>,
+    /// The first vertex with the same position and UV.
+    corner: Vec<u32>,
 }
 
 impl Welded {
     fn new(mesh: &CanonicalMesh) -> Self {
-        let position = |vertex: u32| mesh.positions[vertex as usize].to_array();
-        let uv = |vertex: u32| mesh.uvs[vertex as usize].to_array();
+        let position_of = |vertex: u32| mesh.positions[vertex as usize].to_array();
+        let uv_of = |vertex: u32| mesh.uvs[vertex as usize].to_array();
         let mut order: Vec<u32> = (0..mesh.positions.len() as u32).collect();
         order.par_sort_unstable_by(|&a, &b| {
-            compare(position(a), position(b)).then(compare(uv(a), uv(b))).then(a.cmp(&b))
+            compare(position_of(a), position_of(b)).then(compare(uv_of(a), uv_of(b))).then(a.cmp(&b))
         });
-        let mut place: Vec<u32> = (0..order.len() as u32).collect();
-        let mut texture_place = place.clone();
-        let runs = order.chunk_by(|&a, &b| compare(position(a), position(b)) == Ordering::Equal);
+        let mut position: Vec<u32> = (0..order.len() as u32).collect();
+        let mut corner = position.clone();
+        let runs = order.chunk_by(|&a, &b| compare(position_of(a), position_of(b)) == Ordering::Equal);
         for run in runs {
             let first = run.iter().copied().min().unwrap_or_default();
             for &vertex in run {
-                place[vertex as usize] = first;
+                position[vertex as usize] = first;
             }
-            for run in run.chunk_by(|&a, &b| compare(uv(a), uv(b)) == Ordering::Equal) {
+            for run in run.chunk_by(|&a, &b| compare(uv_of(a), uv_of(b)) == Ordering::Equal) {
                 for &vertex in run {
-                    texture_place[vertex as usize] = run[0];
+                    corner[vertex as usize] = run[0];
                 }
             }
         }
-        Self { place, texture_place }
+        Self { position, corner }
     }
 }
 
-/// By the first number that differs. 0 and −0 are equal; nothing else is unless its bits are.
+/// Compares lexicographically, by [`f32::total_cmp`], but with 0 and −0 equal.
 fn compare<const N: usize>(a: [f32; N], b: [f32; N]) -> Ordering {
     let differing = a.into_iter().zip(b).map(|(a, b)| (a + 0.0).total_cmp(&(b + 0.0)));
     differing.fold(Ordering::Equal, Ordering::then)
 }
 
-/// The sides of all faces, by the place of the end that comes first.
-fn edges_by_place(mesh: &CanonicalMesh, place: &[u32]) -> Grouped<Edge> {
+/// Returns the edges of all faces, grouped by the position of their first end.
+fn edges_by_position(mesh: &CanonicalMesh, position: &[u32]) -> Grouped<Edge> {
     let edge = move |face: u32, [a, b]: [u32; 2]| {
-        let places = [place[a as usize], place[b as usize]];
-        let (ends, [first, other]) =
-            if places[0] <= places[1] { ([a, b], places) } else { ([b, a], [places[1], places[0]]) };
-        (first as usize, Edge { other_place: other, face, ends })
+        let positions = [position[a as usize], position[b as usize]];
+        let (ends, [first, other]) = if positions[0] <= positions[1] {
+            ([a, b], positions)
+        } else {
+            ([b, a], [positions[1], positions[0]])
+        };
+        (first as usize, Edge { last_position: other, face, ends })
     };
     let edges = (0..)
         .zip(&mesh.faces)
         .flat_map(move |(face, &[a, b, c])| [[a, b], [b, c], [c, a]].map(|ends| edge(face, ends)));
-    Grouped::new(place.len(), edges)
+    Grouped::new(position.len(), edges)
 }
 
-/// Disjoint sets of numbers; each is known by its least member.
-pub(super) struct Partition(Vec<u32>);
+/// Disjoint sets of numbers (union-find); the representative of a set is its minimum.
+pub(super) struct DisjointSets(Vec<u32>);
 
-impl Partition {
+impl DisjointSets {
     pub(super) fn new(count: usize) -> Self {
         Self((0..count as u32).collect())
     }
 
+    /// Returns the representative of the member's set.
     pub(super) fn find(&mut self, mut member: u32) -> u32 {
         while self.0[member as usize] != member {
             let parent = self.0[member as usize];
@@ -140,7 +141,8 @@ impl Partition {
         member
     }
 
-    pub(super) fn unite(&mut self, a: u32, b: u32) {
+    /// Unites the sets of two members.
+    pub(super) fn union(&mut self, a: u32, b: u32) {
         let (a, b) = (self.find(a), self.find(b));
         self.0[a.max(b) as usize] = a.min(b);
     }
@@ -153,8 +155,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seam_is_where_the_surface_goes_on_elsewhere_in_the_texture() {
-        // A square of two triangles that lie apart in the texture, and a third triangle on one of them.
+    fn an_edge_with_different_uvs_on_its_two_sides_is_a_seam() {
+        // A square of two triangles that lie apart in the texture, and a third triangle in the
+        // chart of the first one.
         let positions = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [-1.0, 0.0]];
         let uvs = [[0.0, 0.0], [0.3, 0.0], [0.0, 0.3], [0.9, 0.5], [0.9, 0.9], [0.5, 0.9], [0.3, 0.3]];
         let mesh = CanonicalMesh {
@@ -168,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn unwelded_faces_that_touch_in_space_and_texture_are_one_chart() {
+    fn unwelded_faces_with_the_same_positions_and_uvs_are_one_chart() {
         let corners = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]];
         let mesh = CanonicalMesh {
             positions: corners.map(|[x, y]| Vec3::new(x, y, 0.0)).to_vec(),

@@ -1,82 +1,93 @@
-//! Colors that diffuse along the links of a graph until each node has the mean of its neighbors.
+//! Diffusion of colors over a graph: the discrete Laplace equation with fixed colors at the
+//! boundary. In the solution, each node has the weighted mean of its neighbors.
 //!
-//! The graph is made smaller again and again by joining neighbors (aggregation), the smallest one is solved, and
-//! each larger one starts from the solution of the next smaller and improves it with conjugate gradients: the
-//! cascadic multigrid of Bornemann and Deuflhard (1996), in time proportional to the number of links.
+//! The method is the cascadic multigrid of Bornemann and Deuflhard (1996). The graph is coarsened
+//! repeatedly by aggregating neighbors, and the coarsest graph is solved. Each finer graph starts
+//! from the solution of the next coarser one and runs some iterations of conjugate gradients. The
+//! time is proportional to the number of links.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-/// How many neighbors become one node of the next smaller graph.
-const JOINED_MAX: usize = 8;
+/// Maximum number of nodes that become one node of the next coarser graph.
+const AGGREGATE_SIZE_MAX: usize = 8;
 
-/// A graph this small is solved as it is.
-const SMALL: usize = 500;
+/// A graph of at most this many nodes is not coarsened further.
+const COARSEST_NODE_COUNT_MAX: usize = 500;
 
-/// Sweeps over the smallest graph.
-const SOLVING_SWEEPS: usize = 400;
+/// Number of Gauss-Seidel sweeps over the coarsest graph.
+const GAUSS_SEIDEL_SWEEPS: usize = 400;
 
-/// How many iterations a larger graph gets: fewer, the larger it is.
+/// Minimum number of conjugate gradient iterations on a finer graph.
 const ITERATIONS_MIN: usize = 12;
+
+/// Maximum number of these iterations.
 const ITERATIONS_MAX: usize = 60;
-/// Iterations times nodes, between these.
+
+/// Number of iterations times nodes, within the limits above: larger graphs get fewer iterations.
 const ITERATION_WORK: usize = 1_000_000;
 
-/// Nodes that a thread takes at a time.
-const SHARE: usize = 1 << 12;
+/// Number of nodes that a thread processes at a time.
+const NODES_PER_CHUNK: usize = 1 << 12;
 
-/// A color, in whatever range.
+/// A color; its range does not matter.
 pub(super) type Color = [f32; 3];
 
-/// A place in space. The nodes of the largest graph lie about 1 from their neighbors.
-pub(super) type Place = [f32; 3];
+/// A position in space, in units of the typical distance between neighbors in the finest graph.
+pub(super) type Position = [f32; 3];
 
-/// A neighbor without a fixed color.
+/// A link to a neighbor without a fixed color.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Link {
     to: u32,
-    /// How long the border between the two is.
-    contact: f32,
-    /// How much color comes through: the border's length over the distance.
+    /// Length of the border between the two nodes.
+    border_length: f32,
+    /// Border length divided by distance.
     weight: f32,
 }
 
 impl Link {
-    /// A neighbor at a distance of 1, with a border of length 1.
+    /// Returns a link to a neighbor at a distance of 1, with a border of length 1.
     pub(super) const fn new(to: u32) -> Self {
-        Self { to, contact: 1.0, weight: 1.0 }
+        Self { to, border_length: 1.0, weight: 1.0 }
     }
 }
 
-/// All neighbors of a node that have a fixed color.
+/// The boundary condition of a node: all of its neighbors with a fixed color, combined.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Anchor {
-    /// Colors and places, times the length of the border.
+    /// Sum of color times border length.
     color_sum: Color,
-    place_sum: Place,
-    /// How long the border is.
-    contact: f32,
-    /// 1 over the distance; the weight is `contact · nearness`.
-    nearness: f32,
+    /// Sum of position times border length.
+    position_sum: Position,
+    /// Total length of the border; 0 without such neighbors.
+    border_length: f32,
+    /// 1 / distance; the weight of the anchor is `border_length · inverse_distance`.
+    inverse_distance: f32,
 }
 
 impl Anchor {
     /// Adds a neighbor at a distance of 1, with a border of length 1.
-    pub(super) fn add(&mut self, color: Color, place: Place) {
-        self.add_all(&Self { color_sum: color, place_sum: place, contact: 1.0, nearness: 1.0 });
-        self.nearness = 1.0;
+    pub(super) fn add(&mut self, color: Color, position: Position) {
+        self.add_all(&Self {
+            color_sum: color,
+            position_sum: position,
+            border_length: 1.0,
+            inverse_distance: 1.0,
+        });
+        self.inverse_distance = 1.0;
     }
 
-    /// Adds another node's; the nearness has to be set when all are there.
+    /// Adds the anchor of another node; the caller sets `inverse_distance` afterward.
     fn add_all(&mut self, other: &Self) {
         add(&mut self.color_sum, other.color_sum);
-        add(&mut self.place_sum, other.place_sum);
-        self.contact += other.contact;
+        add(&mut self.position_sum, other.position_sum);
+        self.border_length += other.border_length;
     }
 
-    fn place(&self) -> Place {
-        self.place_sum.map(|sum| sum / self.contact)
+    fn position(&self) -> Position {
+        self.position_sum.map(|sum| sum / self.border_length)
     }
 }
 
@@ -84,45 +95,47 @@ fn add(sum: &mut [f32; 3], other: [f32; 3]) {
     sum.iter_mut().zip(other).for_each(|(sum, other)| *sum += other);
 }
 
-/// The distance between two groups, which are no nearer to each other than two nodes of the largest graph.
-fn distance(a: Place, b: Place) -> f32 {
+/// Returns the distance between two nodes, at least 1, the distance of neighbors in the finest
+/// graph.
+fn distance(a: Position, b: Position) -> f32 {
     let [x, y, z] = std::array::from_fn(|i| a[i] - b[i]);
     (x * x + y * y + z * z).sqrt().max(1.0)
 }
 
-/// Nodes without a color. A link is there from both of its ends.
+/// A graph of the nodes without a fixed color. Links are stored at both ends.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Graph {
     links: Vec<Link>,
-    /// For each node where its links end in `links`; they start where those of the node before end.
+    /// End of each node's links in `links`; they start at the end of the previous node's.
     ends: Vec<usize>,
     anchors: Vec<Anchor>,
-    places: Vec<Place>,
-    /// How many nodes of the largest graph each one is.
+    positions: Vec<Position>,
+    /// Number of nodes of the finest graph that each node stands for.
     masses: Vec<f32>,
 }
 
 impl Graph {
     /// Appends a node.
-    pub(super) fn push(&mut self, place: Place, links: &[Link], anchor: Anchor) {
-        self.push_group((place, 1.0), links, anchor);
+    pub(super) fn push(&mut self, position: Position, links: &[Link], anchor: Anchor) {
+        self.push_group((position, 1.0), links, anchor);
     }
 
-    fn push_group(&mut self, (place, mass): (Place, f32), links: &[Link], anchor: Anchor) {
+    fn push_group(&mut self, (position, mass): (Position, f32), links: &[Link], anchor: Anchor) {
         self.links.extend_from_slice(links);
         self.ends.push(self.links.len());
         self.anchors.push(anchor);
-        self.places.push(place);
+        self.positions.push(position);
         self.masses.push(mass);
     }
 
-    /// Appends all nodes of another graph; their links name nodes of the whole.
+    /// Appends all nodes of another graph, whose links already hold node indices of the whole
+    /// graph.
     pub(super) fn append(&mut self, other: &Self) {
         let start = self.links.len();
         self.links.extend_from_slice(&other.links);
         self.ends.extend(other.ends.iter().map(|end| start + end));
         self.anchors.extend_from_slice(&other.anchors);
-        self.places.extend_from_slice(&other.places);
+        self.positions.extend_from_slice(&other.positions);
         self.masses.extend_from_slice(&other.masses);
     }
 
@@ -135,47 +148,49 @@ impl Graph {
         &self.links[start..self.ends[node]]
     }
 
-    /// Finds the colors. `color_near` gives one to nodes whom no link leads to a fixed color.
+    /// Returns the color of each node. `color_near` returns the color for a node that is not
+    /// connected to any fixed color.
     pub(super) fn solve(self, color_near: &(dyn Fn(usize) -> Color + Sync)) -> Vec<Color> {
-        // Inside the thread pool, so that the many small steps need not be handed over to it one by one.
-        rayon::scope(|_| self.solve_here(color_near))
+        // Runs inside the thread pool, so that the many small steps are not submitted to it one by
+        // one.
+        rayon::scope(|_| self.solve_in_pool(color_near))
     }
 
-    fn solve_here(self, color_near: &dyn Fn(usize) -> Color) -> Vec<Color> {
-        // 1. Smaller and smaller graphs, and a first node of the largest for each of theirs.
+    fn solve_in_pool(self, color_near: &dyn Fn(usize) -> Color) -> Vec<Color> {
+        // 1. Coarsen the graph, and keep track of a node of the finest graph for each node.
         let mut first_nodes: Vec<u32> = (0..self.node_count() as u32).collect();
-        let mut larger: Vec<(Self, Vec<u32>)> = Vec::new();
+        let mut finer: Vec<(Self, Vec<u32>)> = Vec::new();
         let mut graph = self;
-        while graph.node_count() > SMALL {
-            let (parents, first_children) = graph.join_neighbors();
+        while graph.node_count() > COARSEST_NODE_COUNT_MAX {
+            let (parents, first_children) = graph.aggregate();
             if first_children.len() * 10 > graph.node_count() * 9 {
                 break;
             }
-            let smaller = graph.joined(&parents, first_children.len());
+            let coarser = graph.coarsen(&parents, first_children.len());
             first_nodes = first_children.iter().map(|&child| first_nodes[child as usize]).collect();
-            larger.push((std::mem::replace(&mut graph, smaller), parents));
+            finer.push((std::mem::replace(&mut graph, coarser), parents));
         }
 
-        // 2. The smallest is solved.
+        // 2. Solve the coarsest graph.
         graph.anchor_islands(|node| color_near(first_nodes[node] as usize));
-        let mut colors = graph.solve_in_place();
+        let mut colors = graph.gauss_seidel();
 
-        // 3. Back to the largest.
-        while let Some((graph, parents)) = larger.pop() {
+        // 3. Interpolate to the finer graphs and refine.
+        while let Some((graph, parents)) = finer.pop() {
             colors = parents.par_iter().map(|&parent| colors[parent as usize]).collect();
             let iteration_count = (ITERATION_WORK / graph.node_count()).clamp(ITERATIONS_MIN, ITERATIONS_MAX);
-            graph.improve(&mut colors, iteration_count);
+            graph.conjugate_gradients(&mut colors, iteration_count);
         }
         colors
     }
 
-    /// For each node the number of the group that it joins, and for each group its first node. A group is what is
-    /// first reached from there.
-    fn join_neighbors(&self) -> (Vec<u32>, Vec<u32>) {
+    /// Groups neighbors, each group by a breadth-first search from its first node. Returns the
+    /// group of each node, and the first node of each group.
+    fn aggregate(&self) -> (Vec<u32>, Vec<u32>) {
         const NONE: u32 = u32::MAX;
         let mut parents = vec![NONE; self.node_count()];
         let mut first_children = Vec::new();
-        let mut group: Vec<usize> = Vec::with_capacity(JOINED_MAX);
+        let mut group: Vec<usize> = Vec::with_capacity(AGGREGATE_SIZE_MAX);
         for first in 0..self.node_count() {
             if parents[first] != NONE {
                 continue;
@@ -186,10 +201,10 @@ impl Graph {
             group.clear();
             group.push(first);
             let mut next = 0;
-            while let Some(&node) = group.get(next).filter(|_| group.len() < JOINED_MAX) {
+            while let Some(&node) = group.get(next).filter(|_| group.len() < AGGREGATE_SIZE_MAX) {
                 for link in self.links_of(node) {
                     let neighbor = link.to as usize;
-                    if parents[neighbor] == NONE && group.len() < JOINED_MAX {
+                    if parents[neighbor] == NONE && group.len() < AGGREGATE_SIZE_MAX {
                         parents[neighbor] = parent;
                         group.push(neighbor);
                     }
@@ -200,22 +215,23 @@ impl Graph {
         (parents, first_children)
     }
 
-    /// The graph of the groups. Borders add up; distances are those of the groups' centers.
-    fn joined(&self, parents: &[u32], parent_count: usize) -> Self {
+    /// Returns the graph of the groups. Border lengths are summed; distances are those between the
+    /// centers of the groups.
+    fn coarsen(&self, parents: &[u32], parent_count: usize) -> Self {
         let mut children: Vec<u32> = (0..parents.len() as u32).collect();
-        // Stable: children stay in order.
+        // A stable sort keeps the order of the children.
         children.par_sort_by_key(|&child| parents[child as usize]);
         let mut centers = vec![([0.0; 3], 0.0); parent_count];
         for (child, &parent) in parents.iter().enumerate() {
-            let (place, mass) = &mut centers[parent as usize];
-            add(place, self.places[child].map(|coordinate| coordinate * self.masses[child]));
+            let (position, mass) = &mut centers[parent as usize];
+            add(position, self.positions[child].map(|coordinate| coordinate * self.masses[child]));
             *mass += self.masses[child];
         }
-        centers.iter_mut().for_each(|(place, mass)| *place = place.map(|sum| sum / *mass));
+        centers.iter_mut().for_each(|(position, mass)| *position = position.map(|sum| sum / *mass));
 
         let mut joined = Self::default();
         let mut links: Vec<Link> = Vec::new();
-        // For each group where in `links` it stands, and for which group that was noted.
+        // For each group its index in `links`, valid if the first number is the current group.
         let mut slots = vec![(u32::MAX, 0); parent_count];
         for group in children.chunk_by(|&a, &b| parents[a as usize] == parents[b as usize]) {
             let parent = parents[group[0] as usize];
@@ -225,9 +241,10 @@ impl Graph {
             links.clear();
             for &child in group {
                 let child_anchor = &self.anchors[child as usize];
-                if child_anchor.contact > 0.0 {
+                if child_anchor.border_length > 0.0 {
                     anchor.add_all(child_anchor);
-                    anchor_distance += child_anchor.contact * distance(center.0, child_anchor.place());
+                    anchor_distance +=
+                        child_anchor.border_length * distance(center.0, child_anchor.position());
                 }
                 for link in self.links_of(child as usize) {
                     let to = parents[link.to as usize];
@@ -237,25 +254,26 @@ impl Graph {
                     let slot = &mut slots[to as usize];
                     if slot.0 != parent {
                         *slot = (parent, links.len());
-                        links.push(Link { to, contact: 0.0, weight: 0.0 });
+                        links.push(Link { to, border_length: 0.0, weight: 0.0 });
                     }
-                    links[slot.1].contact += link.contact;
+                    links[slot.1].border_length += link.border_length;
                 }
             }
             for link in &mut links {
-                link.weight = link.contact / distance(center.0, centers[link.to as usize].0);
+                link.weight = link.border_length / distance(center.0, centers[link.to as usize].0);
             }
-            if anchor.contact > 0.0 {
-                anchor.nearness = anchor.contact / anchor_distance;
+            if anchor.border_length > 0.0 {
+                anchor.inverse_distance = anchor.border_length / anchor_distance;
             }
             joined.push_group(center, &links, anchor);
         }
         joined
     }
 
-    /// Gives nodes that no link leads to a fixed color one of their own.
+    /// Gives an anchor to each node that is not connected to any.
     fn anchor_islands(&mut self, color_near: impl Fn(usize) -> Color) {
-        let mut is_anchored: Vec<bool> = self.anchors.iter().map(|anchor| anchor.contact > 0.0).collect();
+        let mut is_anchored: Vec<bool> =
+            self.anchors.iter().map(|anchor| anchor.border_length > 0.0).collect();
         let mut reached: Vec<usize> = (0..self.node_count()).filter(|&node| is_anchored[node]).collect();
         while let Some(node) = reached.pop() {
             for link in self.links_of(node) {
@@ -266,14 +284,14 @@ impl Graph {
             }
         }
         for (node, _) in is_anchored.iter().enumerate().filter(|(_, is_anchored)| !**is_anchored) {
-            self.anchors[node].add(color_near(node), self.places[node]);
+            self.anchors[node].add(color_near(node), self.positions[node]);
         }
     }
 
-    /// Sweeps in order and in place: fast for small graphs.
-    fn solve_in_place(&self) -> Vec<Color> {
-        let mut colors = self.starting_colors();
-        for _ in 0..SOLVING_SWEEPS {
+    /// Solves the graph with Gauss-Seidel sweeps, which are fast for small graphs.
+    fn gauss_seidel(&self) -> Vec<Color> {
+        let mut colors = self.initial_colors();
+        for _ in 0..GAUSS_SEIDEL_SWEEPS {
             for node in 0..colors.len() {
                 if let Some(mean) = self.mean_of_neighbors(node, &colors) {
                     colors[node] = mean;
@@ -283,72 +301,80 @@ impl Graph {
         colors
     }
 
-    /// The anchors' colors; elsewhere their mean over all.
-    fn starting_colors(&self) -> Vec<Color> {
+    /// Returns the mean color of each node's anchor, or that of all anchors for a node without one.
+    fn initial_colors(&self) -> Vec<Color> {
         let mut all = Anchor::default();
         self.anchors.iter().for_each(|anchor| all.add_all(anchor));
         let color_of = |anchor: &Anchor| {
-            let Anchor { color_sum, contact, .. } = if anchor.contact > 0.0 { anchor } else { &all };
-            color_sum.map(|sum| sum / contact.max(f32::MIN_POSITIVE))
+            let Anchor { color_sum, border_length, .. } =
+                if anchor.border_length > 0.0 { anchor } else { &all };
+            color_sum.map(|sum| sum / border_length.max(f32::MIN_POSITIVE))
         };
         self.anchors.iter().map(color_of).collect()
     }
 
-    /// Conjugate gradients (Hestenes and Stiefel 1952) with the diagonal as preconditioner, from the colors that are
-    /// there. Sums are made in one order, whatever the threads.
-    fn improve(&self, colors: &mut [Color], iteration_count: usize) {
-        // 1. What is missing at each node.
-        let inverse_diagonal: Vec<f32> = self.each_node(|node| {
-            let Anchor { contact, nearness, .. } = self.anchors[node];
-            let sum = self.links_of(node).iter().fold(contact * nearness, |sum, link| sum + link.weight);
+    /// Improves the colors with conjugate gradients (Hestenes and Stiefel 1952), preconditioned
+    /// with the diagonal. The order of sums does not depend on the number of threads.
+    fn conjugate_gradients(&self, colors: &mut [Color], iteration_count: usize) {
+        // 1. The residual.
+        let inverse_diagonal: Vec<f32> = self.map_nodes(|node| {
+            let Anchor { border_length, inverse_distance, .. } = self.anchors[node];
+            let sum = self
+                .links_of(node)
+                .iter()
+                .fold(border_length * inverse_distance, |sum, link| sum + link.weight);
             if sum > 0.0 { 1.0 / sum } else { 0.0 }
         });
-        let mut residual: Vec<Color> = self.each_node(|node| {
-            let Anchor { color_sum, nearness, .. } = self.anchors[node];
+        let mut residual: Vec<Color> = self.map_nodes(|node| {
+            let Anchor { color_sum, inverse_distance, .. } = self.anchors[node];
             let outflow = self.outflow(node, colors);
-            std::array::from_fn(|i| color_sum[i] * nearness - outflow[i])
+            std::array::from_fn(|i| color_sum[i] * inverse_distance - outflow[i])
         });
 
-        // 2. Steps along directions that do not undo each other.
+        // 2. Steps along conjugate directions.
         let mut direction: Vec<Color> =
-            self.each_node(|node| residual[node].map(|r| r * inverse_diagonal[node]));
+            self.map_nodes(|node| residual[node].map(|r| r * inverse_diagonal[node]));
         let mut outflow = vec![Color::default(); self.node_count()];
         let mut error = total(&mut self.nodes().map(|node| multiply(residual[node], direction[node])));
         for _ in 0..iteration_count {
-            let curvature = sum_of_shares(outflow.par_chunks_mut(SHARE).enumerate(), |(share, outflow)| {
-                total(&mut (share * SHARE..).zip(outflow).map(|(node, outflow)| {
-                    *outflow = self.outflow(node, &direction);
-                    multiply(direction[node], *outflow)
-                }))
-            });
+            let curvature =
+                sum_of_chunks(outflow.par_chunks_mut(NODES_PER_CHUNK).enumerate(), |(chunk, outflow)| {
+                    total(&mut (chunk * NODES_PER_CHUNK..).zip(outflow).map(|(node, outflow)| {
+                        *outflow = self.outflow(node, &direction);
+                        multiply(direction[node], *outflow)
+                    }))
+                });
             let step = divide(error, curvature);
-            let shares = colors.par_chunks_mut(SHARE).zip(residual.par_chunks_mut(SHARE)).enumerate();
-            let error_left = sum_of_shares(shares, |(share, (colors, residual))| {
-                total(&mut (share * SHARE..).zip(colors.iter_mut().zip(residual)).map(
+            let chunks = colors
+                .par_chunks_mut(NODES_PER_CHUNK)
+                .zip(residual.par_chunks_mut(NODES_PER_CHUNK))
+                .enumerate();
+            let next_error = sum_of_chunks(chunks, |(chunk, (colors, residual))| {
+                total(&mut (chunk * NODES_PER_CHUNK..).zip(colors.iter_mut().zip(residual)).map(
                     |(node, (color, residual))| {
-                        step_along(color, step, direction[node]);
-                        step_along(residual, step.map(|step| -step), outflow[node]);
+                        add_scaled(color, step, direction[node]);
+                        add_scaled(residual, step.map(|step| -step), outflow[node]);
                         multiply(*residual, residual.map(|r| r * inverse_diagonal[node]))
                     },
                 ))
             });
-            let share_kept = divide(error_left, error);
-            error = error_left;
-            direction.par_chunks_mut(SHARE).enumerate().for_each(|(share, direction)| {
-                for (node, direction) in (share * SHARE..).zip(direction) {
+            let beta = divide(next_error, error);
+            error = next_error;
+            direction.par_chunks_mut(NODES_PER_CHUNK).enumerate().for_each(|(chunk, direction)| {
+                for (node, direction) in (chunk * NODES_PER_CHUNK..).zip(direction) {
                     let next = residual[node].map(|r| r * inverse_diagonal[node]);
-                    *direction = std::array::from_fn(|i| next[i] + share_kept[i] * direction[i]);
+                    *direction = std::array::from_fn(|i| next[i] + beta[i] * direction[i]);
                 }
             });
         }
     }
 
-    /// What leaves a node for its neighbors, where those with a fixed color are black.
+    /// Returns the weighted Laplacian of `colors` at a node, with the fixed colors set to 0.
     #[inline]
     fn outflow(&self, node: usize, colors: &[Color]) -> Color {
         let own = colors[node];
-        let Anchor { contact, nearness, .. } = self.anchors[node];
-        let mut sum = own.map(|channel| channel * (contact * nearness));
+        let Anchor { border_length, inverse_distance, .. } = self.anchors[node];
+        let mut sum = own.map(|channel| channel * (border_length * inverse_distance));
         for link in self.links_of(node) {
             let other = colors[link.to as usize];
             for i in 0..3 {
@@ -362,15 +388,16 @@ impl Graph {
         0..self.node_count()
     }
 
-    fn each_node<T: Send>(&self, value: impl Fn(usize) -> T + Send + Sync) -> Vec<T> {
-        self.nodes().into_par_iter().with_min_len(SHARE).map(value).collect()
+    fn map_nodes<T: Send>(&self, value: impl Fn(usize) -> T + Send + Sync) -> Vec<T> {
+        self.nodes().into_par_iter().with_min_len(NODES_PER_CHUNK).map(value).collect()
     }
 
     #[inline]
+    /// Returns the weighted mean of the neighbors and the anchor; `None` if the node has neither.
     fn mean_of_neighbors(&self, node: usize, colors: &[Color]) -> Option<Color> {
-        let Anchor { color_sum, contact, nearness, .. } = self.anchors[node];
-        let mut color_sum = color_sum.map(|sum| sum * nearness);
-        let mut weight_sum = contact * nearness;
+        let Anchor { color_sum, border_length, inverse_distance, .. } = self.anchors[node];
+        let mut color_sum = color_sum.map(|sum| sum * inverse_distance);
+        let mut weight_sum = border_length * inverse_distance;
         for link in self.links_of(node) {
             for (sum, channel) in color_sum.iter_mut().zip(colors[link.to as usize]) {
                 *sum += channel * link.weight;
@@ -381,12 +408,12 @@ impl Graph {
     }
 }
 
-/// The sum over all shares, each of which has one; in order, whatever the threads.
-fn sum_of_shares<T: Send>(
-    shares: impl IndexedParallelIterator<Item = T>,
+/// Returns the sum over all chunks, in an order that does not depend on the number of threads.
+fn sum_of_chunks<T: Send>(
+    chunks: impl IndexedParallelIterator<Item = T>,
     sum_of: impl Fn(T) -> [f64; 3] + Send + Sync,
 ) -> [f64; 3] {
-    let sums: Vec<[f64; 3]> = shares.map(sum_of).collect();
+    let sums: Vec<[f64; 3]> = chunks.map(sum_of).collect();
     total(&mut sums.into_iter())
 }
 
@@ -396,7 +423,7 @@ fn total(values: &mut impl Iterator<Item = [f64; 3]>) -> [f64; 3] {
 }
 
 #[inline]
-fn step_along(value: &mut Color, step: [f32; 3], direction: Color) {
+fn add_scaled(value: &mut Color, step: [f32; 3], direction: Color) {
     for i in 0..3 {
         value[i] += step[i] * direction[i];
     }
@@ -407,7 +434,7 @@ fn multiply(a: Color, b: Color) -> [f64; 3] {
     std::array::from_fn(|i| f64::from(a[i]) * f64::from(b[i]))
 }
 
-/// 0 where there is nothing left to divide.
+/// Returns a / b for each channel, or 0 where b is not positive.
 fn divide(a: [f64; 3], b: [f64; 3]) -> [f32; 3] {
     std::array::from_fn(|i| if b[i] > 0.0 { (a[i] / b[i]) as f32 } else { 0.0 })
 }
@@ -416,7 +443,7 @@ fn divide(a: [f64; 3], b: [f64; 3]) -> [f32; 3] {
 mod tests {
     use super::*;
 
-    /// A chain of nodes between two fixed colors; the colors of the exact solution lie on a line.
+    /// A chain of nodes between two fixed colors; the exact solution is linear.
     fn chain(length: u32) -> Graph {
         let mut graph = Graph::default();
         for node in 0..length {
@@ -434,7 +461,7 @@ mod tests {
         graph
     }
 
-    /// A square whose left and right sides lie beside fixed colors.
+    /// A square grid with fixed colors beside its left and right sides.
     fn square(side: u32) -> Graph {
         let mut graph = Graph::default();
         for (x, y) in (0..side).flat_map(|y| (0..side).map(move |x| (x, y))) {
@@ -484,7 +511,7 @@ mod tests {
     }
 
     #[test]
-    fn islands_take_what_is_near() {
+    fn nodes_without_a_path_to_an_anchor_take_the_given_color() {
         let mut graph = chain(3);
         graph.push([9.0; 3], &[Link::new(4)], Anchor::default());
         graph.push([9.0; 3], &[Link::new(3)], Anchor::default());
@@ -493,7 +520,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_threads_does_not_show() -> Result<(), rayon::ThreadPoolBuildError> {
+    fn the_result_does_not_depend_on_the_number_of_threads() -> Result<(), rayon::ThreadPoolBuildError> {
         let with_threads = |count| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build()?;
             Ok(pool.install(|| square(120).solve(&|_| [0.0; 3])))

@@ -1,4 +1,4 @@
-//! The space between the charts.
+//! Filling of the gutter, the texels between the charts.
 
 use hunyuan_paint_raster::{NO_FACE, VisibilityBuffer};
 use image::RgbImage;
@@ -6,32 +6,33 @@ use rayon::prelude::*;
 
 use crate::{BakeError, check};
 
-/// Columns that a thread takes at a time, so that it works on whole cache lines.
-const COLUMNS_PER_SHARE: usize = 64;
+/// Number of columns that a thread processes at a time, so that it reads and writes whole cache
+/// lines.
+const COLUMNS_PER_CHUNK: usize = 64;
 
-/// No row.
-const NOWHERE: u16 = u16::MAX;
+/// Row of a texel without a nearest one: the texture has no charts.
+const NO_ROW: u16 = u16::MAX;
 
-/// Gives every texel outside the charts the color of the nearest texel inside: charts are dilated until they meet,
-/// so that neither bilinear filtering nor mip-mapping brings in what belongs to no surface.
+/// Gives every texel outside the charts the color of the nearest texel inside. Bilinear filtering
+/// and mip-mapping then mix in colors of nearby charts only.
 ///
-/// The distance is Euclidean and exact (Meijster, Roerdink, Hesselink: "A general algorithm for computing distance
-/// transforms in linear time", 2000). Without any chart nothing changes.
+/// The distance is Euclidean and exact (Meijster, Roerdink, Hesselink: "A general algorithm for
+/// computing distance transforms in linear time", 2000). An image without charts does not change.
 ///
 /// # Errors
-/// If image and charts differ in size.
+/// If the charts are inconsistent, or the image and the charts differ in size.
 pub fn fill_gutter(charts: &VisibilityBuffer, image: &mut RgbImage) -> Result<(), BakeError> {
     check::texture(charts, image.dimensions())?;
     let width = charts.width as usize;
     let nearest = nearest_in_row(&charts.face_index, width);
     let height = charts.face_index.len() / width;
 
-    // For each column, row by row, the row in which the nearest texel lies.
-    let column_shares: Vec<Vec<u16>> = (0..width.div_ceil(COLUMNS_PER_SHARE))
+    // For each chunk of columns, row by row: the row of the nearest texel of a chart.
+    let column_chunks: Vec<Vec<u16>> = (0..width.div_ceil(COLUMNS_PER_CHUNK))
         .into_par_iter()
-        .map_init(Envelope::default, |envelope, share| {
-            let columns = share * COLUMNS_PER_SHARE..((share + 1) * COLUMNS_PER_SHARE).min(width);
-            let mut rows = vec![NOWHERE; columns.len() * height];
+        .map_init(Envelope::default, |envelope, chunk| {
+            let columns = chunk * COLUMNS_PER_CHUNK..((chunk + 1) * COLUMNS_PER_CHUNK).min(width);
+            let mut rows = vec![NO_ROW; columns.len() * height];
             for (i, column) in columns.clone().enumerate() {
                 let distance_in_row = |row: usize| match nearest[row * width + column] {
                     0 => None,
@@ -45,7 +46,7 @@ pub fn fill_gutter(charts: &VisibilityBuffer, image: &mut RgbImage) -> Result<()
         })
         .collect();
 
-    // Zeros come without work; the threads write what they need.
+    // A new image is cheap: its memory is zeroed lazily, when the threads first write to it.
     let mut filled = RgbImage::new(charts.width, charts.height);
     let colors = image.as_chunks::<3>().0;
     let rows = filled.as_chunks_mut::<3>().0.par_chunks_mut(width).enumerate();
@@ -53,10 +54,10 @@ pub fn fill_gutter(charts: &VisibilityBuffer, image: &mut RgbImage) -> Result<()
         for (column, target) in targets.iter_mut().enumerate() {
             let mut source = row * width + column;
             if charts.face_index[source] == NO_FACE {
-                let share = column / COLUMNS_PER_SHARE;
-                let share_width = COLUMNS_PER_SHARE.min(width - share * COLUMNS_PER_SHARE);
-                let site_row = column_shares[share][row * share_width + column % COLUMNS_PER_SHARE];
-                if site_row != NOWHERE {
+                let chunk = column / COLUMNS_PER_CHUNK;
+                let chunk_width = COLUMNS_PER_CHUNK.min(width - chunk * COLUMNS_PER_CHUNK);
+                let site_row = column_chunks[chunk][row * chunk_width + column % COLUMNS_PER_CHUNK];
+                if site_row != NO_ROW {
                     let site_row = usize::from(site_row) * width;
                     source = site_row + usize::from(nearest[site_row + column] - 1);
                 }
@@ -68,8 +69,8 @@ pub fn fill_gutter(charts: &VisibilityBuffer, image: &mut RgbImage) -> Result<()
     Ok(())
 }
 
-/// For each texel the column of the nearest texel of its row that has a face, counted from 1; of two, the left one. 0
-/// where the row has none.
+/// Returns for each texel the column, counted from 1, of the nearest texel with a face in the same
+/// row. Of two at the same distance, it is the left one. It is 0 if the row has none.
 fn nearest_in_row(face_index: &[u32], width: usize) -> Vec<u16> {
     let mut nearest = vec![0; face_index.len()];
     nearest.par_chunks_mut(width).zip(face_index.par_chunks(width)).for_each(|(nearest, faces)| {
@@ -94,14 +95,17 @@ fn nearest_in_row(face_index: &[u32], width: usize) -> Vec<u16> {
     nearest
 }
 
-/// The lower envelope of parabolas along a column: each row has one, raised by its distance within the row.
+/// The lower envelope of parabolas along a column: the squared distance to the nearest texel with a
+/// face in each row, as a function of the row of the texel.
 #[derive(Default)]
 struct Envelope {
-    /// The row of each parabola, its squared distance, and the first row where it is the lowest.
+    /// Row, squared distance within that row, and first row in which the parabola is the lowest.
     parabolas: Vec<(i64, i64, i64)>,
 }
 
 impl Envelope {
+    /// Calls `found` for each row, with the row that contains the nearest texel. `distance_in_row`
+    /// is the distance, in columns, to the nearest texel with a face in a row.
     fn nearest_rows(
         &mut self,
         height: usize,
@@ -114,7 +118,7 @@ impl Envelope {
             let square = distance * distance;
             let mut first = 0;
             while let Some(&(other_row, other_square, other_first)) = self.parabolas.last() {
-                // The first row in which the new one is lower.
+                // The first row in which the new parabola is lower.
                 let difference = row * row - other_row * other_row + square - other_square;
                 first = difference.div_euclid(2 * (row - other_row)) + 1;
                 if first > other_first {
@@ -142,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_texel_takes_a_nearest_one() -> Result<(), BakeError> {
+    fn every_texel_takes_the_color_of_a_nearest_texel() -> Result<(), BakeError> {
         for (size, modulus) in [(1, 1), (2, 3), (37, 97), (64, 641), (150, 5003)] {
             let count = (size * size) as usize;
             let face_index: Vec<u32> =
@@ -154,7 +158,7 @@ mod tests {
                 height: size,
                 face_index,
             };
-            // Colors name their place.
+            // The color of a texel is its column and row.
             let mut image = RgbImage::from_fn(size, size, |x, y| Rgb([x as u8, y as u8, 7]));
             fill_gutter(&charts, &mut image)?;
             let sites: Vec<(i64, i64)> = (0..count)
@@ -173,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn without_charts_nothing_changes() -> Result<(), BakeError> {
+    fn an_image_without_charts_does_not_change() -> Result<(), BakeError> {
         let charts = VisibilityBuffer {
             face_index: vec![NO_FACE; 9],
             barycentrics: vec![[0.0; 3]; 9],

@@ -1,8 +1,8 @@
-//! Colors for what no view has painted.
+//! Filling of uncovered texels.
 //!
-//! [`reference`] is the original's way: along the mesh's edges from vertex to vertex, then across the texture from
-//! texel to texel. [`surface`] lets colors diffuse over the surface, across the charts' seams; [`gutter`] then
-//! carries them from the charts into the space between.
+//! [`surface`] lets colors diffuse over the surface and across seams; [`gutter`] then fills the
+//! space between the charts. [`reference`] is the original's method: it spreads colors along the
+//! mesh's edges from vertex to vertex, and then inpaints the texture.
 
 mod charts;
 mod diffusion;

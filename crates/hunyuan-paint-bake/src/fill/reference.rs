@@ -1,4 +1,4 @@
-//! Colors for what no view has painted: along the mesh, then across the texture.
+//! The original's filling of uncovered texels: along the mesh's edges, then by inpainting.
 
 use glam::Vec3;
 use hunyuan_paint_image::inpaint_navier_stokes;
@@ -8,47 +8,50 @@ use rayon::prelude::*;
 
 use crate::{BakeError, PartialTexture, check, condition_maps::to_byte, grouped::Grouped};
 
-/// Neighbors closer than this weigh no more than at this distance; units of canonical space.
+/// Minimum distance between neighbors in the weights, in units of canonical space; smaller
+/// distances are clamped.
 const DISTANCE_MIN: f64 = 1e-4;
 
-/// How far the inpainting looks for known texels, in texels.
+/// Radius of the inpainting in texels.
 const INPAINT_RADIUS: u32 = 3;
 
-/// Spreads colors from painted vertices to their neighbors on the mesh, and writes them to the texels of
-/// vertices; those count as painted from then on.
+/// Spreads colors from covered vertices to their neighbors on the mesh, and writes them to the
+/// texels of the vertices, which then count as covered.
 ///
-/// A vertex has the color of its texel if that is painted. All others, in the order of the faces' corners,
-/// take the mean of their colored neighbors, weighted by the inverse square of the distance, sweep after
-/// sweep until nothing has changed for a while. (The sweeps run in place, so the order is part of the result,
-/// and this stage runs on one thread.)
+/// A vertex whose texel is covered has the texel's color. All others, in the order of the faces'
+/// corners, take the mean of their colored neighbors, weighted by the inverse square of the
+/// distance. Such sweeps are repeated until the number of corners without a colored neighbor has
+/// settled. They run in place, so the result depends on the order, and this stage runs on one
+/// thread.
 ///
 /// # Errors
-/// If the mesh is empty or inconsistent, or the texture's arrays do not fit its size.
+/// If the mesh is empty or inconsistent, or the texture's buffers do not match its size.
 pub fn fill_vertices(mesh: &CanonicalMesh, texture: &mut PartialTexture) -> Result<(), BakeError> {
     check::mesh(mesh)?;
     texture.check()?;
     let texels: Vec<usize> = mesh.uvs.iter().map(|uv| texel_of([uv.x, uv.y], texture.texture_size)).collect();
 
-    // 1. Which vertices have a color, and which corners look at a texel that has none.
+    // 1. Collect the colors of covered vertices, and the corners of uncovered ones.
     let mut colors: Vec<Option<[f32; 3]>> = vec![None; mesh.positions.len()];
-    let mut blank_corners: Vec<u32> = Vec::new();
+    let mut uncovered_corners: Vec<u32> = Vec::new();
     for &vertex in mesh.faces.as_flattened() {
         let texel = texels[vertex as usize];
         if texture.coverage[texel] {
             colors[vertex as usize] = Some(texture.colors[texel]);
         } else {
-            blank_corners.push(vertex);
+            uncovered_corners.push(vertex);
         }
     }
 
-    // 2. Sweeps over those. One that leaves as many without a colored neighbor as the one before brings the
-    // end nearer; any other puts it off.
+    // 2. Sweep over the uncovered corners. The stopping rule is the original's: a sweep with as
+    // many corners without a colored neighbor as the previous one takes one from the number of
+    // sweeps left, any other adds one.
     let neighbors = neighbors_of_vertices(mesh);
     let mut sweeps_left = 2_u32;
     let mut stuck_before = 0;
     while sweeps_left > 0 {
         let mut stuck = 0;
-        for &vertex in &blank_corners {
+        for &vertex in &uncovered_corners {
             match mean_of_neighbors(vertex, &neighbors, &mesh.positions, &colors) {
                 Some(color) => colors[vertex as usize] = Some(color),
                 None => stuck += 1,
@@ -62,7 +65,7 @@ pub fn fill_vertices(mesh: &CanonicalMesh, texture: &mut PartialTexture) -> Resu
         stuck_before = stuck;
     }
 
-    // 3. Back to the texture.
+    // 3. Write the colors to the texture.
     for &vertex in mesh.faces.as_flattened() {
         if let Some(color) = colors[vertex as usize] {
             let texel = texels[vertex as usize];
@@ -73,7 +76,8 @@ pub fn fill_vertices(mesh: &CanonicalMesh, texture: &mut PartialTexture) -> Resu
     Ok(())
 }
 
-/// The texel nearest to a UV. The arithmetic is that of the original, whose v points up again at this stage.
+/// Returns the index of the texel nearest to a UV. The arithmetic is the original's, whose v points
+/// up at this stage.
 fn texel_of([u, v]: [f32; 2], texture_size: u32) -> usize {
     let last = texture_size - 1;
     let v_up = 1.0 - v;
@@ -83,13 +87,15 @@ fn texel_of([u, v]: [f32; 2], texture_size: u32) -> usize {
     row.min(last) * texture_size as usize + column.min(last)
 }
 
-/// The vertices that each vertex has an edge to, along the faces' winding, as often as there are such edges.
+/// Returns for each vertex the ends of the edges that start there, along the faces' winding. A
+/// neighbor occurs once per edge.
 fn neighbors_of_vertices(mesh: &CanonicalMesh) -> Grouped<u32> {
     let edges = |&[a, b, c]: &[u32; 3]| [(a as usize, b), (b as usize, c), (c as usize, a)];
     Grouped::new(mesh.positions.len(), mesh.faces.iter().flat_map(edges))
 }
 
-/// The mean color of the neighbors that have one, weighted by the inverse square of their distance.
+/// Returns the mean color of the colored neighbors, weighted by the inverse square of their
+/// distance; `None` without such neighbors.
 fn mean_of_neighbors(
     vertex: u32,
     neighbors: &Grouped<u32>,
@@ -98,7 +104,7 @@ fn mean_of_neighbors(
 ) -> Option<[f32; 3]> {
     let mut color_sum = [0.0_f32; 3];
     let mut weight_sum = 0.0_f32;
-    for &neighbor in neighbors.of(vertex as usize) {
+    for &neighbor in neighbors.group(vertex as usize) {
         let Some(color) = colors[neighbor as usize] else { continue };
         let [x, y, z] = (positions[vertex as usize] - positions[neighbor as usize]).to_array().map(f64::from);
         let distance = (x * x + y * y + z * z).sqrt();
@@ -112,21 +118,21 @@ fn mean_of_neighbors(
     (weight_sum > 0.0).then(|| color_sum.map(|sum| sum / weight_sum))
 }
 
-/// Fills everything that is not painted by Navier-Stokes inpainting on bytes, and so finishes the texture.
+/// Converts the texture to bytes and fills all uncovered texels by Navier-Stokes inpainting.
 ///
-/// Rows go down with v in canonical space, so the image is the way round that files have it. If nothing is
-/// painted at all, the image has the bytes of `texture.colors`.
+/// The top row of the image comes first, as in image files. Without any covered texel, the image
+/// has the colors of `texture.colors`.
 ///
 /// # Errors
-/// If the texture's arrays do not fit its size.
+/// If the texture's buffers do not match its size.
 pub fn fill_gaps(texture: &PartialTexture) -> Result<RgbImage, BakeError> {
     texture.check()?;
     let mut image = RgbImage::new(texture.texture_size, texture.texture_size);
     let bytes = image.as_chunks_mut().0;
     bytes.par_iter_mut().zip(&texture.colors).for_each(|(bytes, color)| *bytes = color.map(to_byte));
-    let mut unpainted = texture.mask();
-    unpainted.par_iter_mut().for_each(|byte| *byte = 255 - *byte);
-    Ok(inpaint_navier_stokes(&image, &unpainted, INPAINT_RADIUS)?)
+    let mut uncovered = texture.mask();
+    uncovered.par_iter_mut().for_each(|byte| *byte = 255 - *byte);
+    Ok(inpaint_navier_stokes(&image, &uncovered, INPAINT_RADIUS)?)
 }
 
 #[cfg(test)]
@@ -135,7 +141,8 @@ mod tests {
 
     use super::*;
 
-    /// A strip of four triangles whose six vertices look at the six left texels of the upper two rows.
+    /// A strip of four triangles, whose six vertices lie at the three left texels of the upper two
+    /// rows.
     fn strip() -> CanonicalMesh {
         let grid = || (0..6).map(|i| (i % 3, i / 3));
         CanonicalMesh {
@@ -171,22 +178,22 @@ mod tests {
     }
 
     #[test]
-    fn near_neighbors_weigh_more() {
+    fn neighbors_are_weighted_by_inverse_squared_distance() {
         let mesh = strip();
         let colors = [Some([1.0; 3]), None, None, None, Some([0.0; 3]), None];
-        // From vertex 3 there are edges to 0 (0.1 away) and to 1; from 2 to 4 (0.14 away) and to 5.
+        // Vertex 3 has edges to vertices 0 (at distance 0.1) and 1; only vertex 0 has a color.
         let neighbors = neighbors_of_vertices(&mesh);
-        assert_eq!(neighbors.of(3), [0, 1]);
+        assert_eq!(neighbors.group(3), [0, 1]);
         assert_eq!(mean_of_neighbors(3, &neighbors, &mesh.positions, &colors), Some([1.0; 3]));
-        // From vertex 1: to 3, to 4 and to 2; from 4: to 3, to 1... only colored ones count.
+        // Vertex 4 has edges to vertices 3, 1 (at distance 0.1) and 2 (at distance 0.14).
         let colors = [None, Some([1.0; 3]), Some([0.0; 3]), None, None, None];
-        assert_eq!(neighbors.of(4), [3, 1, 2]);
+        assert_eq!(neighbors.group(4), [3, 1, 2]);
         let mean = mean_of_neighbors(4, &neighbors, &mesh.positions, &colors);
         assert!(mean.is_some_and(|mean| (mean[0] - 2.0 / 3.0).abs() < 1e-6), "{mean:?}");
     }
 
     #[test]
-    fn without_any_paint_it_ends_and_leaves_all_as_it_was() -> Result<(), BakeError> {
+    fn a_texture_without_coverage_does_not_change() -> Result<(), BakeError> {
         let mut texture = blank(4);
         fill_vertices(&strip(), &mut texture)?;
         assert_eq!(texture, blank(4));
