@@ -38,7 +38,12 @@ impl GpuDevice {
     /// Fails if the system has no GPU, or the GPU cannot be opened.
     pub async fn request() -> Result<Self, RasterError> {
         let no_gpu = |reason: &dyn std::fmt::Display| RasterError::NoGpu { reason: reason.to_string() };
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+        // OpenGL, which wgpu would probe too, lacks what the passes need and writes to standard error.
+        let descriptor = wgpu::InstanceDescriptor {
+            backends: wgpu::Backends::from_env().unwrap_or(wgpu::Backends::PRIMARY),
+            ..wgpu::InstanceDescriptor::new_without_display_handle_from_env()
+        };
+        let instance = wgpu::Instance::new(descriptor);
         let adapter = match wgpu::util::initialize_adapter_from_env(&instance, None).await {
             Ok(adapter) => adapter,
             Err(wgpu::RequestAdapterError::EnvNotSet) => {
