@@ -41,8 +41,7 @@ fn barycentrics_of(texel: u32) -> vec3<f32> {
     return vec3<f32>(barycentrics[3u * texel], barycentrics[3u * texel + 1u], barycentrics[3u * texel + 2u]);
 }
 
-// Returns the texel `right` columns to the right and `down` rows down if it has a face, else
-// NO_FACE.
+// Returns the index of the texel at an offset in columns and rows if it has a face, else NO_FACE.
 fn neighbor_with_face(texel: u32, right: i32, down: i32) -> u32 {
     let size = i32(params.texture_size);
     let column = i32(texel % params.texture_size) + right;
@@ -56,7 +55,7 @@ fn neighbor_with_face(texel: u32, right: i32, down: i32) -> u32 {
 
 // Returns the first neighbor that has a face, in the order of NEIGHBORS, or NO_FACE.
 fn first_neighbor(texel: u32) -> u32 {
-    // A dynamic index needs a variable.
+    // Only a variable can be indexed dynamically.
     var offsets = NEIGHBORS;
     var found = NO_FACE;
     for (var i = 0u; i < 8u && found == NO_FACE; i++) {

@@ -1,6 +1,5 @@
 // Divides the color sums of each texel by its sum of blend weights. The result is a word per texel:
-// red in the lowest byte, coverage (255) in the highest. The word of a texel that no view covers is
-// 0.
+// red in the lowest byte, coverage (255) in the highest. The word is 0 if no view covers the texel.
 
 struct Params {
     texel_count: u32,

@@ -1,4 +1,5 @@
-//! Compares the GPU with the CPU, bit by bit. Without a GPU, the tests are skipped.
+//! Compares the GPU with the CPU, bit by bit. Without a GPU, the tests are skipped, or fail if one
+//! is required.
 
 use std::{error::Error, f32::consts::PI, ops::ControlFlow};
 

@@ -89,7 +89,7 @@ impl GpuBaker {
             let size = view_size(view, options);
             let projection = ViewProjection::new(&view.camera, size, options);
             if !projection.clip_rows.iter().chain([&projection.z_row]).all(|row| row.is_finite()) {
-                // A camera that is not finite sees nothing.
+                // A camera whose projection is not finite sees nothing.
                 continue;
             }
             let lookup = Lookup {
