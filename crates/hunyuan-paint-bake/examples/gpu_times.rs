@@ -1,7 +1,10 @@
-//! How long the GPU takes for condition maps and for baking, host and transfers included, and whether the CPU comes to
-//! the same result: `gpu_times [render size] [texture size] [rows of quads of the mesh]`.
+//! Measures condition maps and baking on the GPU, including host work and transfers, and checks
+//! that the CPU gives the same result.
+//!
+//! Usage: `gpu_times [RENDER_SIZE] [TEXTURE_SIZE] [MESH_ROWS]`. Sizes are in pixels a side (2048 by
+//! default); the mesh has `MESH_ROWS` rows of quads (150 by default).
 
-#![expect(clippy::print_stdout, reason = "it is there to tell")]
+#![expect(clippy::print_stdout, reason = "the measurements are the output")]
 
 use std::{
     env,
@@ -20,10 +23,10 @@ use hunyuan_paint_raster::gpu::GpuDevice;
 use image::{Rgb, RgbImage};
 use pollster::block_on;
 
-/// How often each is done.
+/// Runs per measurement; the median is printed.
 const REPETITIONS: usize = 11;
 
-/// Azimuth, elevation and weight of the original's cameras.
+/// Azimuth and elevation in degrees, and weight, of the original's cameras.
 const VIEWS: [(f32, f32, f32); 6] = [
     (0.0, 0.0, 1.0),
     (90.0, 0.0, 0.1),
@@ -40,7 +43,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let view_size = (size / 4).max(1);
     let mesh = ball(rows)?;
     let device = block_on(GpuDevice::request())?;
-    println!("{}; {} faces, {size} to {texture_size}", device.description(), mesh.faces.len());
+    println!(
+        "{}; {} faces, views of {size} pixels, texture of {texture_size} texels a side",
+        device.description(),
+        mesh.faces.len()
+    );
     let start = Instant::now();
     let mut baker = block_on(GpuBaker::new(&device))?;
     println!("compiling: {:.1?}", start.elapsed());
@@ -58,10 +65,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let maps =
         timed("condition maps", || Ok(block_on(baker.condition_maps(&mesh, &cameras, size, view_size))?))?;
-    let texture = timed("gather, images as large as the depth", || {
+    let texture = timed("gather, images as wide as the depth", || {
         Ok(block_on(baker.gather_async(&mesh, &large, texture_size, &options))?)
     })?;
-    timed("gather, images of a quarter", || {
+    timed("gather, images a quarter as wide as the depth", || {
         let options = BakeOptions { depth_size: Some(size), ..options };
         Ok(block_on(baker.gather_async(&mesh, &small, texture_size, &options))?)
     })?;
@@ -72,19 +79,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         for map in [&mut expected.normal, &mut expected.position] {
             *map = resize_bicubic_rgb(map, view_size, view_size)?;
         }
-        assert!(expected == *found, "condition maps differ");
+        assert!(expected == *found, "condition maps of the GPU and the CPU differ");
     }
-    println!("condition maps on the CPU, the same: {:.1?}", start.elapsed());
+    println!("condition maps on the CPU, equal: {:.1?}", start.elapsed());
     let start = Instant::now();
     let depths = cameras.map(|camera| ReliableDepth::render(&mesh, &camera, size, size));
     let depths = depths.into_iter().collect::<Result<Vec<_>, _>>()?;
     let expected = gather(&mesh, &draw_charts(&mesh, texture_size)?, &large, &depths, &options)?;
-    assert!(expected == texture, "gathered textures differ");
-    println!("gather on the CPU, the same: {:.1?}", start.elapsed());
+    assert!(expected == texture, "gathered textures of the GPU and the CPU differ");
+    println!("gather on the CPU, equal: {:.1?}", start.elapsed());
     Ok(())
 }
 
-/// Does something several times, and says how long it took.
+/// Runs `work` [`REPETITIONS`] times, prints the median, shortest and first time, and returns the
+/// last result.
 fn timed<T>(what: &str, mut work: impl FnMut() -> Result<T, Box<dyn Error>>) -> Result<T, Box<dyn Error>> {
     let mut times: Vec<Duration> = Vec::new();
     loop {
@@ -94,13 +102,13 @@ fn timed<T>(what: &str, mut work: impl FnMut() -> Result<T, Box<dyn Error>>) -> 
         if times.len() == REPETITIONS {
             let first = times[0];
             times.sort();
-            println!("{what}: {:.1?} (least {:.1?}, first {first:.1?})", times[REPETITIONS / 2], times[0]);
+            println!("{what}: {:.1?} (shortest {:.1?}, first {first:.1?})", times[REPETITIONS / 2], times[0]);
             return Ok(result);
         }
     }
 }
 
-/// A ball with dents, whose UVs go around it.
+/// Returns a dented ball of `rows` × 2 `rows` quads with spherical UVs.
 fn ball(rows: u32) -> Result<CanonicalMesh, Box<dyn Error>> {
     let columns = 2 * rows;
     let uv = |row, column| Vec2::new(column as f32 / columns as f32, 1.0 - row as f32 / rows as f32);
@@ -122,7 +130,7 @@ fn ball(rows: u32) -> Result<CanonicalMesh, Box<dyn Error>> {
     Ok(CanonicalMesh::new(&Mesh { positions, faces: faces.collect(), uvs: Some(uvs), ..Mesh::default() })?)
 }
 
-/// An image with fine and coarse structure.
+/// Returns an image with fine and coarse structure.
 fn pattern(size: u32, seed: u32) -> RgbImage {
     RgbImage::from_fn(size, size, |x, y| Rgb([x * seed, y + x * y / 300, (x ^ y) / 3].map(|v| v as u8)))
 }

@@ -1,6 +1,6 @@
-// How much a view counts at a texel: weight * cosine^exponent.
+// The blend weight of a view at a texel: weight * cosine^exponent.
 
-// Smaller blend weights, below 2^-60, are 0.
+// Blend weights below this, 2^-60, become 0, because devices may flush even smaller numbers to 0.
 const BLEND_WEIGHT_FLOOR: f32 = 8.673617379884035e-19;
 // A texel is covered if the sum of its blend weights is greater.
 const BLEND_WEIGHT_MIN: f32 = 1e-8;
@@ -10,7 +10,7 @@ fn floored_product(a: f32, b: f32) -> f32 {
     return select(product, 0.0, product < BLEND_WEIGHT_FLOOR);
 }
 
-// base^exponent by squaring; the exponent is at least 1.
+// Returns base^exponent by squaring. The exponent is at least 1.
 fn power(base: f32, exponent: u32) -> f32 {
     var result = 1.0;
     var square = base;

@@ -1,5 +1,5 @@
-// Which pixels are candidates for edges: those whose gradient is above the lower threshold and the largest across the
-// edge. Each is labeled with itself.
+// Finds edge candidates: pixels whose gradient is above the lower threshold and is a local maximum
+// across the edge. Each candidate is labeled with its own index.
 
 struct Params {
     width: u32,
@@ -9,7 +9,7 @@ struct Params {
     zero: u32,
 }
 
-// tan 22.5 degrees in 15 bits of fixed point.
+// tan 22.5 degrees as a fixed-point number with 15 fractional bits.
 const TANGENT_22_5: i32 = 13573;
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -21,7 +21,7 @@ fn derivatives_at(pixel: u32) -> vec2<i32> {
     return vec2<i32>(vec2<u32>(word & 0xffffu, word >> 16u)) - 32768;
 }
 
-// The gradient's L1 norm; 0 outside the image.
+// Returns the L1 norm of the gradient, 0 outside the image.
 fn magnitude_at(column: i32, row: i32) -> u32 {
     if column < 0 || row < 0 || column >= i32(params.width) || row >= i32(params.height) {
         return 0u;
@@ -30,7 +30,8 @@ fn magnitude_at(column: i32, row: i32) -> u32 {
     return u32(derivatives.x + derivatives.y);
 }
 
-// Of two equal neighbors in a row or a column the first one counts; on a diagonal neither does.
+// Returns whether the magnitude is a local maximum across the edge. Of two equal neighbors in a row
+// or column, the first is the maximum; on a diagonal, neither is.
 fn is_ridge(pixel: u32, magnitude: u32) -> bool {
     let row = i32(pixel / params.width);
     let column = i32(pixel % params.width);

@@ -1,24 +1,38 @@
-// The face and the barycentrics of each texel. Texels that touch a chart without having their center in it get the face of
-// that neighbor, and the point of its plane beyond the face.
+// Finds the face and the barycentrics of each texel. A texel that touches a chart without having
+// its center in it gets the face of a neighbor, and barycentrics extrapolated in the plane of that
+// face.
 
 struct Params {
     texture_size: u32,
     zero: u32,
 }
 
-// Barycentrics beyond this say nothing: the face is that many times smaller than the texel is far.
+// The largest extrapolated barycentric. Beyond it, the texel's distance is so many times the size
+// of the face that the extrapolation is meaningless.
 const EXTRAPOLATION_MAX: f32 = 64.0;
 
+// Offsets of the neighbors, to the right and down. Those that share a side come first.
+const NEIGHBORS = array<vec2<i32>, 8>(
+    vec2<i32>(-1, 0),
+    vec2<i32>(1, 0),
+    vec2<i32>(0, -1),
+    vec2<i32>(0, 1),
+    vec2<i32>(-1, -1),
+    vec2<i32>(1, -1),
+    vec2<i32>(-1, 1),
+    vec2<i32>(1, 1),
+);
+
 @group(0) @binding(0) var<uniform> params: Params;
-// What was drawn.
+// The rasterizer's output: one face per texel, three barycentrics per texel.
 @group(0) @binding(1) var<storage, read> face_index: array<u32>;
 @group(0) @binding(2) var<storage, read> barycentrics: array<f32>;
 @group(0) @binding(3) var<storage, read> faces: array<u32>;
 @group(0) @binding(4) var<storage, read> uvs: array<vec2<f32>>;
-// The same with the texels beside the charts.
+// The same, extended to the texels that touch a chart.
 @group(0) @binding(5) var<storage, read_write> chart_face_index: array<u32>;
 @group(0) @binding(6) var<storage, read_write> chart_barycentrics: array<f32>;
-// How many texels have a face.
+// The number of texels with a face.
 @group(0) @binding(7) var<storage, read_write> texel_count: atomic<u32>;
 
 var<workgroup> count_here: atomic<u32>;
@@ -27,7 +41,7 @@ fn barycentrics_of(texel: u32) -> vec3<f32> {
     return vec3<f32>(barycentrics[3u * texel], barycentrics[3u * texel + 1u], barycentrics[3u * texel + 2u]);
 }
 
-// The texel at some columns to the right and rows down, if it shows a face, else NO_FACE.
+// Returns the index of the texel at an offset in columns and rows if it has a face, else NO_FACE.
 fn neighbor_with_face(texel: u32, right: i32, down: i32) -> u32 {
     let size = i32(params.texture_size);
     let column = i32(texel % params.texture_size) + right;
@@ -39,26 +53,25 @@ fn neighbor_with_face(texel: u32, right: i32, down: i32) -> u32 {
     return select(neighbor, NO_FACE, face_index[neighbor] == NO_FACE);
 }
 
-// The first neighbor that shows a face: those that share a side come first.
+// Returns the first neighbor that has a face, in the order of NEIGHBORS, or NO_FACE.
 fn first_neighbor(texel: u32) -> u32 {
-    var found = neighbor_with_face(texel, -1, 0);
-    if found == NO_FACE { found = neighbor_with_face(texel, 1, 0); }
-    if found == NO_FACE { found = neighbor_with_face(texel, 0, -1); }
-    if found == NO_FACE { found = neighbor_with_face(texel, 0, 1); }
-    if found == NO_FACE { found = neighbor_with_face(texel, -1, -1); }
-    if found == NO_FACE { found = neighbor_with_face(texel, 1, -1); }
-    if found == NO_FACE { found = neighbor_with_face(texel, -1, 1); }
-    if found == NO_FACE { found = neighbor_with_face(texel, 1, 1); }
+    // Only a variable can be indexed dynamically.
+    var offsets = NEIGHBORS;
+    var found = NO_FACE;
+    for (var i = 0u; i < 8u && found == NO_FACE; i++) {
+        found = neighbor_with_face(texel, offsets[i].x, offsets[i].y);
+    }
     return found;
 }
 
-// a.x * b.y - a.y * b.x
+// Returns a.x * b.y - a.y * b.x.
 fn cross_2(a: vec2<f32>, b: vec2<f32>) -> f32 {
     return no_contract(no_contract(a.x * b.y) - no_contract(a.y * b.x));
 }
 
-// Barycentrics of a texel's center in the plane of a face, in the texture; `otherwise` for a face without an area, or
-// one that is so small that rounding would decide.
+// Returns the barycentrics of a texel's center with respect to a face's triangle in the texture.
+// Returns `otherwise` if that triangle has no area, or is so small that a barycentric exceeds
+// EXTRAPOLATION_MAX.
 fn extrapolate(face: u32, texel: u32, otherwise: vec3<f32>) -> vec3<f32> {
     let a = uvs[faces[3u * face]];
     let b = uvs[faces[3u * face + 1u]];

@@ -1,4 +1,5 @@
-// The colors of normals and positions: two images of a word a pixel, red in the lowest byte.
+// Colors normals and positions: two images with a word per pixel, red in the lowest byte. The
+// background is white.
 
 struct Params {
     pixel_count: u32,
@@ -7,9 +8,9 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> face_index: array<u32>;
-// Six numbers a pixel: the position's color and the normal.
+// Six floats per pixel: the color of the position (3) and the normal (3).
 @group(0) @binding(2) var<storage, read> attributes: array<f32>;
-// All normals, then all positions.
+// The normals of all pixels, then the positions of all pixels.
 @group(0) @binding(3) var<storage, read_write> maps: array<u32>;
 
 fn normal_byte(number: f32) -> u32 {

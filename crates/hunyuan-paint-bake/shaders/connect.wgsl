@@ -1,5 +1,6 @@
-// Joins candidates that touch, also diagonally (D. Playne and K. Hawick, "A new algorithm for parallel connected-component
-// labeling on GPUs", 2018). A thread that finds a root changed by another one goes on with what that one put there.
+// Joins edge candidates that touch, also diagonally, into components (D. Playne and K. Hawick, "A
+// new algorithm for parallel connected-component labeling on GPUs", 2018). If another thread has
+// changed a root in the meantime, the thread continues with the new label.
 
 struct Params {
     width: u32,
@@ -10,6 +11,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> labels: array<atomic<u32>>;
 
+// Follows the labels to the root of a component.
 fn root_of(start: u32) -> u32 {
     var label = start;
     loop {
@@ -22,6 +24,7 @@ fn root_of(start: u32) -> u32 {
     return label;
 }
 
+// Joins the component of a label with that of a neighboring pixel, if the neighbor is a candidate.
 fn unite(label: u32, neighbor: u32) {
     if neighbor >= params.width * params.height {
         return;
@@ -63,7 +66,7 @@ fn connect(
         return;
     }
     let column = pixel % params.width;
-    // Above the first row the index wraps, and is no pixel.
+    // In the first row, the index above wraps around; `unite` rejects it.
     let above = pixel - params.width;
     if column > 0u {
         unite(label, pixel - 1u);

@@ -1,9 +1,9 @@
-// Depth as a byte: 255 at the nearest visible point, 0 at the farthest, on the background, and everywhere if all is
-// equally far.
+// Scales depth to bytes: 255 at the nearest visible point, 0 at the farthest point and on the
+// background. All bytes are 0 if the range of the depth is 0.
 
 struct Params {
     pixel_count: u32,
-    // Depths are spread over at least so much.
+    // The smallest range of depth that is scaled to 0 to 255, in units of canonical space.
     range_min: f32,
     zero: u32,
 }

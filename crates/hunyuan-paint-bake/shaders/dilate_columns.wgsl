@@ -1,4 +1,5 @@
-// Dilates a mask along the columns and removes the depth of the pixels in it. The remaining depth is reliable.
+// Dilates a mask along the columns and removes the depth of the pixels in it. The remaining depth
+// is reliable.
 
 struct Params {
     width: u32,

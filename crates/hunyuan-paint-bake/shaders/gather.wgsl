@@ -1,4 +1,4 @@
-// Each texel looks up its color in a view that sees it.
+// Adds the color that a view shows at each texel to the sums of the texel, if the view sees it.
 
 struct Params {
     // Rows of the matrix from canonical space to clip space.
@@ -7,14 +7,14 @@ struct Params {
     clip_w: vec4<f32>,
     // The third row of the matrix from canonical space to view space.
     z_view: vec4<f32>,
-    // Pixels between NDC -1 and 1.
+    // The number of pixels between NDC -1 and 1, along x and y.
     span: vec2<f32>,
-    // Pixels of the image for each of the view.
+    // Pixels of the image per pixel of the view, along x and y.
     image_scale: vec2<f32>,
-    // The size of the view and of the image.
+    // Width and height of the view and of the image, in pixels.
     view_size: vec2<u32>,
     image_size: vec2<u32>,
-    // How far apart along the surface's normal two points may be, where w is 1.
+    // The largest gap along the normal between the texel and the surface in the view, where w is 1.
     tolerance: f32,
     cosine_squared_min: f32,
     weight: f32,
@@ -23,23 +23,23 @@ struct Params {
     zero: u32,
 }
 
-// Normals shorter than the square root of this have no direction.
+// The smallest squared length of a normal. Shorter normals have no reliable direction.
 const NORMAL_SQUARED_MIN: f32 = 1e-12;
 
 struct Taps {
-    // Four neighboring pixels along an axis, and how much each counts.
+    // Four neighboring pixels along an axis, and their weights.
     pixels: vec4<u32>,
     weights: vec4<f32>,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-// See `texel_points`.
+// Position and normal, six words per texel: the output of `texel_points`.
 @group(0) @binding(1) var<storage, read> points: array<u32>;
-// The view's reliable depth.
+// The bits of the reliable depth of the view, in view-space z.
 @group(0) @binding(2) var<storage, read> depth: array<u32>;
-// A word a pixel, red in the lowest byte.
+// A word per pixel, red in the lowest byte.
 @group(0) @binding(3) var<storage, read> image: array<u32>;
-// Color times blend weight, and blend weight, summed over the views.
+// Per texel, sums over the views: color times blend weight, and blend weight.
 @group(0) @binding(4) var<storage, read_write> totals: array<vec4<f32>>;
 
 fn add(a: f32, b: f32) -> f32 {
@@ -50,22 +50,23 @@ fn multiply(a: f32, b: f32) -> f32 {
     return no_contract(a * b);
 }
 
-// The sum of the products of three numbers each, from left to right.
+// Returns the dot product, summed from left to right.
 fn dot_3(a: vec3<f32>, b: vec3<f32>) -> f32 {
     return add(add(multiply(a.x, b.x), multiply(a.y, b.y)), multiply(a.z, b.z));
 }
 
-// A row of a matrix times a point.
+// Returns the product of a matrix row and the point (x, y, z, 1).
 fn at(row: vec4<f32>, point: vec3<f32>) -> f32 {
     return add(dot_3(row.xyz, point), row.w);
 }
 
-// Where a clip-space coordinate lies on the view, in pixels from the center of the first one.
+// Converts a clip-space coordinate to pixels from the center of the first pixel.
 fn place_on_view(clip: f32, w: f32, span: f32) -> f32 {
     return multiply(add(divide(clip, w) * 0.5, 0.5), span);
 }
 
-// Keys' cubic weights (1981, a = -0.5) for the pixels around a coordinate. Samples outside are clamped to the edge.
+// Returns the four pixels around a coordinate and Keys' cubic weights for them (1981, a = -0.5).
+// Pixels outside the image are clamped to its edge.
 fn taps_at(coordinate: f32, pixel_count: u32) -> Taps {
     let first = floor(coordinate);
     let t = add(coordinate, -first);
@@ -80,7 +81,7 @@ fn taps_at(coordinate: f32, pixel_count: u32) -> Taps {
     return Taps(vec4<u32>(pixels), weights);
 }
 
-// The image's color at a point of the view, 0 to 255.
+// Returns the color of the image at a point of the view, 0 to 255.
 fn sample(view_x: f32, view_y: f32) -> vec3<f32> {
     let columns = taps_at(add(multiply(add(view_x, 0.5), params.image_scale.x), -0.5), params.image_size.x);
     let rows = taps_at(add(multiply(add(view_y, 0.5), params.image_scale.y), -0.5), params.image_size.y);
@@ -112,8 +113,8 @@ fn gather(
     let position = bitcast<vec3<f32>>(vec3<u32>(points[place], points[place + 1u], points[place + 2u]));
     let normal = bitcast<vec3<f32>>(vec3<u32>(points[place + 3u], points[place + 4u], points[place + 5u]));
 
-    // 1. How squarely the view sees the point. Normals of canonical space point inwards: away from the camera where it
-    // sees the face.
+    // 1. The cosine of the view angle. Normals in canonical space point inward, so those of visible
+    // faces point away from the camera.
     let normal_squared = dot_3(normal, normal);
     let along = -dot_3(params.z_view.xyz, normal);
     if is_nan(normal_squared) || is_nan(along) || normal_squared < NORMAL_SQUARED_MIN || along <= 0.0 {
@@ -125,7 +126,7 @@ fn gather(
     }
     let cosine = square_root(cosine_squared);
 
-    // 2. Where on the view.
+    // 2. The pixel of the view.
     let w = at(params.clip_w, position);
     if is_nan(w) || w <= 0.0 {
         return;
@@ -142,7 +143,7 @@ fn gather(
         return;
     }
 
-    // 3. Whether it is this point that the view shows, and not one before it.
+    // 3. The visibility: the view must show this point and not one in front of it.
     let seen_bits = depth[u32(row) * params.view_size.x + u32(column)];
     if (seen_bits & 0x7f800000u) == 0x7f800000u {
         return;

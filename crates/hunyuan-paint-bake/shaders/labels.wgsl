@@ -1,8 +1,9 @@
-// Candidates for edges, joined into components by a forest of labels. A label is the index of another candidate of
-// the same component, plus WEAK unless that is surely an edge. The least label of a component is its root: it is not
-// WEAK if any candidate is an edge, and then all are.
+// Labels that join edge candidates into components. The label of a candidate is the index of a
+// candidate of the same component (itself or its parent), with the bit WEAK if the gradient there
+// is not above the upper threshold. The smallest label of a component is its root. The root lacks
+// WEAK if any candidate of the component does; then all candidates of the component are edges.
 
 const WEAK: u32 = 0x80000000u;
 const INDEX: u32 = 0x7fffffffu;
-// The label of a pixel that is no candidate.
+// The label of a pixel that is not a candidate.
 const NO_LABEL: u32 = 0xffffffffu;

@@ -1,5 +1,5 @@
-// Divides the sums of each texel into a word: red in the lowest byte, 255 in the highest one if a view covers the
-// texel. The word of any other texel is 0.
+// Divides the color sums of each texel by its sum of blend weights. The result is a word per texel:
+// red in the lowest byte, coverage (255) in the highest. The word is 0 if no view covers the texel.
 
 struct Params {
     texel_count: u32,
@@ -7,7 +7,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-// Color times blend weight, and blend weight, summed over the views.
+// Per texel, sums over the views: color times blend weight, and blend weight.
 @group(0) @binding(1) var<storage, read> totals: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> texels: array<u32>;
 

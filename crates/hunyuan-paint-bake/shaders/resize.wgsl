@@ -1,29 +1,33 @@
-// Pillow's bicubic resize of an RGB image, in the integers that the host has made of its kernel.
+// Pillow's bicubic resize of an RGB image, with the integer weights that the host computes.
 
 struct Params {
-    // The pixels of a row before and after this pass.
+    // Pixels per row of the source and of the target.
     source_width: u32,
     target_width: u32,
-    // The rows after it.
+    // Rows of the target.
     row_count: u32,
-    // Where the image begins before and after it, in pixels.
+    // The first pixel of the image in the source and in the target.
     source_start: u32,
     target_start: u32,
     zero: u32,
 }
 
+// Fractional bits of the weights.
 const PRECISION_BITS: u32 = 22u;
+// 0.5 as a fixed-point number, for rounding.
 const HALF: i32 = 2097152;
 
 @group(0) @binding(0) var<uniform> params: Params;
-// For each sample of the target: the first sample of the source, the first weight, how many there are.
+// Three words per target sample: the first source sample, the first weight, and the number of
+// weights.
 @group(0) @binding(1) var<storage, read> taps: array<u32>;
 @group(0) @binding(2) var<storage, read> weights: array<i32>;
-// A word a pixel, red in the lowest byte.
+// A word per pixel, red in the lowest byte.
 @group(0) @binding(3) var<storage, read> source_pixels: array<u32>;
 @group(0) @binding(4) var<storage, read_write> target_pixels: array<u32>;
 
-// The pixel of the target's sample, of source pixels that lie `stride` apart from `start` on.
+// Returns a target pixel: the weighted sum of source pixels `stride` apart in the row or column
+// that begins at `start`.
 fn resample(sample: u32, start: u32, stride: u32) -> u32 {
     let first_weight = taps[3u * sample + 1u];
     let count = taps[3u * sample + 2u];

@@ -1,4 +1,4 @@
-// The pass of the resize along each column.
+// Resizes along the columns.
 
 @compute @workgroup_size(256)
 fn resize_columns(

@@ -1,4 +1,4 @@
-// The pass of the resize along each row.
+// Resizes along the rows.
 
 @compute @workgroup_size(256)
 fn resize_rows(

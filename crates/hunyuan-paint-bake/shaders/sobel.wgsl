@@ -1,4 +1,4 @@
-// Sobel's derivatives of an image that goes on beyond its border with the values of the border.
+// Computes Sobel derivatives. Samples outside the image are clamped to its edge.
 
 struct Params {
     width: u32,
@@ -7,9 +7,10 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-// A byte in each word.
+// One byte per word.
 @group(0) @binding(1) var<storage, read> bytes: array<u32>;
-// The derivatives along the row and the column, each + 32768, in the lower and the upper half.
+// The derivative along the row in the lower half of a word, along the column in the upper half;
+// each with 32768 added.
 @group(0) @binding(2) var<storage, read_write> gradients: array<u32>;
 
 @compute @workgroup_size(256)

@@ -1,4 +1,4 @@
-// The point of the surface that each texel shows, and its normal.
+// Interpolates the position and the normal of the surface at each texel.
 
 struct Params {
     texel_count: u32,
@@ -6,13 +6,13 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-// See `charts`.
+// The output of `charts`.
 @group(0) @binding(1) var<storage, read> face_index: array<u32>;
 @group(0) @binding(2) var<storage, read> barycentrics: array<f32>;
 @group(0) @binding(3) var<storage, read> faces: array<u32>;
-// Position and normal, six numbers a vertex.
+// Position and normal, six floats per vertex.
 @group(0) @binding(4) var<storage, read> vertices: array<f32>;
-// The same for each texel; the first is NO_POINT where there is no face.
+// Position and normal, six words per texel. The first word is NO_POINT if the texel has no face.
 @group(0) @binding(5) var<storage, read_write> points: array<u32>;
 
 @compute @workgroup_size(256)

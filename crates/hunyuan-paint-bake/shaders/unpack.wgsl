@@ -1,4 +1,4 @@
-// An image of three bytes a pixel becomes one of a word a pixel, red in the lowest byte.
+// Converts an image from three bytes per pixel to a word per pixel, red in the lowest byte.
 
 struct Params {
     pixel_count: u32,

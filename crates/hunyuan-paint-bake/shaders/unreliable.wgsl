@@ -1,4 +1,4 @@
-// Which pixels show the background or an edge: 1, or 0.
+// Masks the pixels that show the background or a depth edge: 1 there, 0 elsewhere.
 
 struct Params {
     pixel_count: u32,
@@ -10,6 +10,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> depth: array<u32>;
 @group(0) @binding(3) var<storage, read_write> mask: array<u32>;
 
+// Returns whether the root of the pixel's component is a strong candidate.
 fn is_edge(pixel: u32) -> bool {
     var label = labels[pixel];
     if label == NO_LABEL {

@@ -1,8 +1,8 @@
-// View-space z of the pixels that show a face, and its range.
+// Extracts view-space z of the pixels that show a face, and its range.
 
 struct Params {
     pixel_count: u32,
-    // Numbers that the attributes have for each pixel, and which of them is z.
+    // The number of attributes per pixel, and the index of z among them.
     channel_count: u32,
     channel: u32,
     zero: u32,
@@ -11,9 +11,10 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> face_index: array<u32>;
 @group(0) @binding(2) var<storage, read> attributes: array<u32>;
-// The bits of z, NO_DEPTH where there is none.
+// The bits of z, NO_DEPTH on the background.
 @group(0) @binding(3) var<storage, read_write> depth: array<u32>;
-// The greatest ~z and z as ordered integers, 0 where there is none: no finite z is 0.
+// The maximum of ~z and of z, as ordered integers. 0 means that no pixel shows a face: neither is 0
+// for a finite z.
 @group(0) @binding(4) var<storage, read_write> depth_range: array<atomic<u32>, 2>;
 
 var<workgroup> nearest: atomic<u32>;

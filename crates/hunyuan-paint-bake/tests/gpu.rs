@@ -1,4 +1,5 @@
-//! The GPU gives the same bits as the CPU.
+//! Compares the GPU with the CPU, bit by bit. Without a GPU, the tests are skipped, or fail if one
+//! is required.
 
 use std::{error::Error, f32::consts::PI, ops::ControlFlow};
 
@@ -22,7 +23,7 @@ fn gpu() -> Option<GpuDevice> {
     gpu_or_skip("baking on the GPU", block_on(GpuDevice::request()))
 }
 
-/// Numbers that look random (`SplitMix64`).
+/// A pseudorandom number generator (`SplitMix64`).
 struct Random(u64);
 
 impl Random {
@@ -34,7 +35,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// From 0 to 1.
+    /// Returns a number from 0 to 1, without 1.
     fn unit(&mut self) -> f32 {
         (self.bits() >> 40) as f32 / (1 << 24) as f32
     }
@@ -44,7 +45,7 @@ impl Random {
     }
 }
 
-/// A ball with dents, whose UVs go around it.
+/// Returns a dented ball with spherical UVs.
 fn ball() -> Result<CanonicalMesh, Box<dyn Error>> {
     let (rows, columns) = (24_u32, 40_u32);
     let uvs: Vec<Vec2> = (0..=rows)
@@ -73,7 +74,7 @@ fn ball() -> Result<CanonicalMesh, Box<dyn Error>> {
     Ok(CanonicalMesh::new(&Mesh { positions, faces: faces.collect(), uvs: Some(uvs), ..Mesh::default() })?)
 }
 
-/// Triangles anywhere, one behind the other, with UVs anywhere.
+/// Returns random triangles, which occlude each other, with random UVs.
 fn soup(face_count: u32, seed: u64) -> Result<CanonicalMesh, Box<dyn Error>> {
     let mut random = Random(seed);
     let vertices = 0..3 * face_count;
@@ -84,7 +85,7 @@ fn soup(face_count: u32, seed: u64) -> Result<CanonicalMesh, Box<dyn Error>> {
     Ok(CanonicalMesh::new(&Mesh { positions, faces, uvs: Some(uvs), ..Mesh::default() })?)
 }
 
-/// A box, whose flat sides have next to no depth.
+/// Returns a box. Seen straight on, the depth of its flat sides varies only by rounding errors.
 fn cuboid() -> Result<CanonicalMesh, Box<dyn Error>> {
     let corners = |side: usize| {
         [[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]].map(|[a, b]: [f32; 2]| {
@@ -106,7 +107,8 @@ fn meshes() -> Result<[CanonicalMesh; 3], Box<dyn Error>> {
     Ok([ball()?, soup(40, 3)?, cuboid()?])
 }
 
-/// All around, from above, in perspective, and from within.
+/// Returns orthographic cameras around and above the mesh, and perspective cameras outside and
+/// inside it.
 fn cameras() -> Vec<Camera> {
     let perspective = |azimuth_degrees, elevation_degrees, distance| Camera {
         azimuth_degrees,
@@ -126,7 +128,7 @@ fn cameras() -> Vec<Camera> {
 }
 
 #[test]
-fn condition_maps_are_the_same_to_the_bit() -> Outcome {
+fn condition_maps_equal_those_of_the_cpu() -> Outcome {
     let Some(device) = gpu() else { return Ok(()) };
     let mut baker = block_on(GpuBaker::new(&device))?;
     for mesh in meshes()? {
@@ -148,7 +150,7 @@ fn condition_maps_are_the_same_to_the_bit() -> Outcome {
 }
 
 #[test]
-fn canny_finds_the_same_edges() -> Outcome {
+fn canny_edges_equal_those_of_the_cpu() -> Outcome {
     let Some(device) = gpu() else { return Ok(()) };
     let mut baker = block_on(GpuBaker::new(&device))?;
     let mut random = Random(5);
@@ -171,7 +173,7 @@ fn canny_finds_the_same_edges() -> Outcome {
             }
         }
     }
-    assert!(edges * 20 > pixels && edges * 2 < pixels, "{edges} of {pixels}");
+    assert!(edges * 20 > pixels && edges * 2 < pixels, "{edges} edges in {pixels} pixels");
     Ok(())
 }
 
@@ -180,7 +182,7 @@ fn bits(numbers: &[f32]) -> Vec<u32> {
 }
 
 #[test]
-fn reliable_depth_is_the_same_to_the_bit() -> Outcome {
+fn reliable_depth_equals_that_of_the_cpu() -> Outcome {
     let Some(device) = gpu() else { return Ok(()) };
     let mut baker = block_on(GpuBaker::new(&device))?;
     let mut reliable = 0;
@@ -200,7 +202,7 @@ fn reliable_depth_is_the_same_to_the_bit() -> Outcome {
 }
 
 #[test]
-fn charts_are_the_same_to_the_bit() -> Outcome {
+fn charts_equal_those_of_the_cpu() -> Outcome {
     let Some(device) = gpu() else { return Ok(()) };
     let mut baker = block_on(GpuBaker::new(&device))?;
     for mesh in meshes()? {
@@ -218,14 +220,14 @@ fn charts_are_the_same_to_the_bit() -> Outcome {
 }
 
 #[test]
-fn gathered_textures_are_the_same_to_the_bit() -> Outcome {
+fn gathered_textures_equal_those_of_the_cpu() -> Outcome {
     let Some(device) = gpu() else { return Ok(()) };
     let mut baker = block_on(GpuBaker::new(&device))?;
     let mut random = Random(23);
     for mesh in meshes()? {
         for (sizes, depth_size, texture_size, view_angle_max_degrees, cosine_exponent) in [
             ([[256, 256], [256, 256]], None, 128, 75.0, 4),
-            // Images that have to be scaled down, in either order; depth of another size.
+            // Images that are scaled down, rows first or columns first; the depth has another size.
             ([[300, 200], [64, 256]], Some(97), 61, 90.0, 1),
             ([[300, 70], [201, 198]], None, 33, 75.0, 6),
             ([[97, 130], [1, 1]], Some(128), 255, 50.0, 3),
@@ -237,7 +239,7 @@ fn gathered_textures_are_the_same_to_the_bit() -> Outcome {
                 .zip([1.0, 0.1, 0.5, 0.3].into_iter().cycle())
                 .map(|((camera, image), weight)| BakeView::new(camera, weight, image))
                 .collect();
-            // One that sees nothing, and one that brings its depth along.
+            // A view that sees nothing, and a view with a given depth.
             let distance = f32::INFINITY;
             views.push(BakeView { camera: Camera { distance, ..views[0].camera }, ..views[0] });
             let depth = ReliableDepth::render(&mesh, &views[1].camera, 80, 90)?;
@@ -261,21 +263,21 @@ fn gathered_textures_are_the_same_to_the_bit() -> Outcome {
                 })?;
                 let what = format!("{sizes:?} to {texture_size}");
                 let differ = found.coverage.iter().zip(expected.coverage.iter()).position(|(a, b)| a != b);
-                assert_eq!(differ, None, "painted: {what}");
+                assert_eq!(differ, None, "coverage: {what}");
                 let differ = found.image.pixels().zip(expected.image.pixels()).position(|(a, b)| a != b);
                 assert_eq!(differ, None, "image: {what}");
             }
-            let painted = found.coverage.iter().filter(|&&painted| painted != 0).count();
+            let covered = found.coverage.iter().filter(|&&byte| byte != 0).count();
             let drawn = draw_charts(&mesh, texture_size)?;
             let drawn = drawn.face_index.iter().filter(|&&face| face != NO_FACE).count();
-            assert!(texture_size == 1 || painted * 20 > drawn, "{painted} of {drawn}");
+            assert!(texture_size == 1 || covered * 20 > drawn, "{covered} of {drawn}");
         }
     }
     Ok(())
 }
 
 #[test]
-fn wrong_input_is_an_error() -> Outcome {
+fn invalid_input_is_rejected() -> Outcome {
     let Some(device) = gpu() else { return Ok(()) };
     let mesh = ball()?;
     let mut baker = block_on(GpuBaker::new(&device))?;
@@ -305,7 +307,7 @@ fn wrong_input_is_an_error() -> Outcome {
     let with_short = BakeView { depth: Some(&short), ..small_view };
     let bad = block_on(small.gather_async(&mesh, &[small_view, with_short], 8, &options));
     assert!(matches!(bad, Err(BakeError::BufferLength { buffer: "depth", expected: 4, found: 3 })));
-    // A failed call leaves no planned work behind.
+    // A failed call leaves no appended steps behind.
     let fits = block_on(small.gather_async(&mesh, &[small_view], 16, &options))?;
     let depth = ReliableDepth::render(&mesh, &camera, 16, 16)?;
     let charts = draw_charts(&mesh, 16)?;
@@ -314,7 +316,7 @@ fn wrong_input_is_an_error() -> Outcome {
 }
 
 #[test]
-fn baking_ends_the_same_also_where_the_device_is_too_small() -> Outcome {
+fn the_cpu_takes_over_when_the_device_is_too_small() -> Outcome {
     let Some(device) = gpu() else { return Ok(()) };
     let [mesh, ..] = &meshes()?[..] else { return Ok(()) };
     let mut random = Random(5);

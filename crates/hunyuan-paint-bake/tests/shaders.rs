@@ -1,4 +1,5 @@
-//! Every shader is valid WGSL and can be translated for Metal, DX12 and Vulkan, without a GPU.
+//! Checks, without a GPU, that every shader is valid WGSL and can be translated for Metal, DX12 and
+//! Vulkan.
 
 use std::error::Error;
 
@@ -14,7 +15,7 @@ struct Shader {
     info: naga::valid::ModuleInfo,
 }
 
-/// All shaders; none needs more than WebGPU has.
+/// Parses and validates all shaders, without capabilities beyond WebGPU.
 fn shaders() -> Result<Vec<Shader>, Box<dyn Error>> {
     let mut shaders = Vec::new();
     for &pass in BakePass::ALL {
@@ -31,20 +32,20 @@ fn shaders() -> Result<Vec<Shader>, Box<dyn Error>> {
 }
 
 #[test]
-fn they_are_valid_and_have_the_entry_point_that_their_file_says() -> Result<(), Box<dyn Error>> {
+fn the_entry_point_is_named_after_the_pass() -> Result<(), Box<dyn Error>> {
     for Shader { name, module, .. } in shaders()? {
         let names: Vec<&str> = module.entry_points.iter().map(|entry| entry.name.as_str()).collect();
         assert_eq!(names, [name]);
         let [x, y, z] = module.entry_points[0].workgroup_size;
-        // What WebGPU guarantees.
+        // The limit that WebGPU guarantees.
         assert!(x * y * z <= 256, "{name}");
     }
     Ok(())
 }
 
-/// WebGPU guarantees 8 storage buffers a stage.
+/// WebGPU guarantees 8 storage buffers per shader stage.
 #[test]
-fn none_binds_more_than_webgpu_guarantees() -> Result<(), Box<dyn Error>> {
+fn storage_buffers_stay_within_the_limit_of_webgpu() -> Result<(), Box<dyn Error>> {
     for Shader { name, module, info } in shaders()? {
         let used = module.global_variables.iter().filter(|(handle, variable)| {
             matches!(variable.space, naga::AddressSpace::Storage { .. })
@@ -55,9 +56,10 @@ fn none_binds_more_than_webgpu_guarantees() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A layout that is made from the shader has only what the shader uses.
+/// A bind group layout that is derived from a shader lacks the bindings that the shader does not
+/// use.
 #[test]
-fn each_uses_all_that_is_bound() -> Result<(), Box<dyn Error>> {
+fn every_binding_is_used() -> Result<(), Box<dyn Error>> {
     for Shader { name, module, info } in shaders()? {
         for (handle, variable) in module.global_variables.iter() {
             let is_used = !info.get_entry_point(0)[handle].is_empty();
@@ -68,7 +70,7 @@ fn each_uses_all_that_is_bound() -> Result<(), Box<dyn Error>> {
 }
 
 #[test]
-fn metal_accepts_them() -> Result<(), Box<dyn Error>> {
+fn shaders_translate_to_metal() -> Result<(), Box<dyn Error>> {
     for lang_version in [(2, 4), (3, 1)] {
         let options = msl::Options { lang_version, ..Default::default() };
         for Shader { name, module, info } in shaders()? {
@@ -81,7 +83,7 @@ fn metal_accepts_them() -> Result<(), Box<dyn Error>> {
 }
 
 #[test]
-fn direct_x_accepts_them() -> Result<(), Box<dyn Error>> {
+fn shaders_translate_to_hlsl() -> Result<(), Box<dyn Error>> {
     let options = hlsl::Options { shader_model: hlsl::ShaderModel::V5_1, ..Default::default() };
     for Shader { name, module, info } in shaders()? {
         let pipeline_options = Default::default();
@@ -95,7 +97,7 @@ fn direct_x_accepts_them() -> Result<(), Box<dyn Error>> {
 }
 
 #[test]
-fn vulkan_accepts_them() -> Result<(), Box<dyn Error>> {
+fn shaders_translate_to_spirv() -> Result<(), Box<dyn Error>> {
     for Shader { name, module, info } in shaders()? {
         spv::write_vec(&module, &info, &spv::Options::default(), None)
             .map_err(|error| format!("{name}: {error}"))?;

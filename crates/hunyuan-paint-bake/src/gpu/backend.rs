@@ -9,11 +9,12 @@ use crate::{
     backend::report, draw_charts,
 };
 
-/// Blocks until the device is done. A view's depth stays on the device, because drawing it again takes less time than
-/// reading it back.
+/// The methods block until the device is done. `render_views` returns no depth, because drawing it
+/// again takes less time than reading it back.
 ///
-/// Work that the device cannot do (it is lost, has no memory left, or cannot bind so much) is done on the CPU, with the
-/// same bits and a warning in the log; the views are then reported twice. A lost device is not tried again.
+/// If the device fails (it is lost, is out of memory, or cannot bind a buffer of the needed size),
+/// the CPU repeats the work with the same bits and logs a warning. The views are then reported
+/// twice. A lost device is not tried again.
 impl Backend for GpuBaker {
     fn render_views(
         &mut self,
@@ -26,7 +27,7 @@ impl Backend for GpuBaker {
         let RenderRequest { mesh, cameras, render_size, view_size } = *request;
         (0..cameras.len()).try_for_each(|view| report(on_view, view))?;
         match block_on(self.condition_maps(mesh, cameras, render_size, view_size)) {
-            Err(error) if is_of_the_gpu(&error) => {
+            Err(error) if is_device_failure(&error) => {
                 warn("rendering views", &error);
                 Cpu.render_views(request, on_view)
             }
@@ -44,13 +45,13 @@ impl Backend for GpuBaker {
         }
         let BakeRequest { mesh, views, texture_size, options } = *request;
         (0..views.len()).try_for_each(|view| report(on_view, view))?;
-        // Filling needs the charts on the CPU, which is idle meanwhile.
+        // Filling needs the charts on the CPU, which is idle while the GPU works.
         let (texture, charts) = rayon::join(
             || block_on(self.gather_async(mesh, views, texture_size, options)),
             || (options.fill == Fill::Surface).then(|| draw_charts(mesh, texture_size)).transpose(),
         );
         match texture {
-            Err(error) if is_of_the_gpu(&error) => {
+            Err(error) if is_device_failure(&error) => {
                 warn("baking", &error);
                 Cpu.gather(request, on_view)
             }
@@ -63,8 +64,8 @@ impl Backend for GpuBaker {
     }
 }
 
-/// Returns whether the CPU can do what failed.
-fn is_of_the_gpu(error: &BakeError) -> bool {
+/// Returns whether the device caused the error, so that the CPU can do the same work.
+fn is_device_failure(error: &BakeError) -> bool {
     matches!(
         error,
         BakeError::TooLargeForGpu { .. }
@@ -74,5 +75,5 @@ fn is_of_the_gpu(error: &BakeError) -> bool {
 
 fn warn(work: &'static str, error: &BakeError) {
     let error = error as &dyn std::error::Error;
-    tracing::warn!(error, "{work}: the GPU failed; the CPU repeats the work, with the same result");
+    tracing::warn!(error, "{work} on the GPU failed; the CPU repeats it with the same result");
 }

@@ -12,20 +12,22 @@ use rayon::prelude::*;
 use super::{GpuBaker, passes::params, resize, work::Work};
 use crate::{BakeError, ConditionMaps, check, condition_maps::condition_attributes, drawn_view::project};
 
-/// Bytes of a pixel of two images.
+/// Bytes per pixel of a view: one word in each of the two maps.
 const PIXEL_BYTES: u64 = 8;
 
-/// Numbers of a vertex: the position's color, the normal.
+/// Attributes per vertex: the color of the position (3) and the normal (3).
 const CHANNELS: u64 = 6;
 
 impl GpuBaker {
-    /// Renders what the diffusion model is told about each camera's view, `render_size` pixels a side, and scales it
-    /// to `view_size` pixels a side as [`resize_bicubic_rgb`](hunyuan_paint_image::resize_bicubic_rgb) does. The bytes are those of
-    /// [`render_condition_maps`](crate::render_condition_maps).
+    /// Renders the condition maps of each camera at `render_size` pixels a side and scales them to
+    /// `view_size` pixels a side.
+    ///
+    /// The bytes equal those of [`render_condition_maps`](crate::render_condition_maps) followed by
+    /// [`resize_bicubic_rgb`](hunyuan_paint_image::resize_bicubic_rgb).
     ///
     /// # Errors
-    /// If the mesh is empty or inconsistent, a size is not 1 to [`Size::LIMIT`], the maps are larger than the
-    /// device can bind, or it is lost or has no room.
+    /// If the mesh is empty or inconsistent, a size is not 1 to [`Size::LIMIT`], the maps are
+    /// larger than the device can bind, or the device is lost or out of memory.
     pub async fn condition_maps(
         &mut self,
         mesh: &CanonicalMesh,
@@ -42,7 +44,7 @@ impl GpuBaker {
 
         let faces = GpuMesh::new(&self.device, &mesh.faces, mesh.positions.len()).await?;
         let attributes = GpuAttributes::new(&self.device, &faces, &condition_attributes(mesh)).await?;
-        // As many views at a time as the results' buffer may hold.
+        // The number of views whose scaled maps fit into one binding.
         let batch = (self.device.binding_limit() / view_bytes).max(1) as usize;
         let mut images = Vec::with_capacity(cameras.len());
         for cameras in cameras.chunks(batch) {
@@ -70,10 +72,11 @@ impl GpuBaker {
     }
 }
 
-/// What is read back.
+/// Name of the buffer that is read back.
 const SCALED: &str = "scaled condition maps";
 
-/// Appends how a drawn view's maps come to lie at a place, in pixels, of all views' results.
+/// Appends the steps that color and scale the maps of a drawn view and write them from pixel
+/// `place` of the result on. `result_bytes` is the size of the result of all views.
 fn plan(
     work: &mut Work,
     drawn: &GpuView,
@@ -93,7 +96,7 @@ fn plan(
         pixel_count,
     )?;
     let kernel = resize::upload(work, ["taps", "weights"], kernel)?;
-    // Both maps lie one below the other.
+    // The position map lies below the normal map, so one dispatch scales the rows of both.
     let narrow = work.buffer("condition maps, narrow", u64::from(view_size * size.height) * PIXEL_BYTES)?;
     resize::plan_rows(work, &kernel, [size.width, view_size], 2 * size.height, &maps, &narrow)?;
     for map in [0, 1] {
@@ -103,7 +106,7 @@ fn plan(
     Ok(())
 }
 
-/// Words of normals and positions as images.
+/// Converts the normals and the positions of a view from a word per pixel to images.
 fn unpack(words: &[u8], view_size: u32) -> ConditionMaps {
     let image = |words: &[u8]| {
         let mut image = RgbImage::new(view_size, view_size);

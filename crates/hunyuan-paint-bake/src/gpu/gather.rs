@@ -1,4 +1,4 @@
-//! Texels that look up their colors in the views.
+//! Color lookup of each texel in the views.
 
 use std::mem;
 
@@ -19,28 +19,31 @@ use crate::{
     visibility_test::ViewProjection,
 };
 
-/// The charts of a texture, drawn.
+/// The drawn charts of a texture.
 struct Charts {
-    /// The face of each texel.
+    /// The face of each texel, `NO_FACE` in the gutter.
     face_index: wgpu::Buffer,
-    /// Three numbers for each texel.
+    /// Three floats per texel.
     barycentrics: wgpu::Buffer,
-    /// The mesh's faces.
+    /// The faces of the mesh.
     faces: wgpu::Buffer,
-    /// How many texels have a face.
+    /// The number of texels with a face: one word.
     texel_count: wgpu::Buffer,
-    /// What was drawn.
+    /// The rasterizer's output, without the texels that only touch a chart.
     view: GpuView,
 }
 
 impl GpuBaker {
-    /// Colors the texels that a view sees: what [`gather`](crate::gather) does with the charts that
-    /// [`draw_charts`](crate::draw_charts) draws, to the bit.
+    /// Colors the texels that a view sees. Texels that no view sees stay black and uncovered.
+    ///
+    /// The result has the same bits as [`gather`](crate::gather()) with the charts of
+    /// [`draw_charts`](crate::draw_charts). The largest buffer of the texture takes 24 bytes per
+    /// texel.
     ///
     /// # Errors
-    /// If the mesh is empty or inconsistent, there are no views, a weight, an option or a size is out of range, a
-    /// depth has not as many values as its size says, a view or the texture is larger than the device can bind, or it
-    /// is lost or has no room. (The texture takes 24 bytes a texel.)
+    /// If the mesh is empty or inconsistent, there are no views, a weight, an option or a size is
+    /// out of range, the length of a depth does not match its size, a view or the texture is larger
+    /// than the device can bind, or the device is lost or out of memory.
     pub async fn gather_async(
         &mut self,
         mesh: &CanonicalMesh,
@@ -74,7 +77,7 @@ impl GpuBaker {
                 Ok([points, totals])
             })
             .await?;
-        // The one number that the host needs: how large the images have to be.
+        // The host needs the mean size of a texel to choose the size of the images.
         let mut read = Vec::new();
         self.device.read(&charts.texel_count, 4, &mut read).await?;
         let drawn_texels: Vec<u32> = bytemuck::pod_collect_to_vec(&read);
@@ -86,7 +89,7 @@ impl GpuBaker {
             let size = view_size(view, options);
             let projection = ViewProjection::new(&view.camera, size, options);
             if !projection.clip_rows.iter().chain([&projection.z_row]).all(|row| row.is_finite()) {
-                // Such a camera sees nothing.
+                // A camera whose projection is not finite sees nothing.
                 continue;
             }
             let lookup = Lookup {
@@ -127,25 +130,26 @@ impl GpuBaker {
             coverage: GrayImage::new(texture_size, texture_size),
         };
         let mut colors = texture.image.as_chunks_mut::<3>().0;
-        let mut painted: &mut [u8] = &mut texture.coverage;
+        let mut coverage: &mut [u8] = &mut texture.coverage;
         self.device
             .read_with(&texels, u64::from(texel_count) * 4, |words| {
                 let words = words.as_chunks::<4>().0;
                 let (colors_here, colors_left) = mem::take(&mut colors).split_at_mut(words.len());
-                let (painted_here, painted_left) = mem::take(&mut painted).split_at_mut(words.len());
-                (colors, painted) = (colors_left, painted_left);
-                (words.par_iter().zip(colors_here).zip(painted_here))
+                let (coverage_here, coverage_left) = mem::take(&mut coverage).split_at_mut(words.len());
+                (colors, coverage) = (colors_left, coverage_left);
+                (words.par_iter().zip(colors_here).zip(coverage_here))
                     .with_min_len(1 << 14)
-                    .for_each(|((&[r, g, b, a], color), painted)| (*color, *painted) = ([r, g, b], a));
+                    .for_each(|((&[r, g, b, a], color), covered)| (*color, *covered) = ([r, g, b], a));
             })
             .await?;
         Ok(texture)
     }
 
-    /// Draws the charts: what [`draw_charts`](crate::draw_charts) does, to the bit.
+    /// Draws the charts of the texture, with the same bits as [`draw_charts`](crate::draw_charts).
     ///
     /// # Errors
-    /// As [`gather_async`](Self::gather_async).
+    /// If the mesh is empty or inconsistent, the size is out of range, the texture is larger than
+    /// the device can bind, or the device is lost or out of memory.
     pub async fn draw_charts(
         &mut self,
         mesh: &CanonicalMesh,
@@ -169,7 +173,7 @@ impl GpuBaker {
         })
     }
 
-    /// Draws the charts, and has the device find the texels beside them.
+    /// Draws the charts and submits the pass that extends them to the texels that they touch.
     async fn plan_charts(
         &mut self,
         mesh: &CanonicalMesh,
@@ -199,30 +203,31 @@ impl GpuBaker {
     }
 }
 
-/// The texels that are colored.
+/// The buffers of the texels.
 struct Texels<'a> {
     count: u32,
-    /// The point of the surface that each shows.
+    /// The position and the normal of the surface point of each texel.
     points: &'a wgpu::Buffer,
-    /// Color times trust, and trust.
+    /// Sums over the views: color times blend weight (3 floats), and blend weight.
     totals: &'a wgpu::Buffer,
 }
 
-/// How a view is looked up.
+/// The parameters of the lookup in a view.
 struct Lookup<'a> {
     projection: ViewProjection,
+    /// The size of the view's depth.
     view_size: Size,
-    /// The size that the image has to be scaled to.
+    /// The size to which the image is scaled before the lookup.
     image_size: Size,
     options: &'a BakeOptions,
 }
 
-/// The size at which a view's depth is known, or is to be.
+/// Returns the size of a view's depth: that of the given depth, or the one to draw it at.
 fn view_size(view: &BakeView<'_>, options: &BakeOptions) -> Size {
     view.depth.map_or_else(|| options.depth_size_of(view), |depth| depth.size)
 }
 
-/// Appends how the texels look up a view's image.
+/// Appends the steps that unpack and scale a view's image and look up the texels in it.
 fn plan(
     work: &mut Work,
     view: &BakeView<'_>,

@@ -1,25 +1,34 @@
-//! Condition maps and baking on a GPU, through wgpu: Vulkan, Metal, DX12, WebGPU. The results are those of the CPU, to
-//! the bit.
+//! Condition maps and baking on a GPU, through wgpu (Vulkan, Metal, DX12, WebGPU), with the same
+//! bits as on the CPU.
 //!
-//! [`GpuBaker`] has the same stages as the CPU, one WGSL file each in `shaders/`. They read the rasterizer's buffers,
-//! and nothing comes back before the result. Two things stay on the host, as they are little work and have to be
-//! exact: what belongs to a vertex (its place in clip space, its normal), and the resize's kernel.
+//! [`GpuBaker`] runs compute passes ([`BakePass`]), one WGSL file each in `shaders/`, on the
+//! buffers of the rasterizer. Before the result, only the number of texels in the charts is read
+//! back. The host computes clip-space positions, vertex normals and resize kernels: they are little
+//! work and must be exact.
+//!
+//! [`bake_with`](crate::bake_with) bakes a whole texture with a `GpuBaker` as its
+//! [`Backend`](crate::Backend). It blocks; the methods of `GpuBaker` itself are `async`. This
+//! example colors the texels that a view sees and leaves the others black:
 //!
 //! ```no_run
 //! use hunyuan_paint_bake::{BakeError, BakeOptions, BakeView, BakedTexture, gpu::GpuBaker};
 //! use hunyuan_paint_mesh::CanonicalMesh;
 //! use hunyuan_paint_raster::gpu::GpuDevice;
 //!
-//! async fn paint(mesh: &CanonicalMesh, views: &[BakeView<'_>]) -> Result<BakedTexture, BakeError> {
+//! async fn color_visible_texels(
+//!     mesh: &CanonicalMesh,
+//!     views: &[BakeView<'_>],
+//! ) -> Result<BakedTexture, BakeError> {
 //!     let device = GpuDevice::request().await?;
 //!     let mut baker = GpuBaker::new(&device).await?;
-//!     baker.gather_async(mesh, views, 2048, &BakeOptions::default()).await
+//!     let texture_size = 2048;
+//!     baker.gather_async(mesh, views, texture_size, &BakeOptions::default()).await
 //! }
 //! ```
 //!
-//! Views and textures have to fit the device's buffers as a whole
-//! ([`GpuDevice::binding_limit`](hunyuan_paint_raster::gpu::GpuDevice::binding_limit)):
-//! [`TooLargeForGpu`](crate::BakeError::TooLargeForGpu) says where one does not.
+//! Each buffer of a view or a texture must fit into one binding of the device
+//! ([`GpuDevice::binding_limit`](hunyuan_paint_raster::gpu::GpuDevice::binding_limit)). If one does
+//! not, the methods return [`BakeError::TooLargeForGpu`](crate::BakeError::TooLargeForGpu).
 
 mod backend;
 mod condition_maps;
@@ -39,7 +48,8 @@ pub use self::passes::BakePass;
 use self::work::Work;
 use crate::BakeError;
 
-/// The baker on a GPU. It keeps its buffers from one call to the next, as large as the largest view and texture so far.
+/// Renders condition maps and bakes textures on a GPU. The buffers are kept between calls, at the
+/// size of the largest view and texture so far.
 #[derive(Debug)]
 pub struct GpuBaker {
     device: GpuDevice,
@@ -49,17 +59,18 @@ pub struct GpuBaker {
 }
 
 impl GpuBaker {
-    /// Compiles the shaders. The device has to have at least 7 storage buffers a stage; WebGPU promises 8.
+    /// Compiles the shaders. The device must bind at least 7 storage buffers per shader stage;
+    /// WebGPU guarantees 8.
     ///
     /// # Errors
-    /// If the device refuses a shader or is lost.
+    /// If the device rejects a shader or is lost.
     pub async fn new(device: &GpuDevice) -> Result<Self, BakeError> {
         let views = GpuRasterizer::new(device, RasterOptions::default()).await?;
         let charts = GpuRasterizer::new(device, texture::OPTIONS).await?;
         Ok(Self { device: device.clone(), views, charts, work: Work::new(device).await? })
     }
 
-    /// Plans something, and has the device do it.
+    /// Submits the steps that `plan` appends, and returns errors of the device.
     async fn submit<T>(
         &mut self,
         plan: impl FnOnce(&mut Work) -> Result<T, BakeError>,
@@ -67,7 +78,7 @@ impl GpuBaker {
         let device = self.device.clone();
         let outcome = device.with_error_scopes("baking", || Ok(self.work.plan_and_submit(plan))).await;
         if outcome.is_err() {
-            // Buffers that the device had no room for cannot be used again.
+            // A buffer whose allocation failed is invalid and must not be reused.
             self.work.release();
         }
         outcome?

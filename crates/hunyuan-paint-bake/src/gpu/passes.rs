@@ -2,15 +2,15 @@
 
 use hunyuan_paint_raster::gpu::{FLOAT_WGSL, SHARED_WGSL};
 
-/// The parameters of a pass: the fields of the struct `Params` in its WGSL file, without `zero`, which
-/// comes last and is appended by `Work::dispatch`.
+/// The parameters of a pass: the fields of the struct `Params` in its WGSL file, without `zero`,
+/// which comes last and is appended by `Work::dispatch`.
 pub(super) trait PassParams: bytemuck::Pod {
     /// The pass that takes them.
     const PASS: BakePass;
 }
 
-/// Defines [`BakePass`], and for each pass a struct in [`params`]. A line is: the pass, its name, the
-/// files that its WGSL file needs besides the common ones, and its parameters.
+/// Defines [`BakePass`], and a struct in [`params`] for each pass. Each entry consists of the pass,
+/// its name, the WGSL files that it needs besides its own and the common ones, and its parameters.
 macro_rules! passes {
     ($($(#[$doc:meta])* $pass:ident $name:literal [$($needed:literal),*] { $($field:ident: $type:ty),* })*) => {
         /// A compute pass with a shader of its own.
@@ -24,14 +24,15 @@ macro_rules! passes {
             /// All passes.
             pub const ALL: &'static [Self] = &[$(Self::$pass),*];
 
-            /// Returns the name of the pass, which is that of its file and of its entry point.
+            /// Returns the name of the pass, which is also the name of its WGSL file and of its
+            /// entry point.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$pass => $name,)*
                 }
             }
 
-            /// Returns the whole WGSL module of the pass.
+            /// Returns the complete WGSL source of the pass.
             pub fn source(self) -> String {
                 let parts: &[&str] = match self {
                     $(Self::$pass => &[
@@ -59,7 +60,8 @@ macro_rules! passes {
                 }
             )*
 
-            /// For each pass the name and the offset in bytes of each parameter, and the size of all.
+            /// The layout of each struct: the name and the byte offset of each field, and the size
+            /// in bytes.
             #[cfg(test)]
             pub(super) const LAYOUTS: &[(super::BakePass, &[(&str, usize)], usize)] = &[$((
                 super::BakePass::$pass,
@@ -71,45 +73,45 @@ macro_rules! passes {
 }
 
 passes! {
-    /// Colors of normals and positions.
+    /// Normals and positions as colors.
     ConditionMaps "condition_maps" [] { pixel_count: u32 }
-    /// Two images, scaled along the rows.
+    /// Bicubic resize along the rows.
     ResizeRows "resize_rows" ["resize"] {
         source_width: u32, target_width: u32, row_count: u32, source_start: u32, target_start: u32
     }
-    /// Two images, scaled along the columns.
+    /// Bicubic resize along the columns.
     ResizeColumns "resize_columns" ["resize"] {
         source_width: u32, target_width: u32, row_count: u32, source_start: u32, target_start: u32
     }
-    /// View-space z where a face shows, and its range.
+    /// View-space z of the pixels that show a face, and its range.
     VisibleDepth "visible_depth" [] { pixel_count: u32, channel_count: u32, channel: u32 }
     /// Depth as a byte.
     DepthBytes "depth_bytes" [] { pixel_count: u32, range_min: f32 }
-    /// Derivatives of an image.
+    /// Sobel derivatives of an image.
     Sobel "sobel" [] { width: u32, height: u32 }
-    /// Pixels that may be edges.
+    /// Edge candidates: local maxima of the gradient above the lower threshold.
     Candidates "candidates" ["labels"] { width: u32, height: u32, low: u32, high: u32 }
-    /// Union of candidates that touch.
+    /// Connected components of the candidates.
     Connect "connect" ["labels"] { width: u32, height: u32 }
-    /// Mask of background and edges.
+    /// Mask of the background and the edges.
     Unreliable "unreliable" ["labels"] { pixel_count: u32 }
-    /// The mask, dilated along the rows.
+    /// Dilation of the mask along the rows.
     DilateRows "dilate_rows" [] { width: u32, height: u32, radius: u32 }
-    /// The mask, dilated along the columns, and applied to the depth.
+    /// Dilation of the mask along the columns, and removal of the masked depth.
     DilateColumns "dilate_columns" [] { width: u32, height: u32, radius: u32 }
-    /// The face of each texel, also beside the charts.
+    /// The face of each texel that a chart covers or touches.
     Charts "charts" [] { texture_size: u32 }
-    /// The surface point that each texel shows.
+    /// The surface point and the normal of each texel.
     TexelPoints "texel_points" [] { texel_count: u32 }
-    /// Bytes of an image as words.
+    /// Conversion of an image from three bytes to a word per pixel.
     Unpack "unpack" [] { pixel_count: u32 }
-    /// The color of each texel in a view that sees it, added to the sums of all views.
+    /// Lookup of each texel in a view, added to the sums over all views.
     Gather "gather" ["blend_weight"] {
         clip_x: [f32; 4], clip_y: [f32; 4], clip_w: [f32; 4], z_view: [f32; 4],
         span: [f32; 2], image_scale: [f32; 2], view_size: [u32; 2], image_size: [u32; 2],
         tolerance: f32, cosine_squared_min: f32, weight: f32, exponent: u32, texel_count: u32
     }
-    /// The bytes of the texture: sums divided by the sum of blend weights.
+    /// Division of the color sums by the sums of blend weights, as bytes.
     Normalize "normalize_colors" ["blend_weight"] { texel_count: u32 }
 }
 

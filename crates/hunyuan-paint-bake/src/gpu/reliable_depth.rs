@@ -1,4 +1,4 @@
-//! Which pixels of a view can be relied on.
+//! Reliable depth of a view: view-space z away from depth edges and outlines.
 
 use hunyuan_paint_image::ImageError;
 use hunyuan_paint_mesh::{Camera, CanonicalMesh};
@@ -15,9 +15,10 @@ use crate::{
     reliable_depth::{DEPTH_EDGE_THRESHOLDS, DEPTH_RANGE_MIN, margin},
 };
 
-/// Appends how view-space z of a drawn view is found where it is reliable. `channel` of `channel_count` attributes is z;
-/// depths are spread over at least `range_min` before edges are looked for.
-/// The result is a word for each pixel: the bits of z, or of NaN.
+/// Appends the steps that compute the reliable depth of a drawn view. View-space z is attribute
+/// `channel` of `channel_count`. The depth range for the edge detection is at least `range_min`.
+///
+/// The result is a word per pixel: the bits of z where it is reliable, of NaN elsewhere.
 pub(super) fn plan(
     work: &mut Work,
     drawn: &GpuBand,
@@ -44,8 +45,10 @@ pub(super) fn plan(
     Ok(depth)
 }
 
-/// Appends how edges in an image of a byte a word are found. The result is a word for each pixel: 1 on edges and where
-/// there is no depth, else 0. It takes the place of the image.
+/// Appends the steps of Canny's edge detector for an image with one byte per word.
+///
+/// The result is a word per pixel: 1 on edges and where there is no depth, 0 elsewhere. It
+/// overwrites the image.
 fn plan_canny(
     work: &mut Work,
     bytes: &wgpu::Buffer,
@@ -67,11 +70,12 @@ fn plan_canny(
 }
 
 impl GpuBaker {
-    /// Finds where a camera's view can be relied on: what [`ReliableDepth::render`] does, to the bit.
+    /// Draws the reliable depth of a camera's view, with the same bits as
+    /// [`ReliableDepth::render`].
     ///
     /// # Errors
-    /// If the mesh is empty or inconsistent, the view is not 1 to [`Size::LIMIT`] pixels a side or larger than the
-    /// device can bind, or it is lost or has no room.
+    /// If the mesh is empty or inconsistent, the view is not 1 to [`Size::LIMIT`] pixels a side or
+    /// is larger than the device can bind, or the device is lost or out of memory.
     pub async fn reliable_depth(
         &mut self,
         mesh: &CanonicalMesh,
@@ -90,7 +94,7 @@ impl GpuBaker {
         Ok(ReliableDepth { z_view: bytemuck::pod_collect_to_vec(&read), size })
     }
 
-    /// Draws view-space z.
+    /// Draws a view with view-space z as its only attribute.
     pub(super) async fn draw_depth(
         &mut self,
         mesh: &CanonicalMesh,
@@ -106,11 +110,12 @@ impl GpuBaker {
         Work::only(self.views.draw(faces, &[draw]).await?)
     }
 
-    /// Canny's edge detector, as [`canny`](hunyuan_paint_image::canny) has it: 255 on edges, 0 elsewhere.
+    /// Finds edges as [`canny`](hunyuan_paint_image::canny) does. The result is 255 on edges, 0
+    /// elsewhere.
     ///
     /// # Errors
-    /// If a side of the image is not 1 to [`Size::LIMIT`], it is larger than the device can bind, or the device is
-    /// lost or has no room.
+    /// If a side of the image is not 1 to [`Size::LIMIT`], the image is larger than the device can
+    /// bind, or the device is lost or out of memory.
     pub async fn canny(&mut self, image: &GrayImage, low: u16, high: u16) -> Result<GrayImage, BakeError> {
         let (width, height) = image.dimensions();
         let size = check::size("image", width, height)?;
@@ -118,7 +123,7 @@ impl GpuBaker {
         let mask = self
             .submit(|work| {
                 let bytes = work.upload("bytes", bytemuck::cast_slice(&words))?;
-                // A depth of 0 everywhere: no background.
+                // Depth 0 everywhere, so that no pixel counts as background.
                 let depth = work.buffer("depth", 4 * words.len() as u64)?;
                 work.clear(&depth);
                 plan_canny(work, &bytes, &depth, size, [low, high])

@@ -1,4 +1,4 @@
-//! Pillow's bicubic resize of images of a word a pixel.
+//! Pillow's bicubic resize of images with a word per pixel.
 
 use hunyuan_paint_image::ResizeKernel;
 use hunyuan_paint_raster::{Size, gpu::wgpu};
@@ -6,13 +6,13 @@ use hunyuan_paint_raster::{Size, gpu::wgpu};
 use super::{passes::params, work::Work};
 use crate::BakeError;
 
-/// A kernel on the GPU.
+/// A resize kernel on the GPU.
 pub(super) struct Kernel {
     taps: wgpu::Buffer,
     weights: wgpu::Buffer,
 }
 
-/// Uploads a kernel.
+/// Uploads a kernel into the two named buffers, taps and weights.
 pub(super) fn upload(
     work: &mut Work,
     what: [&'static str; 2],
@@ -27,7 +27,7 @@ pub(super) fn upload(
     })
 }
 
-/// Appends how an image is scaled, and gives where it then lies.
+/// Appends the steps that scale an image, and returns the buffer of the result.
 pub(super) fn plan(
     work: &mut Work,
     source: &wgpu::Buffer,
@@ -54,7 +54,7 @@ pub(super) fn plan(
     Ok(scaled)
 }
 
-/// Appends how each of so many rows is resampled from one width to another.
+/// Appends the pass that resamples `row_count` rows from `source_width` to `target_width`.
 pub(super) fn plan_rows(
     work: &mut Work,
     kernel: &Kernel,
@@ -69,8 +69,8 @@ pub(super) fn plan_rows(
     work.dispatch(&params, &buffers, target_width * row_count)
 }
 
-/// Appends how each of `width` columns is resampled to so many rows. `starts` are where the image begins in the source
-/// and in the target, in pixels.
+/// Appends the pass that resamples `width` columns to `row_count` rows. The image starts at pixel
+/// `source_start` of the source and at pixel `target_start` of the target.
 pub(super) fn plan_columns(
     work: &mut Work,
     kernel: &Kernel,

@@ -1,4 +1,4 @@
-//! Pipelines, buffers that are used again, and dispatches in a row.
+//! Pipelines, reusable buffers, and a queue of steps that are submitted together.
 
 use hunyuan_paint_raster::{
     RasterError, Size,
@@ -8,17 +8,17 @@ use hunyuan_paint_raster::{
 use super::passes::{BakePass, PassParams};
 use crate::BakeError;
 
-/// Threads of a workgroup in every stage.
+/// Threads of a workgroup in every pass.
 const GROUP_SIZE: u32 = 256;
 
-/// What the stages work with.
+/// Pipelines and buffers of the passes, and the steps to submit next.
 #[derive(Debug)]
 pub(super) struct Work {
     device: GpuDevice,
     pipelines: Vec<(BakePass, wgpu::ComputePipeline)>,
-    /// Buffers by what they hold.
+    /// Buffers by name.
     buffers: Vec<(&'static str, wgpu::Buffer)>,
-    /// What is to be done next.
+    /// Steps that were appended and not yet submitted.
     steps: Vec<Step>,
 }
 
@@ -30,13 +30,14 @@ enum Step {
 
 impl Work {
     pub(super) async fn new(device: &GpuDevice) -> Result<Self, RasterError> {
-        let compile = |stage: BakePass| (stage, device.compile(stage.name(), stage.source()));
+        let compile = |pass: BakePass| (pass, device.compile(pass.name(), pass.source()));
         let compile_all = || Ok(BakePass::ALL.iter().copied().map(compile).collect());
         let pipelines = device.with_error_scopes("compiling shaders", compile_all).await?;
         Ok(Self { device: device.clone(), pipelines, buffers: Vec::new(), steps: Vec::new() })
     }
 
-    /// The buffer that holds that, of at least so many bytes; what is in it is left from before.
+    /// Returns the buffer with this name, of at least `bytes` bytes. Its contents are left over
+    /// from its last use.
     pub(super) fn buffer(&mut self, what: &'static str, bytes: u64) -> Result<wgpu::Buffer, BakeError> {
         self.check_bytes(what, bytes)?;
         let fits = |(name, buffer): &&(&str, wgpu::Buffer)| *name == what && buffer.size() >= bytes;
@@ -50,7 +51,8 @@ impl Work {
         Ok(buffer)
     }
 
-    /// The buffer that holds that, with these contents, padded to whole words.
+    /// Writes `contents`, padded with zeros to whole words, to the buffer with this name and
+    /// returns it.
     pub(super) fn upload(&mut self, what: &'static str, contents: &[u8]) -> Result<wgpu::Buffer, BakeError> {
         let buffer = self.buffer(what, (contents.len() as u64).next_multiple_of(4))?;
         let (words, rest) = contents.split_at(contents.len() / 4 * 4);
@@ -71,41 +73,43 @@ impl Work {
         }
     }
 
-    /// Whether a view of that size can be drawn without being cut.
+    /// Checks that a view of this size can be drawn in one band.
     pub(super) fn check_view(&self, size: Size, channel_count: u64) -> Result<(), BakeError> {
         self.check_bytes("attributes of a view", size.pixel_count() as u64 * 4 * channel_count.max(3))
     }
 
-    /// A view's buffers, which are whole: see [`check_view`](Self::check_view).
+    /// Returns the only band of a view. [`check_view`](Self::check_view) ensures that there is one.
     pub(super) fn whole(view: &GpuView) -> Result<&GpuBand, BakeError> {
         match view.bands() {
             [band] => Ok(band),
             bands => {
-                let reason = format!("a view in {} bands", bands.len());
+                let reason = format!("expected a view in 1 band, found {}", bands.len());
                 Err(RasterError::Gpu { operation: "baking", reason }.into())
             }
         }
     }
 
-    /// The attributes of a view's pixels.
+    /// Returns the attributes of the pixels of a view.
     pub(super) fn attributes(band: &GpuBand) -> Result<&wgpu::Buffer, BakeError> {
-        let missing = || RasterError::Gpu { operation: "baking", reason: "a view without attributes".into() };
+        let missing =
+            || RasterError::Gpu { operation: "baking", reason: "the view has no attributes".into() };
         Ok(band.attributes.as_ref().ok_or_else(missing)?)
     }
 
-    /// The one view that was drawn.
+    /// Returns the first of the drawn views.
     pub(super) fn only(views: Vec<GpuView>) -> Result<GpuView, BakeError> {
         let missing = || RasterError::Gpu { operation: "baking", reason: "no view was drawn".into() };
         Ok(views.into_iter().next().ok_or_else(missing)?)
     }
 
-    /// Appends that a buffer becomes all zeros.
+    /// Appends a step that fills a buffer with zeros.
     pub(super) fn clear(&mut self, buffer: &wgpu::Buffer) {
         self.steps.push(Step::Clear(buffer.clone()));
     }
 
-    /// Appends the pass that takes these parameters, with a thread for each of `thread_count` pixels or
-    /// texels. The buffers are bound from 1 on.
+    /// Appends the pass that takes these parameters, with one thread for each of `thread_count`
+    /// pixels or texels. `buffers` are bound from binding 1 on; binding 0 is the uniform with the
+    /// parameters.
     pub(super) fn dispatch<P: PassParams>(
         &mut self,
         params: &P,
@@ -118,7 +122,7 @@ impl Work {
             reason: format!("the pass {} is not compiled", P::PASS.name()),
         })?;
         let mut words: Vec<u32> = bytemuck::cast_slice(std::slice::from_ref(params)).to_vec();
-        // The word `zero`, and padding to a multiple of 16 bytes.
+        // The word `zero`, then padding to a multiple of 16 bytes.
         words.push(0);
         words.resize(words.len().next_multiple_of(4), 0);
         let bindings: Vec<_> = (1..).zip(buffers.iter().copied()).collect();
@@ -131,7 +135,7 @@ impl Work {
         Ok(())
     }
 
-    /// Has the device do what `plan` appends, unless it fails.
+    /// Submits the steps that `plan` appends. If `plan` fails, its steps are discarded.
     pub(super) fn plan_and_submit<T>(
         &mut self,
         plan: impl FnOnce(&mut Self) -> Result<T, BakeError>,
@@ -164,7 +168,7 @@ impl Work {
         self.device.wgpu_queue().submit([encoder.finish()]);
     }
 
-    /// Gives all buffers up.
+    /// Drops all buffers.
     pub(super) fn release(&mut self) {
         self.buffers.clear();
     }
