@@ -4,8 +4,8 @@ use glam::{DMat4, DVec3, DVec4, Mat4};
 
 /// Projection from view space to clip space.
 ///
-/// View space is right-handed, with y up and the camera looking along −z. NDC depth runs from −1 (near) to
-/// 1 (far). Images are square.
+/// View space is right-handed, with y up and the camera looking along −z. NDC depth runs from −1
+/// (near) to 1 (far). Images are square.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Projection {
@@ -68,15 +68,16 @@ impl Projection {
 
 /// A camera on a sphere around the origin of canonical space that looks at the origin.
 ///
-/// Canonical space mirrors the object, and the camera's up direction is the object's down direction.
+/// Canonical space mirrors the object, and view space's +y points down on the object.
 /// Therefore an image whose first row is at the bottom of NDC (y = −1) shows the object upright and
 /// unmirrored.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Camera {
-    /// Angle around the vertical axis, in degrees. For an object with y up, 0 looks from +z and 90 from +x;
-    /// in canonical space these cameras are on +y and on −x.
+    /// Angle around the vertical axis, in degrees. For an object with y up, 0 looks from +z and 90
+    /// from +x; in canonical space these cameras are on +y and on −x.
     pub azimuth_degrees: f32,
-    /// Angle above the horizon, in degrees, −90 to 90. Up is the object's +y, which is −z in canonical space.
+    /// Angle above the horizon, in degrees, −90 to 90. Up is the object's +y, which is −z in
+    /// canonical space.
     pub elevation_degrees: f32,
     /// Distance from the origin, in canonical-space units.
     pub distance: f32,
@@ -95,10 +96,11 @@ impl Camera {
         Self { azimuth_degrees, elevation_degrees, distance: Self::DISTANCE, projection }
     }
 
-    /// Returns the view matrix, for column vectors: `view = view_from_world * canonical_space_point`.
+    /// Returns the view matrix, for column vectors:
+    /// `view = view_from_world * canonical_space_point`.
     ///
-    /// It is computed in double precision. At an elevation of ±90°, the rounded cosine is 6e-17 instead of
-    /// zero, and this remainder alone determines the up direction.
+    /// It is computed in double precision. At an elevation of ±90°, the rounded cosine is 6e-17
+    /// instead of zero, and this remainder alone determines the up direction.
     pub fn view_from_world(&self) -> Mat4 {
         let elevation = -f64::from(self.elevation_degrees).to_radians();
         let azimuth = (f64::from(self.azimuth_degrees) + 90.0).to_radians();
@@ -126,7 +128,8 @@ impl Camera {
     }
 }
 
-/// Normalizes by division, which rounds once; glam's `normalize` multiplies by the rounded reciprocal.
+/// Normalizes by division, which rounds once; glam's `normalize` multiplies by the rounded
+/// reciprocal.
 fn unit(v: DVec3) -> DVec3 {
     v / v.length()
 }

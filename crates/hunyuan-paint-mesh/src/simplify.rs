@@ -11,9 +11,9 @@ const PART_FACES_MIN: usize = 4;
 /// Simplifies a mesh to about `target_faces` triangles with meshoptimizer's quadric edge collapse.
 ///
 /// Vertices that remain keep their positions, UVs and normals, bit for bit. Each part is simplified
-/// separately and its borders are kept. More faces than requested may remain, because seams and borders
-/// limit the simplification. A mesh with at most `target_faces` faces is returned unchanged. meshoptimizer
-/// is C++, so the choice of vertices may differ between platforms.
+/// separately and its borders are kept. More faces than requested may remain, because seams and
+/// borders limit the simplification. A mesh with at most `target_faces` faces is returned
+/// unchanged. meshoptimizer is C++, so the choice of vertices may differ between platforms.
 ///
 /// # Errors
 /// Fails if the mesh or the simplified mesh is invalid (see [`Mesh::validate`]).
@@ -21,7 +21,8 @@ pub fn simplify(mesh: &Mesh, target_faces: usize) -> Result<Mesh, MeshError> {
     simplify_with_sources(mesh, target_faces).map(|(simple, _)| simple)
 }
 
-/// Simplifies as [`simplify`] does, and also returns the index of the original vertex of each vertex.
+/// Simplifies as [`simplify`] does, and also returns the index of the original vertex of each
+/// vertex.
 pub(crate) fn simplify_with_sources(mesh: &Mesh, target_faces: usize) -> Result<(Mesh, Vec<u32>), MeshError> {
     mesh.validate()?;
     if mesh.faces.len() <= target_faces {
@@ -32,7 +33,8 @@ pub(crate) fn simplify_with_sources(mesh: &Mesh, target_faces: usize) -> Result<
         simple.faces = collapse(mesh, &mesh.faces, target_faces, meshopt::SimplifyOptions::None);
     }
     for part in &mesh.parts {
-        // The target is in proportion to the part's faces. Borders are locked, so that parts still meet.
+        // The target is in proportion to the part's faces. Borders are locked, so that parts still
+        // meet.
         let share = part.faces.len() as u64 * target_faces as u64 / mesh.faces.len() as u64;
         let target = (share as usize).max(PART_FACES_MIN);
         let start = simple.faces.len();
@@ -55,8 +57,8 @@ fn collapse(
     if faces.len() <= target_faces {
         return faces.to_vec();
     }
-    // meshoptimizer gets only the vertices of these faces. With all vertices of the mesh, the cost of many
-    // small parts would grow with the size of the whole mesh.
+    // meshoptimizer gets only the vertices of these faces. With all vertices of the mesh, the cost
+    // of many small parts would grow with the size of the whole mesh.
     let mut vertices: Vec<u32> = faces.as_flattened().to_vec();
     vertices.sort_unstable();
     vertices.dedup();

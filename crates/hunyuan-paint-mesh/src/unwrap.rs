@@ -30,11 +30,11 @@ pub enum UvMode {
 pub struct UnwrapOptions {
     /// Width and height of the texture in texels, 16 to 16384.
     pub texture_size: u32,
-    /// Empty texels around each chart, so that two charts are at least twice as far apart. Less than an
-    /// eighth of [`texture_size`](Self::texture_size).
+    /// Empty texels around each chart; two charts are at least twice this distance apart. Less
+    /// than an eighth of [`texture_size`](Self::texture_size).
     pub padding: u32,
-    /// Largest [`UvQuality::overlap`], 0 to 1, with which [`UvMode::Auto`] keeps the mesh's own UVs.
-    /// [`UvQuality::OVERLAP_MAX`] by default.
+    /// Largest [`UvQuality::overlap`], 0 to 1, with which [`UvMode::Auto`] keeps the mesh's own
+    /// UVs. [`UvQuality::OVERLAP_MAX`] by default.
     pub overlap_max: f32,
     /// Approximate number of faces, at least 1, to which the mesh is simplified first (see
     /// [`simplify`](crate::simplify)). `None`, the default, does not simplify.
@@ -42,8 +42,8 @@ pub struct UnwrapOptions {
 }
 
 impl UnwrapOptions {
-    /// Returns the options for a square texture of `texture_size` texels a side: one texel of padding per
-    /// 512, but at least two, and defaults for the rest.
+    /// Returns the options for a square texture of `texture_size` texels a side: one texel of
+    /// padding per 512, but at least two, and defaults for the rest.
     pub const fn new(texture_size: u32) -> Self {
         let padding = if texture_size > 1024 { texture_size / 512 } else { 2 };
         Self { texture_size, padding, overlap_max: UvQuality::OVERLAP_MAX, simplify_to: None }
@@ -52,8 +52,8 @@ impl UnwrapOptions {
     /// Checks the ranges of all options.
     ///
     /// # Errors
-    /// Fails if `texture_size` is not 16 to 16,384, `padding` is an eighth of it or more, `overlap_max` is
-    /// not 0 to 1, or `simplify_to` is 0.
+    /// Fails if `texture_size` is not 16 to 16,384, `padding` is an eighth of it or more,
+    /// `overlap_max` is not 0 to 1, or `simplify_to` is 0.
     pub fn validate(&self) -> Result<(), MeshError> {
         if !(16..=16384).contains(&self.texture_size) {
             let (parameter, found) = ("texture_size", self.texture_size.to_string());
@@ -95,10 +95,10 @@ pub enum UvSource {
 pub struct PreparedMesh {
     /// The mesh, with UVs.
     ///
-    /// Its positions are bit-identical copies of the original positions. Unless the mesh was simplified,
-    /// its faces and parts are the original ones in the original order. Vertices at seams are duplicated:
-    /// the first copies come first, in the original order, and all other copies follow. Vertices that no
-    /// face uses are removed.
+    /// Its positions are bit-identical copies of the original positions. Unless the mesh was
+    /// simplified, its faces and parts are the original ones in the original order. Vertices at
+    /// seams are duplicated: the first copies come first, in the original order, and all other
+    /// copies follow. Vertices that no face uses are removed.
     pub mesh: Mesh,
     /// Origin of the UVs.
     pub uv_source: UvSource,
@@ -112,13 +112,14 @@ const MANY_FACES: usize = 1_000_000;
 /// Prepares a mesh for painting: simplifies it if requested, and gives it usable UVs.
 ///
 /// New UVs do not depend on the number of threads or the platform. Simplification may depend on the
-/// platform (see [`simplify`](crate::simplify)). While new UVs are made, `progress` is called, possibly from
-/// other threads but never concurrently. It cancels the work by returning `Break`.
+/// platform (see [`simplify`](crate::simplify)). While new UVs are made, `progress` is called,
+/// possibly from other threads but never concurrently. It cancels the work by returning `Break`.
 ///
 /// # Errors
-/// Fails if the options or the mesh are invalid (see [`UnwrapOptions::validate`] and [`Mesh::validate`];
-/// vertices that no face uses are ignored), if [`UvMode::Keep`] finds UVs that are missing, not finite or
-/// outside 0 to 1, if the unwrapper fails, or if `progress` cancels the work ([`MeshError::Cancelled`]).
+/// Fails if the options or the mesh are invalid (see [`UnwrapOptions::validate`] and
+/// [`Mesh::validate`]; vertices that no face uses are ignored), if [`UvMode::Keep`] finds UVs that
+/// are missing, not finite or outside 0 to 1, if the unwrapper fails, or if `progress` cancels the
+/// work ([`MeshError::Cancelled`]).
 pub fn prepare_uvs(
     mesh: &Mesh,
     mode: UvMode,
@@ -128,7 +129,7 @@ pub fn prepare_uvs(
     options.validate()?;
     mesh.validate_structure()?;
     let mut mesh = mesh.clone();
-    // This comes first because unused vertices would enlarge the bounding box.
+    // This comes first because unused vertices could enlarge the bounding box.
     let mut source_vertices = mesh.drop_unused_vertices();
     mesh.validate()?;
     if let Some(target) = options.simplify_to {
@@ -171,8 +172,8 @@ fn unwrap(
     let atlas = pack(mesh, &charts, options, &reporter)?;
     let Some(output) = atlas.meshes.first() else { return Err(MeshError::NoFaces) };
 
-    // uvunwrap crops each page to the height that its charts need, whereas the texture is square. Several
-    // pages are arranged in a square grid.
+    // uvunwrap crops each page to the height that its charts need, whereas the texture is square.
+    // Several pages are arranged in a square grid.
     let columns = (1..).find(|n| n * n >= atlas.page_count).unwrap_or(1);
     let page_scale = Vec2::new(atlas.width as f32, atlas.height as f32) / options.texture_size as f32;
     let texture_uv = |vertex: &uvunwrap::OutputVertex| {
@@ -200,7 +201,8 @@ const SHAPED_CHARTS_MAX: usize = 128;
 /// Largest texture size, in texels, for which charts are packed by shape.
 const SHAPED_SIZE_MAX: u32 = 4096;
 
-/// Packs the charts into the texture with uvunwrap, which first checks them and unwraps flawed ones itself.
+/// Packs the charts into the texture with uvunwrap, which first checks them and unwraps flawed ones
+/// itself.
 fn pack(
     mesh: &Mesh,
     charts: &Charts,
@@ -215,8 +217,8 @@ fn pack(
         face_materials: Some(&charts.chart_of_face),
         ..uvunwrap::MeshInput::new(&positions, charts.faces.as_flattened())
     };
-    // Packing by shape leaves up to a fifth less of the texture empty, but takes minutes for a few thousand
-    // charts.
+    // Packing by shape leaves up to a fifth less of the texture empty, but takes minutes for a few
+    // thousand charts.
     let by_shape = charts.count <= SHAPED_CHARTS_MAX && options.texture_size <= SHAPED_SIZE_MAX;
     let unwrap_options = uvunwrap::Options {
         density: uvunwrap::Density::Auto { page_size: options.texture_size },
@@ -242,8 +244,9 @@ fn pack(
 
 /// Returns the mesh with UVs, and for each of its vertices the index of the original vertex.
 ///
-/// `faces` index `sources` and `uvs`, which hold the original vertex and the UV of each unwrapped vertex.
-/// The first copy of a vertex keeps the original index; further copies, at seams, are appended.
+/// `faces` index `sources` and `uvs`, which hold the original vertex and the UV of each unwrapped
+/// vertex. The first copy of a vertex keeps the original index; further copies, at seams, are
+/// appended.
 fn with_uvs(mesh: &Mesh, faces: &[[u32; 3]], sources: &[u32], uvs: &[Vec2]) -> (Mesh, Vec<u32>) {
     let vertex_count = mesh.positions.len();
     let mut source_vertices: Vec<u32> = (0..vertex_count as u32).collect();

@@ -7,35 +7,36 @@ use crate::{Mesh, MeshError};
 /// Side, in cells, of the grid in which overlaps are counted.
 const GRID_SIZE_MAX: f64 = 1024.0;
 
-/// Smallest side, in cells, of the grid. The grid gets coarser where many large faces overlap, which bounds
-/// the cost.
+/// Smallest side, in cells, of the grid. The grid gets coarser where many large faces overlap,
+/// which bounds the cost.
 const GRID_SIZE_MIN: f64 = 16.0;
 
-/// Largest sum of the areas of the faces' bounding boxes, relative to the texture, at which the grid keeps
-/// its full size. Good UVs reach about 2.
+/// Largest sum of the areas of the faces' bounding boxes, relative to the texture, at which the
+/// grid keeps its full size. Good UVs reach about 2.
 const COVERAGE_MAX: f64 = 4.0;
 
-/// Largest distance outside 0 to 1 that is taken for a rounding error and clamped. UVs farther outside tile
-/// the texture.
+/// Largest distance outside 0 to 1 that is taken for a rounding error and clamped. UVs farther
+/// outside tile the texture.
 const OUTSIDE_TOLERANCE: f32 = 1e-4;
 
-/// Area of a UV triangle (relative to the texture, times two) below which the face counts as unmapped.
+/// Twice the area of a UV triangle, relative to the texture, below which its face counts as
+/// unmapped.
 const UV_AREA_MIN: f64 = 1e-12;
 
 /// Quality of a mesh's own UVs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UvQuality {
-    /// Overlap, 0 to 1: of the cells of a grid over the texture whose center lies inside a face, the share
-    /// whose center lies inside two or more. Such faces would have to share their colors. The grid has
-    /// 1024² cells, or fewer if faces overlap a lot.
+    /// Overlap, 0 to 1: of the cells of a grid over the texture whose center lies inside a face,
+    /// the share whose center lies inside two or more. Such faces would have to share their colors.
+    /// The grid has 1024² cells, or fewer if faces overlap a lot.
     pub overlap: f32,
     /// Share of the surface area, 0 to 1, that belongs to faces without area in the texture.
     pub unmapped: f32,
 }
 
 impl UvQuality {
-    /// Default of [`UnwrapOptions::overlap_max`](crate::UnwrapOptions::overlap_max): the largest overlap with
-    /// which UVs are kept.
+    /// Default of [`UnwrapOptions::overlap_max`](crate::UnwrapOptions::overlap_max): the largest
+    /// overlap with which UVs are kept.
     pub const OVERLAP_MAX: f32 = 0.01;
     /// Largest share of unmapped surface with which UVs are kept.
     pub const UNMAPPED_MAX: f32 = 0.01;
@@ -79,13 +80,14 @@ impl UvQuality {
     }
 }
 
-/// Calls `visit` with each cell whose center lies strictly inside the triangle, so that adjacent triangles
-/// share no cell.
+/// Calls `visit` with each cell whose center lies strictly inside the triangle, so that adjacent
+/// triangles share no cell.
 fn for_each_cell([a, b, c]: [DVec2; 3], grid_size: usize, mut visit: impl FnMut(usize)) {
     let min = a.min(b).min(c);
     let max = a.max(b).max(c);
     let area = (b - a).perp_dot(c - a);
-    // Rounding may put a center on a shared edge inside both triangles; the margin excludes such centers.
+    // Rounding may put a center on a shared edge inside both triangles; the margin excludes such
+    // centers.
     let margin = area.abs() * 1e-9;
     let inside = |p: DVec2| {
         let weights = [(b - a).perp_dot(p - a), (c - b).perp_dot(p - b), (a - c).perp_dot(p - c)];
@@ -104,7 +106,8 @@ fn for_each_cell([a, b, c]: [DVec2; 3], grid_size: usize, mut visit: impl FnMut(
     }
 }
 
-/// Returns the mesh's UVs, clamped to 0 to 1 where they are outside by at most [`OUTSIDE_TOLERANCE`].
+/// Returns the mesh's UVs, clamped to 0 to 1 where they are outside by at most
+/// [`OUTSIDE_TOLERANCE`].
 ///
 /// # Errors
 /// Fails if the mesh has no UVs, or one is not finite or farther outside.

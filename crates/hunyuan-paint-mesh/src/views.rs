@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use crate::{Camera, MeshError};
 
-/// Largest number of cameras in a list, which equals the number of trained views. All views share one
-/// attention sequence, so the cost grows with the square of their number.
+/// Largest number of cameras in a list, which equals the number of trained views. All views share
+/// one attention sequence, so the cost grows with the square of their number.
 pub const MAX_CAMERAS: usize = 44;
 
 /// A camera and the weight of its view in the texture.
@@ -24,7 +24,7 @@ impl CameraView {
     }
 }
 
-/// Six views of the reference: front, right, back, left, top and bottom.
+/// Six views of the reference: four sides, top and bottom.
 pub const DEFAULT_VIEWS: [CameraView; 6] = [
     CameraView::new(0.0, 0.0, 1.0),
     CameraView::new(90.0, 0.0, 0.1),
@@ -53,10 +53,11 @@ const RINGS: [Ring; 5] =
 
 /// Returns the id, 0 to 43, of the trained view whose embedding a camera uses.
 ///
-/// The models were trained on five circles of views: 12 each at elevations −20°, 0° and 20°, and 4 each at
-/// −90° and 90°, where the azimuth rotates the image. On these circles, an azimuth between two views is
-/// rounded down to the lower one, as in the reference. The reference does not define other elevations.
-/// They use the nearest circle (on a tie, the first in the order above), and on it the nearest view.
+/// The models were trained on five circles of views: 12 each at elevations −20°, 0° and 20°, and 4
+/// each at −90° and 90°, where the azimuth rotates the image. On these circles, an azimuth between
+/// two views is rounded down to the lower one, as in the reference. The reference does not define
+/// other elevations. They use the nearest circle (on a tie, the first in the order above), and on
+/// it the nearest view.
 pub fn view_index(azimuth_degrees: f32, elevation_degrees: f32) -> usize {
     let distance = |ring: &Ring| (ring.elevation_degrees - elevation_degrees).abs();
     let nearest = |a: &'static Ring, b: &'static Ring| if distance(b) < distance(a) { b } else { a };
@@ -71,8 +72,8 @@ pub fn view_index(azimuth_degrees: f32, elevation_degrees: f32) -> usize {
 
 /// Returns the 38 distinct cameras of the trained views, those at elevation 0° first.
 ///
-/// The four trained views straight above differ only in the rotation of the image, and so do the four
-/// straight below. One of each is returned, with the azimuth that [`DEFAULT_VIEWS`] uses.
+/// The four trained views straight above differ only in the rotation of the image, and so do the
+/// four straight below. One of each is returned, with the azimuth that [`DEFAULT_VIEWS`] uses.
 pub fn trained_cameras() -> impl Iterator<Item = Camera> {
     let around = (0..12).map(|step| 30.0 * step as f32);
     let circles = [0.0, 20.0, -20.0].into_iter().flat_map(move |elevation| {
@@ -86,9 +87,9 @@ pub fn trained_cameras() -> impl Iterator<Item = Camera> {
 /// Angles are in degrees, as in [`Camera`]. The weight is optional and defaults to 1.
 ///
 /// # Errors
-/// Fails if the text is not JSON of this form, the list is empty or longer than [`MAX_CAMERAS`], an azimuth
-/// is not finite, an elevation is not within −90 to 90, a weight is negative or not finite, or all weights
-/// are 0.
+/// Fails if the text is not JSON of this form, the list is empty or longer than [`MAX_CAMERAS`], an
+/// azimuth is not finite, an elevation is not within −90 to 90, a weight is negative or not finite,
+/// or all weights are 0.
 pub fn parse_views(json: &str) -> Result<Vec<CameraView>, MeshError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -112,9 +113,9 @@ pub fn parse_views(json: &str) -> Result<Vec<CameraView>, MeshError> {
 /// Validates a list of cameras.
 ///
 /// # Errors
-/// Fails if the list is empty or longer than [`MAX_CAMERAS`], an azimuth is not finite, an elevation is not
-/// within −90 to 90, a distance is not finite and positive, a weight is negative or not finite, or all
-/// weights are 0.
+/// Fails if the list is empty or longer than [`MAX_CAMERAS`], an azimuth is not finite, an
+/// elevation is not within −90 to 90, a distance is not finite and positive, a weight is negative
+/// or not finite, or all weights are 0.
 pub fn validate_views(views: &[CameraView]) -> Result<(), MeshError> {
     if views.is_empty() || views.len() > MAX_CAMERAS {
         return Err(MeshError::CameraCount { limit: MAX_CAMERAS, found: views.len() });
@@ -197,7 +198,8 @@ mod tests {
         }
         let unknown = entry(r#""azimuth": 0, "elevation": 0, "roll": 3"#);
         assert!(matches!(unknown, Err(MeshError::CameraJson { .. })));
-        // 1e39 is a valid f64 that becomes infinite as an f32; 1e400 is beyond the range that JSON is read in.
+        // 1e39 is a valid f64 that becomes infinite as an f32; 1e400 is beyond the range that JSON
+        // is read in.
         let beyond_f64 = entry(r#""azimuth": 1e400, "elevation": 0"#);
         assert!(matches!(beyond_f64, Err(MeshError::CameraJson { .. })));
         for (fields, name) in [
