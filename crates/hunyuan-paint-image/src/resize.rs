@@ -156,8 +156,8 @@ impl ResizeKernel {
             unscaled.extend(
                 (first..end).map(|source| bicubic((f64::from(source) - center + 0.5) * inverse_stretch)),
             );
-            // As in Pillow, the weights are divided by their sum; multiplying by its reciprocal
-            // would round differently.
+            // As in Pillow, the weights are summed in order and divided by their sum. Multiplying by
+            // the reciprocal would round differently.
             let sum: f64 = unscaled.iter().sum();
             let first_weight = weights.len();
             weights.extend(unscaled.iter().map(|&w| to_fixed(if sum == 0.0 { w } else { w / sum })));

@@ -5,7 +5,7 @@ use image::GrayImage;
 
 /// Alignment of a neighbor whose isophote is perpendicular to the direction to the pixel, or that
 /// has no gradient.
-const MIN_ALIGNMENT: f32 = 1e-6;
+const NO_ALIGNMENT: f32 = 1e-6;
 
 /// Added to the sum of weights. Keeps the mean defined if no neighbor is known.
 const EPSILON: f32 = 1e-20;
@@ -235,11 +235,11 @@ impl Window {
         for i in 0..n {
             let (gradient_x, gradient_y) = (samples[i].gradient_x() as f32, samples[i].gradient_y() as f32);
             // The isophote is perpendicular to the gradient. `alignment` is the cosine between
-            // isophote and offset.
+            // isophote and offset, computed from absolute gradients as in OpenCV.
             let along = (offset_y[i] * gradient_x - offset_x[i] * gradient_y).abs();
             let alignment =
                 along / (distance2[i] * (gradient_x * gradient_x + gradient_y * gradient_y)).sqrt();
-            let alignment = if along == 0.0 { MIN_ALIGNMENT } else { alignment };
+            let alignment = if along == 0.0 { NO_ALIGNMENT } else { alignment };
             weights[i] = distance_weight[i] * f32::from(u8::from(samples[i].known())) * alignment;
         }
         let (mut sum, mut total) = (0.0, EPSILON);
