@@ -7,21 +7,23 @@ use rayon::prelude::*;
 
 use crate::pixels::pixel_bytes;
 
-/// tan 22.5 degrees in [`TANGENT_BITS`] of fixed point, rounded to nearest.
+/// tan 22.5° in fixed point with [`TANGENT_BITS`] fractional bits, rounded to nearest.
 const TANGENT_22_5: i32 = 13_573;
+/// Fractional bits of [`TANGENT_22_5`].
 const TANGENT_BITS: u32 = 15;
 
 const NOT_EDGE: u8 = 0;
 const WEAK: u8 = 1;
 const EDGE: u8 = 255;
 
-/// Canny's edge detector with a 3x3 Sobel filter and the gradient's L1 norm: 255 on edges, 0 elsewhere.
+/// Detects edges (J. Canny, "A computational approach to edge detection", 1986) with a 3x3 Sobel
+/// filter and the L1 norm of the gradient. Edge pixels are 255, all others 0.
 ///
-/// The image goes on beyond its border with the values of the border. A pixel is a candidate if its
-/// gradient's magnitude (0 to 2,040) is above `low` and the largest across the edge, with the direction
-/// told apart in steps of 45 degrees; it is an edge if candidates connect it, also diagonally, with one
-/// above `high`. The thresholds may come in either order. (J. Canny, "A computational approach to edge
-/// detection", 1986.)
+/// Samples outside the image are clamped to its border. A pixel is a candidate if the magnitude of
+/// its gradient (0 to 2,040) is above `low` and is a local maximum along the gradient, whose
+/// direction is quantized to 45°. A candidate is an edge if its magnitude is above `high`, or if a
+/// path of candidates, horizontal, vertical or diagonal, connects it to such a candidate. The
+/// thresholds may be swapped.
 pub fn canny(image: &GrayImage, low: u16, high: u16) -> GrayImage {
     let (low, high) = (low.min(high), low.max(high));
     let (width, height) = (image.width() as usize, image.height() as usize);
@@ -30,7 +32,8 @@ pub fn canny(image: &GrayImage, low: u16, high: u16) -> GrayImage {
     }
     let gradients = Gradients::sobel(pixel_bytes(image), width, height);
 
-    // A frame of one pixel, never an edge, around the map spares the tracking all bounds checks.
+    // The map has a frame of one pixel that is never an edge, so the tracking needs no bounds
+    // checks.
     let stride = width + 2;
     let mut map = vec![NOT_EDGE; stride * (height + 2)];
     map.par_chunks_mut(stride).skip(1).take(height).enumerate().for_each(|(y, row)| {
@@ -69,12 +72,15 @@ pub fn canny(image: &GrayImage, low: u16, high: u16) -> GrayImage {
     edges
 }
 
-/// Sobel's derivatives, and their L1 norm within a frame of zeros.
+/// Sobel derivatives and gradient magnitudes of an image.
 struct Gradients {
     width: usize,
-    /// In each row the columns that may have a gradient: where nothing but zeros lies around, there is none.
+    /// For each row, the range of columns that may have a gradient. The gradient is zero elsewhere,
+    /// because all pixels around are 0.
     columns: Vec<Range<usize>>,
+    /// Derivatives in x and y of each pixel.
     derivatives: Vec<[i16; 2]>,
+    /// L1 norms of the gradients, with a frame of one zero around the image.
     magnitudes: Vec<u16>,
 }
 
@@ -82,12 +88,14 @@ impl Gradients {
     fn sobel(pixels: &[u8], width: usize, height: usize) -> Self {
         let stride = width + 2;
         let columns = columns_beside_content(pixels, width, height);
-        // Zeros come without work; most of the background is never touched.
+        // The allocator provides zeroed pages on first access; most of the background is never
+        // accessed.
         let mut derivatives = vec![[0; 2]; width * height];
         let mut magnitudes = vec![0; stride * (height + 2)];
         let rows = derivatives.par_chunks_mut(width);
         let magnitude_rows = magnitudes.par_chunks_mut(stride).skip(1);
-        // Smoothed and differentiated along the columns, with the border's values on either side.
+        // One row each of the image smoothed and differentiated in y, with one clamped sample on
+        // either side.
         let scratch = || (vec![0_i16; stride], vec![0_i16; stride]);
         rows.zip(magnitude_rows).enumerate().for_each_init(
             scratch,
@@ -115,8 +123,9 @@ impl Gradients {
         Self { width, columns, derivatives, magnitudes }
     }
 
-    /// The magnitude at a pixel, if it is above `low` and the largest along the gradient. Of two equal
-    /// neighbors in a row or a column the first one counts; on a diagonal neither does.
+    /// Returns the magnitude at a pixel if it is above `low` and a maximum along the gradient. Of
+    /// two adjacent equal maxima in a row or column, the first one counts; on a diagonal, neither
+    /// does.
     fn magnitude_if_ridge(&self, x: usize, y: usize, low: u16) -> Option<u16> {
         let stride = self.width + 2;
         let center = (y + 1) * stride + x + 1;
@@ -127,7 +136,7 @@ impl Gradients {
         let [dx, dy] = self.derivatives[y * self.width + x];
         let (abs_dx, abs_dy) = (i32::from(dx).abs(), i32::from(dy).abs() << TANGENT_BITS);
         let shallow = abs_dx * TANGENT_22_5;
-        // tan 67.5 degrees = tan 22.5 degrees + 2.
+        // tan 67.5° = tan 22.5° + 2.
         let steep = shallow + (abs_dx << (TANGENT_BITS + 1));
         let is_ridge = if abs_dy < shallow {
             magnitude > self.magnitudes[center - 1] && magnitude >= self.magnitudes[center + 1]
@@ -145,8 +154,8 @@ impl Gradients {
     }
 }
 
-/// For each row the columns from the first to the last that is not 0 there or in the rows beside it, and one more on
-/// either side.
+/// Returns for each row the range of columns from the first to the last nonzero pixel of that row
+/// and the two adjacent rows, extended by one column on either side.
 fn columns_beside_content(pixels: &[u8], width: usize, height: usize) -> Vec<Range<usize>> {
     let content: Vec<Range<usize>> = (pixels.par_chunks(width))
         .map(|row| match row.iter().position(|&pixel| pixel != 0) {
@@ -162,7 +171,8 @@ fn columns_beside_content(pixels: &[u8], width: usize, height: usize) -> Vec<Ran
     (0..height).map(beside).collect()
 }
 
-/// The least value of each pixel and its eight neighbors; what lies outside the image does not count.
+/// Erodes an image: each pixel becomes the minimum of itself and its eight neighbors. Samples
+/// outside the image are ignored.
 pub fn erode_3x3(image: &GrayImage) -> GrayImage {
     let (width, height) = (image.width() as usize, image.height() as usize);
     if width == 0 || height == 0 {
@@ -171,21 +181,21 @@ pub fn erode_3x3(image: &GrayImage) -> GrayImage {
     let mut eroded = GrayImage::new(image.width(), image.height());
     eroded.par_chunks_mut(width).enumerate().for_each_init(
         || vec![0; width],
-        |column_least, (y, row)| {
+        |column_minima, (y, row)| {
             let [above, here, below] = neighbor_rows(pixel_bytes(image), width, y);
             for x in 0..width {
-                column_least[x] = above[x].min(here[x]).min(below[x]);
+                column_minima[x] = above[x].min(here[x]).min(below[x]);
             }
             for x in 0..width {
                 let (left, right) = (x.saturating_sub(1), (x + 1).min(width - 1));
-                row[x] = column_least[left].min(column_least[x]).min(column_least[right]);
+                row[x] = column_minima[left].min(column_minima[x]).min(column_minima[right]);
             }
         },
     );
     eroded
 }
 
-/// The rows above, at and below `y`; at the border, the row itself stands for the one that is missing.
+/// Returns the rows above, at and below `y`. Rows outside the image are clamped to its border.
 fn neighbor_rows(pixels: &[u8], width: usize, y: usize) -> [&[u8]; 3] {
     let last = pixels.len() / width - 1;
     [y.saturating_sub(1), y, (y + 1).min(last)].map(|y| &pixels[y * width..(y + 1) * width])

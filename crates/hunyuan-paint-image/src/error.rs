@@ -1,13 +1,13 @@
 use std::path::PathBuf;
 
-/// The longest side, in pixels, that an image may have on its way in or out.
+/// Longest side of an image, in pixels, that is accepted or produced.
 pub const MAX_SIDE: u32 = 16_384;
 
-/// What can go wrong with an image.
+/// An error of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageError {
-    /// A size is zero, or beyond [`MAX_SIDE`].
+    /// A side of an image is 0 or longer than [`MAX_SIDE`].
     #[error("{what}: expected sides of 1 to {MAX_SIDE} pixels, found {width} x {height}")]
     Size {
         /// Which image.
@@ -17,21 +17,21 @@ pub enum ImageError {
         /// Its height in pixels.
         height: u32,
     },
-    /// Two images that belong together differ in size.
+    /// Two images that must have the same size differ in size.
     #[error("{what}: expected {expected_width} x {expected_height} pixels, found {width} x {height}")]
     SizeMismatch {
         /// Which image.
         what: &'static str,
-        /// The width that the other image asks for.
+        /// Width of the other image in pixels.
         expected_width: u32,
-        /// The height that the other image asks for.
+        /// Height of the other image in pixels.
         expected_height: u32,
-        /// The width found.
+        /// Width of this image in pixels.
         width: u32,
-        /// The height found.
+        /// Height of this image in pixels.
         height: u32,
     },
-    /// No pixel of the image has any alpha, so there is no object to center.
+    /// Every pixel of the image has an alpha of 0, so there is no object to center.
     #[error("the image ({width} x {height}) is transparent everywhere: expected a pixel with alpha above 0")]
     FullyTransparent {
         /// Its width in pixels.
@@ -39,53 +39,53 @@ pub enum ImageError {
         /// Its height in pixels.
         height: u32,
     },
-    /// The border of the recenterd image is negative, infinite or not a number.
+    /// The border ratio is negative, infinite or NaN.
     #[error("border ratio: expected a finite number of at least 0, found {found}")]
     BorderRatio {
-        /// The ratio given.
+        /// Ratio that was passed.
         found: f64,
     },
-    /// The file is missing or unreadable.
+    /// A file is missing or unreadable.
     #[error("{path}: cannot be read")]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// The file has no bytes.
+    /// A file is empty.
     #[error("{path}: the file is empty")]
     EmptyFile {
         /// The file.
         path: PathBuf,
     },
-    /// The file does not start like a PNG, JPEG or WebP image.
+    /// A file does not start with the signature of PNG, JPEG or WebP.
     #[error("{path}: expected a PNG, JPEG or WebP image")]
     UnknownFormat {
         /// The file.
         path: PathBuf,
     },
-    /// The file's header claims a size of zero, or beyond [`MAX_SIDE`].
+    /// The header of a file gives a side of 0 or longer than [`MAX_SIDE`].
     #[error("{path}: expected sides of 1 to {MAX_SIDE} pixels, found {width} x {height}")]
     FileSize {
         /// The file.
         path: PathBuf,
-        /// The width that the header claims.
+        /// Width in the header, in pixels.
         width: u32,
-        /// The height that the header claims.
+        /// Height in the header, in pixels.
         height: u32,
     },
-    /// The file starts like an image and goes on otherwise.
+    /// A file has a known signature, but its content is damaged or needs too much memory.
     #[error("{path}: cannot be decoded")]
     Decode {
         /// The file.
         path: PathBuf,
-        /// What the decoder said.
+        /// Error of the decoder.
         source: image::ImageError,
     },
 }
 
-/// Refuses a size of zero or beyond [`MAX_SIDE`].
+/// Checks that both sides are 1 to [`MAX_SIDE`]; returns [`ImageError::Size`] otherwise.
 pub(crate) fn check_size(what: &'static str, (width, height): (u32, u32)) -> Result<(), ImageError> {
     let allowed = 1..=MAX_SIDE;
     if allowed.contains(&width) && allowed.contains(&height) {
@@ -95,7 +95,7 @@ pub(crate) fn check_size(what: &'static str, (width, height): (u32, u32)) -> Res
     }
 }
 
-/// Refuses an image of another size than the one it belongs to.
+/// Checks that two sizes are equal; returns [`ImageError::SizeMismatch`] otherwise.
 pub(crate) fn check_same_size(
     what: &'static str,
     expected: (u32, u32),

@@ -7,19 +7,20 @@ use crate::{
     reference::ReferenceImage,
 };
 
-/// What a decoder may allocate, and the image that it makes: the largest at 8 bits a channel, RGBA.
+/// Limit of a decoder's memory and of the decoded image, in bytes: an RGBA image of the largest
+/// size at 8 bits per channel.
 const MAX_DECODED_BYTES: u64 = MAX_SIDE as u64 * MAX_SIDE as u64 * 4;
 
-/// Reads a PNG, JPEG or WebP file, told apart by its content and not by its name.
+/// Reads a PNG, JPEG or WebP file. The content determines the format; the file name is ignored.
 ///
-/// Gray, palette and RGB images, with or without alpha, of up to 16 bits a channel become 8-bit RGB or
-/// RGBA; 16 bits are rounded to the nearest of 8. Color profiles and EXIF orientation are not applied.
-/// Sizes are checked before any pixel is decoded.
+/// Gray, palette and RGB images with up to 16 bits per channel are converted to 8-bit RGB, or RGBA
+/// if they have alpha. 16-bit values are rounded to the nearest 8-bit value. Color profiles and
+/// EXIF orientation are not applied. The size is checked before any pixel is decoded.
 ///
 /// # Errors
-/// Each names the file: it is missing or unreadable; it is empty; it is not an image of these formats;
-/// its header claims a side of 0 or beyond [`MAX_SIDE`]; decoded it would take more than a gibibyte, as the largest
-/// sizes do at 16 bits a channel; its content is damaged.
+/// Fails if the file is missing, unreadable, empty or damaged, has another format, has a side of 0
+/// or longer than [`MAX_SIDE`], or needs more than 1 GiB when decoded (the largest sizes do at 16
+/// bits per channel). Every error names the file.
 pub fn read_image(path: impl AsRef<Path>) -> Result<ReferenceImage, ImageError> {
     let path = path.as_ref();
     let io_error = |source| ImageError::Io { path: path.to_owned(), source };
@@ -43,7 +44,7 @@ pub fn read_image(path: impl AsRef<Path>) -> Result<ReferenceImage, ImageError> 
     if !(1..=MAX_SIDE).contains(&width) || !(1..=MAX_SIDE).contains(&height) {
         return Err(ImageError::FileSize { path: path.to_owned(), width, height });
     }
-    // Decoding allocates all of it before the first pixel is there.
+    // `from_decoder` allocates the whole image up front.
     limits.reserve(decoder.total_bytes()).map_err(decode_error)?;
     let image = DynamicImage::from_decoder(decoder).map_err(decode_error)?;
     Ok(ReferenceImage::from(image))

@@ -1,6 +1,7 @@
 use image::{ImageBuffer, Pixel};
 
-/// The bytes of an image's pixels. Its buffer may hold more: `from_raw` takes any that is long enough.
+/// Returns the bytes of an image's pixels. The buffer may be longer, since `from_raw` accepts any
+/// buffer that is long enough.
 pub(crate) fn pixel_bytes<P>(image: &ImageBuffer<P, Vec<u8>>) -> &[u8]
 where
     P: Pixel<Subpixel = u8>,
@@ -9,7 +10,7 @@ where
     &image.as_raw()[..length]
 }
 
-/// A copy of an image, in a buffer of just its pixels.
+/// Returns a copy of an image whose buffer holds only the pixels.
 pub(crate) fn trimmed<P>(image: &ImageBuffer<P, Vec<u8>>) -> ImageBuffer<P, Vec<u8>>
 where
     P: Pixel<Subpixel = u8>,

@@ -1,13 +1,17 @@
-//! Color statistics: giving one image the mean and contrast of another. All in double precision on 0..=1.
+//! Color correction that gives an image the mean and contrast of another. Everything is computed in
+//! double precision on values of 0..=1.
 
 use image::{GrayImage, Rgb, RgbImage};
 
-/// How much of the mean takes part in the correction.
+/// Factor of the means in the correction, as in the reference.
 const MEAN_SCALE: f64 = 0.95;
 
-/// The pixels of `output`, each channel moved to the mean and the standard deviation that `input` has where
-/// alpha is above a half; or as they are, if they are closer to `input` in the mean square, or if the
-/// correction is undefined. All three images are of the same size.
+/// Returns the pixels of `output` with each channel corrected to the mean and standard deviation of
+/// `input`.
+///
+/// The statistics of both images are taken where alpha is above a half. The pixels are returned
+/// uncorrected if the correction increases their mean squared error against `input` or is
+/// undefined. All three images must have the same size.
 pub(crate) fn recorrect(output: &RgbImage, input: &RgbImage, alpha: &GrayImage) -> Vec<[f64; 3]> {
     let output = to_unit(output);
     let input = to_unit(input);
@@ -28,11 +32,11 @@ pub(crate) fn recorrect(output: &RgbImage, input: &RgbImage, alpha: &GrayImage) 
         })
         .collect();
 
-    // A correction by 0/0 is NaN, which no comparison holds for.
+    // An undefined correction is NaN (0/0), for which the comparison is false.
     if squared_error(&corrected, &input) <= squared_error(&output, &input) { corrected } else { output }
 }
 
-/// The pixels over white, truncated to bytes.
+/// Composites the pixels on white and truncates them to bytes.
 pub(crate) fn composite_on_white(colors: &[[f64; 3]], alpha: &GrayImage) -> RgbImage {
     let mut composite = RgbImage::new(alpha.width(), alpha.height());
     for ((pixel, color), &a) in composite.pixels_mut().zip(colors).zip(alpha.iter()) {
@@ -42,7 +46,8 @@ pub(crate) fn composite_on_white(colors: &[[f64; 3]], alpha: &GrayImage) -> RgbI
     composite
 }
 
-/// Mean and unbiased standard deviation of a channel; NaN over too few pixels.
+/// Mean and unbiased standard deviation of a channel. The mean of no pixel and the deviation of one
+/// pixel are NaN.
 struct Statistics {
     mean: f64,
     std: f64,
@@ -62,7 +67,7 @@ fn squared_error(a: &[[f64; 3]], b: &[[f64; 3]]) -> f64 {
     a.as_flattened().iter().zip(b.as_flattened()).map(|(a, b)| (a - b) * (a - b)).sum()
 }
 
-/// Bytes as 0..=1.
+/// Maps bytes to 0..=1.
 pub(crate) fn to_unit(image: &RgbImage) -> Vec<[f64; 3]> {
     image.pixels().map(|pixel| pixel.0.map(unit)).collect()
 }

@@ -1,4 +1,4 @@
-//! The reference image on its way to the model that takes its light away, and back.
+//! Preparation of the reference image: centering, and the input and output of the delight model.
 
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage, imageops};
 
@@ -9,21 +9,23 @@ use crate::{
     resize::{resize_bicubic_rgb, resize_bicubic_rgba},
 };
 
-/// The border that the published pipeline leaves around the object, as a fraction of its size.
+/// Border of the published pipeline on each side of the object, as a fraction of the object's size.
 pub const DEFAULT_BORDER_RATIO: f64 = 0.2;
 
-/// An image of the object to paint.
+/// An image of the object that guides the painting.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ReferenceImage {
-    /// Without alpha: taken as it is, as the object cannot be told from its background.
+    /// Image without alpha. It is used unchanged, because the object cannot be separated from the
+    /// background.
     Opaque(RgbImage),
-    /// With straight alpha: the object is where alpha is above 0.
+    /// Image with straight alpha. The object is where alpha is above 0.
     Cutout(RgbaImage),
 }
 
 impl From<DynamicImage> for ReferenceImage {
-    /// Keeps the alpha channel of an image that has one; 16 bits are rounded to the nearest of 8.
+    /// Converts an image to 8 bits per channel, and keeps its alpha channel if it has one. 16-bit
+    /// values are rounded to the nearest 8-bit value.
     fn from(image: DynamicImage) -> Self {
         if image.color().has_alpha() {
             Self::Cutout(image.into_rgba8())
@@ -34,7 +36,7 @@ impl From<DynamicImage> for ReferenceImage {
 }
 
 impl ReferenceImage {
-    /// Width and height in pixels.
+    /// Returns the width and height in pixels.
     pub fn dimensions(&self) -> (u32, u32) {
         match self {
             Self::Opaque(image) => image.dimensions(),
@@ -42,7 +44,7 @@ impl ReferenceImage {
         }
     }
 
-    /// The image over white.
+    /// Returns the image composited on white, rounded to nearest.
     pub fn on_white(&self) -> RgbImage {
         match self {
             Self::Opaque(image) => image.clone(),
@@ -54,10 +56,11 @@ impl ReferenceImage {
         }
     }
 
-    /// Centers the object, see [`recenter`]; an image without alpha stays as it is.
+    /// Centers the object of a cutout (see [`recenter`]). An image without alpha is returned
+    /// unchanged.
     ///
     /// # Errors
-    /// As [`recenter`].
+    /// Fails for a cutout if [`recenter`] fails.
     pub fn recenter(self, border_ratio: f64) -> Result<Self, ImageError> {
         match self {
             Self::Opaque(_) => Ok(self),
@@ -66,15 +69,17 @@ impl ReferenceImage {
     }
 }
 
-/// Crops to the pixels with alpha above 0 and centers them on a transparent white square.
+/// Crops an image to the pixels with alpha above 0 and centers them on a square of transparent
+/// white.
 ///
-/// The crop of `w` x `h` pixels gets a border of `floor(border_ratio * w)` pixels on the left and right and
-/// `floor(border_ratio * h)` above and below; the larger of the two sums is the side of the square. An odd
-/// remainder goes to the right and below.
+/// The crop of `w` x `h` pixels gets a border of `floor(border_ratio * w)` pixels on the left and
+/// right, and of `floor(border_ratio * h)` pixels above and below. The side of the square is the
+/// larger of the resulting width and height. If the other dimension cannot be centered exactly, the
+/// extra pixel is on the right or below.
 ///
 /// # Errors
-/// If the image is transparent everywhere, the ratio is negative or not finite, or the square's side would
-/// be beyond [`MAX_SIDE`](crate::MAX_SIDE).
+/// Fails if the image is transparent everywhere, `border_ratio` is negative or not finite, or the
+/// side of the square would be longer than [`MAX_SIDE`](crate::MAX_SIDE).
 pub fn recenter(image: &RgbaImage, border_ratio: f64) -> Result<RgbaImage, ImageError> {
     if !(border_ratio.is_finite() && border_ratio >= 0.0) {
         return Err(ImageError::BorderRatio { found: border_ratio });
@@ -93,7 +98,7 @@ pub fn recenter(image: &RgbaImage, border_ratio: f64) -> Result<RgbaImage, Image
     let border = |length: u32| (f64::from(length) * border_ratio) as u32;
     let with_border = |length: u32| length.saturating_add(border(length).saturating_mul(2));
     let side = with_border(width).max(with_border(height));
-    check_size("recenterd image", (side, side))?;
+    check_size("recentered image", (side, side))?;
 
     let mut canvas = RgbaImage::from_pixel(side, side, Rgba([255, 255, 255, 0]));
     let offset = |length: u32| i64::from((side - with_border(length)) / 2 + border(length));
@@ -102,21 +107,22 @@ pub fn recenter(image: &RgbaImage, border_ratio: f64) -> Result<RgbaImage, Image
     Ok(canvas)
 }
 
-/// What the light-removing model is given, and the alpha that its output is cut out with.
+/// Input of the delight model, and the alpha for compositing its output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DelightInput {
-    /// The object on white, `size` x `size`.
+    /// The object on white, `size` x `size` pixels.
     pub rgb: RgbImage,
-    /// Coverage of the object, 0 to 255, of the same size; 255 everywhere for an image without alpha.
+    /// Alpha of the object, 0 to 255, of the same size; 255 everywhere for an image without alpha.
     pub alpha: GrayImage,
 }
 
 impl DelightInput {
-    /// Resizes an image to `size` x `size` (512 in the published pipeline). With alpha: erodes it by 3x3
-    /// pixels, and whitens the color where none is left.
+    /// Resizes an image to `size` x `size` pixels (512 in the published pipeline). The alpha of a
+    /// cutout is eroded by 3x3 pixels, and colors are set to white where the eroded alpha is 0.
     ///
     /// # Errors
-    /// If a side of the image or `size` is 0, or `size` beyond [`MAX_SIDE`](crate::MAX_SIDE).
+    /// Fails if a side of the image is 0, or `size` is 0 or larger than
+    /// [`MAX_SIDE`](crate::MAX_SIDE).
     pub fn new(image: &ReferenceImage, size: u32) -> Result<Self, ImageError> {
         match image {
             ReferenceImage::Opaque(image) => {
@@ -136,26 +142,29 @@ impl DelightInput {
         }
     }
 
-    /// Turns the model's output into the image that guides the painting.
+    /// Corrects the colors of the model's output and composites it on white. The result guides the
+    /// painting.
     ///
-    /// Over the pixels with alpha above a half, each channel `x` of the output is given this input's mean and
-    /// standard deviation, `(x - 0.95 mean_output) (std_input / std_output) + 0.95 mean_input`, clamped to 0..=1;
-    /// only if that brings the whole image no farther from this input in the mean square. The result is
-    /// composited on white, and truncated to bytes. An output that cannot be corrected so (fewer than
-    /// two such pixels, or a channel without contrast in output and input) stays as it is.
+    /// Each channel `x` of the output becomes
+    /// `(x - 0.95 mean_output) (std_input / std_output) + 0.95 mean_input`, clamped to 0..=1. Means
+    /// and standard deviations are taken over the pixels with alpha above a half. The correction is
+    /// skipped if it increases the mean squared error of the whole image against this input, or if
+    /// it is undefined: with fewer than two such pixels, or with a channel that has no contrast in
+    /// both output and input. Compositing truncates to bytes.
     ///
     /// # Errors
-    /// If the sizes of the output, `self.rgb` and `self.alpha` differ.
+    /// Fails if the sizes of the output, `self.rgb` and `self.alpha` differ.
     pub fn finish(&self, model_output: &RgbImage) -> Result<RgbImage, ImageError> {
         self.check(model_output)?;
         let colors = recorrect(model_output, &self.rgb, &self.alpha);
         Ok(composite_on_white(&colors, &self.alpha))
     }
 
-    /// [`finish`](Self::finish) with the colors that the model gave, uncorrected.
+    /// Composites the model's output on white as [`finish`](Self::finish) does, but without color
+    /// correction.
     ///
     /// # Errors
-    /// If the sizes of the output, `self.rgb` and `self.alpha` differ.
+    /// Fails if the sizes of the output, `self.rgb` and `self.alpha` differ.
     pub fn finish_uncorrected(&self, model_output: &RgbImage) -> Result<RgbImage, ImageError> {
         self.check(model_output)?;
         Ok(composite_on_white(&to_unit(model_output), &self.alpha))
@@ -163,7 +172,7 @@ impl DelightInput {
 
     fn check(&self, model_output: &RgbImage) -> Result<(), ImageError> {
         let size = self.rgb.dimensions();
-        check_same_size("alpha of the model's input", size, self.alpha.dimensions())?;
-        check_same_size("the model's output", size, model_output.dimensions())
+        check_same_size("alpha of the delight input", size, self.alpha.dimensions())?;
+        check_same_size("output of the delight model", size, model_output.dimensions())
     }
 }

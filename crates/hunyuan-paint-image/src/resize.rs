@@ -1,7 +1,8 @@
 //! Pillow's bicubic `Image.resize`, byte for byte.
 //!
-//! Convolution resampling in two passes: along the rows, then along the columns, each rounded to
-//! bytes. Downscaling widens the kernel by the scale, which is what removes aliasing.
+//! The image is resampled by convolution in two passes, one along the rows and one along the
+//! columns. Each pass rounds to bytes. Downscaling widens the kernel by the scale, which prevents
+//! aliasing.
 
 use image::{GrayImage, ImageBuffer, Pixel, RgbImage, RgbaImage};
 use rayon::prelude::*;
@@ -11,19 +12,21 @@ use crate::{
     pixels::pixel_bytes,
 };
 
-/// Binary digits after the point of the fixed-point weights: 32, less 8 of the sample and 2 for
-/// the kernel's overshoot.
+/// Fractional bits of the fixed-point weights: 32 bits less 8 for the sample and 2 for the
+/// overshoot of the kernel.
 const PRECISION_BITS: u32 = 32 - 8 - 2;
+/// One half in fixed point.
 const HALF: i32 = 1 << (PRECISION_BITS - 1);
 
-/// The half width of the kernel, in samples of the coarser grid.
+/// Half width of the kernel, in samples of the coarser grid.
 const SUPPORT: f64 = 2.0;
 
-/// Resizes a gray image to `width` x `height` pixels as Pillow does by default (bicubic, a = -0.5,
-/// antialiased).
+/// Resizes a gray image to `width` x `height` pixels as Pillow does by default: bicubic (a = -0.5)
+/// and antialiased.
 ///
 /// # Errors
-/// If a side of the image or of the target is 0, or of the target beyond [`MAX_SIDE`](crate::MAX_SIDE).
+/// Fails if a side of the image is 0, or a side of the target is 0 or longer than
+/// [`MAX_SIDE`](crate::MAX_SIDE).
 pub fn resize_bicubic_gray(image: &GrayImage, width: u32, height: u32) -> Result<GrayImage, ImageError> {
     resize::<_, 1>(image, width, height)
 }
@@ -31,19 +34,21 @@ pub fn resize_bicubic_gray(image: &GrayImage, width: u32, height: u32) -> Result
 /// Resizes an RGB image; see [`resize_bicubic_gray`].
 ///
 /// # Errors
-/// If a side of the image or of the target is 0, or of the target beyond [`MAX_SIDE`](crate::MAX_SIDE).
+/// Fails if a side of the image is 0, or a side of the target is 0 or longer than
+/// [`MAX_SIDE`](crate::MAX_SIDE).
 pub fn resize_bicubic_rgb(image: &RgbImage, width: u32, height: u32) -> Result<RgbImage, ImageError> {
     resize::<_, 3>(image, width, height)
 }
 
 /// Resizes an image with straight (not premultiplied) alpha; see [`resize_bicubic_gray`].
 ///
-/// The colors are premultiplied for the convolution, and divided by the alpha after it, both
-/// rounded to bytes: colors under little alpha lose precision, and those under none become 0.
-/// A target of the image's own size copies it.
+/// The colors are multiplied by alpha before the convolution and divided by it afterwards. Both
+/// results are bytes, so colors with low alpha lose precision and colors with zero alpha become 0.
+/// If the target has the size of the image, the image is copied unchanged.
 ///
 /// # Errors
-/// If a side of the image or of the target is 0, or of the target beyond [`MAX_SIDE`](crate::MAX_SIDE).
+/// Fails if a side of the image is 0, or a side of the target is 0 or longer than
+/// [`MAX_SIDE`](crate::MAX_SIDE).
 pub fn resize_bicubic_rgba(image: &RgbaImage, width: u32, height: u32) -> Result<RgbaImage, ImageError> {
     if image.dimensions() == (width, height) {
         return resize::<_, 4>(image, width, height);
@@ -61,13 +66,14 @@ pub fn resize_bicubic_rgba(image: &RgbaImage, width: u32, height: u32) -> Result
     Ok(resized)
 }
 
-/// `color * alpha / 255`, rounded to nearest.
+/// Returns `color * alpha / 255`, rounded to nearest.
 fn multiply(color: u8, alpha: u8) -> u8 {
     let product = u32::from(color) * u32::from(alpha) + 128;
     ((product + (product >> 8)) >> 8) as u8
 }
 
-/// `color * 255 / alpha`, rounded down; the color itself where there is no alpha.
+/// Returns `color * 255 / alpha`, rounded down and clamped to 255. Returns the color itself if
+/// alpha is 0.
 fn divide(color: u8, alpha: u8) -> u8 {
     match alpha {
         0 => color,
@@ -75,10 +81,10 @@ fn divide(color: u8, alpha: u8) -> u8 {
     }
 }
 
-/// An image of bytes.
+/// An image with 8 bits per channel.
 type Bytes<P> = ImageBuffer<P, Vec<u8>>;
 
-/// The resampling itself, of `C` channels that are independent of each other.
+/// Resizes an image with `C` independent channels.
 fn resize<P, const C: usize>(image: &Bytes<P>, width: u32, height: u32) -> Result<Bytes<P>, ImageError>
 where
     P: Pixel<Subpixel = u8>,
@@ -101,12 +107,13 @@ where
     Bytes::from_raw(width, height, bytes).ok_or(ImageError::Size { what: "resized image", width, height })
 }
 
-/// The fixed-point weights of every target sample along one side, for those who resize elsewhere than on the CPU.
+/// Fixed-point weights of all target samples along one axis. It is public for implementations
+/// outside this crate, such as on a GPU.
 ///
-/// A target sample is the sum of source samples times weights, plus one half, with
-/// [`PRECISION_BITS`](Self::PRECISION_BITS) after the point, rounded down and clamped to a byte: after the first
-/// direction (see [`columns_first`](Self::columns_first)) and after the second. Where the length stays, the kernel
-/// copies.
+/// A target sample is the sum of source samples times weights plus one half, in fixed point with
+/// [`PRECISION_BITS`](Self::PRECISION_BITS) fractional bits, rounded down and clamped to a byte.
+/// Both passes round in this way; [`columns_first`](Self::columns_first) gives their order. An axis
+/// that keeps its length is copied instead (see [`is_identity`](Self::is_identity)).
 #[derive(Clone, Debug)]
 pub struct ResizeKernel {
     source_length: usize,
@@ -114,22 +121,24 @@ pub struct ResizeKernel {
     weights: Vec<i32>,
 }
 
-/// What a target sample is made of: its weights start at `weights()[first_weight]`, for source samples from `first`.
+/// Source samples and weights of a target sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResizeTaps {
-    /// The first source sample.
+    /// Index of the first source sample.
     pub first: usize,
-    /// The weight of that sample; those of the next ones follow.
+    /// Index in [`ResizeKernel::weights`] of the weight of the first source sample. The weights of
+    /// the next samples follow.
     pub first_weight: usize,
-    /// The number of source samples.
+    /// Number of source samples.
     pub count: usize,
 }
 
 impl ResizeKernel {
-    /// Binary digits after the point of the weights.
+    /// Fractional bits of the weights.
     pub const PRECISION_BITS: u32 = PRECISION_BITS;
 
-    /// Pillow's bicubic kernel from one length to another, neither of which is 0.
+    /// Returns Pillow's bicubic kernel for resampling `source_length` to `target_length` samples.
+    /// Neither may be 0.
     pub fn new(source_length: u32, target_length: u32) -> Self {
         let scale = f64::from(source_length) / f64::from(target_length);
         let stretch = scale.max(1.0);
@@ -147,7 +156,8 @@ impl ResizeKernel {
             unscaled.extend(
                 (first..end).map(|source| bicubic((f64::from(source) - center + 0.5) * inverse_stretch)),
             );
-            // Summed one by one and divided: a product with the inverse would round differently.
+            // As in Pillow, the weights are summed in order and divided by their sum. Multiplying by
+            // the reciprocal would round differently.
             let sum: f64 = unscaled.iter().sum();
             let first_weight = weights.len();
             weights.extend(unscaled.iter().map(|&w| to_fixed(if sum == 0.0 { w } else { w / sum })));
@@ -156,25 +166,28 @@ impl ResizeKernel {
         Self { source_length: source_length as usize, taps, weights }
     }
 
-    /// Whether the length stays, in which case the kernel would copy.
+    /// Returns whether source and target have the same length, so that the samples are copied.
     pub fn is_identity(&self) -> bool {
         self.taps.len() == self.source_length
     }
 
-    /// Whether an image of that width and height is resampled along its columns first, and then along its rows. The order
-    /// matters, as each pass rounds. It is that of Pillow 13; before, the rows always came first.
+    /// Returns whether the columns are resampled before the rows, for a source and target size of
+    /// (width, height).
+    ///
+    /// The order affects the result, because each pass rounds. This is the order of Pillow 13;
+    /// earlier versions always start with the rows.
     pub fn columns_first(source: (u32, u32), target: (u32, u32)) -> bool {
         let loss = |from: u32, to: u32| i64::from(from) - i64::from(to);
         let (columns_lost, rows_lost) = (loss(source.0, target.0), loss(source.1, target.1));
         rows_lost > 0 && rows_lost > 2 * columns_lost
     }
 
-    /// For each target sample what it is made of.
+    /// Returns the source samples and weights of each target sample.
     pub fn taps(&self) -> &[ResizeTaps] {
         &self.taps
     }
 
-    /// The weights of all target samples.
+    /// Returns the weights of all target samples.
     pub fn weights(&self) -> &[i32] {
         &self.weights
     }
@@ -207,7 +220,7 @@ impl ResizeKernel {
         target
     }
 
-    /// Resamples each column of an image whose rows are `row_length` bytes.
+    /// Resamples each column of an image with rows of `row_length` bytes.
     fn along_columns(&self, source: &[u8], row_length: usize) -> Vec<u8> {
         if self.is_identity() {
             return source.to_vec();
@@ -247,7 +260,7 @@ fn bicubic(x: f64) -> f64 {
     }
 }
 
-/// A weight in fixed point, rounded to nearest, halves away from zero.
+/// Converts a weight to fixed point, rounded to nearest, with ties away from zero.
 fn to_fixed(weight: f64) -> i32 {
     let scaled = weight * f64::from(1 << PRECISION_BITS);
     (if weight < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32

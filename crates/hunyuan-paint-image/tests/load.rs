@@ -1,4 +1,4 @@
-//! Reading files, whole and broken.
+//! Reading intact and damaged files.
 
 use std::{error::Error, fs, path::PathBuf};
 
@@ -19,7 +19,8 @@ fn encode(image: &DynamicImage, format: ImageFormat) -> image::ImageResult<Vec<u
     Ok(bytes.into_inner())
 }
 
-/// The header of a PNG that claims a size, and bits and kind of channels, with `crc` over it.
+/// Returns the start of a PNG file. `size` is the width and height, `channels` the bit depth and
+/// color type, and `crc` the checksum of the header.
 fn png_header(size: u32, channels: [u8; 2], crc: u32) -> Vec<u8> {
     let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
     bytes.extend([size.to_be_bytes(), size.to_be_bytes()].concat());
@@ -31,7 +32,7 @@ fn png_header(size: u32, channels: [u8; 2], crc: u32) -> Vec<u8> {
 }
 
 #[test]
-fn every_kind_of_pixel_becomes_rgb_or_rgba() -> Result {
+fn every_pixel_format_becomes_rgb_or_rgba() -> Result {
     let opaque: [DynamicImage; 4] = [
         ImageBuffer::from_pixel(2, 3, Luma([130_u8])).into(),
         ImageBuffer::from_pixel(2, 3, Luma([130 * 257_u16 + 100])).into(),
@@ -57,7 +58,7 @@ fn every_kind_of_pixel_becomes_rgb_or_rgba() -> Result {
 }
 
 #[test]
-fn the_content_and_not_the_name_tells_the_format() -> Result {
+fn the_content_determines_the_format() -> Result {
     let image = DynamicImage::from(ImageBuffer::from_pixel(8, 8, Rgb([90_u8; 3])));
     for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP] {
         let path = file(&format!("{format:?}.png"), &encode(&image, format)?)?;
@@ -67,7 +68,7 @@ fn the_content_and_not_the_name_tells_the_format() -> Result {
 }
 
 #[test]
-fn what_is_no_image_is_told_apart() -> Result {
+fn files_that_are_not_images_are_rejected() -> Result {
     let missing = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("missing.png");
     assert!(matches!(read_image(missing), Err(ImageError::Io { .. })));
     assert!(matches!(read_image(file("empty.png", b"")?), Err(ImageError::EmptyFile { .. })));
@@ -85,7 +86,7 @@ fn what_is_no_image_is_told_apart() -> Result {
 }
 
 #[test]
-fn a_header_cannot_ask_for_more_than_the_limit() -> Result {
+fn sizes_out_of_range_are_rejected() -> Result {
     const RGB_8: [u8; 2] = [8, 2];
     const RGBA_16: [u8; 2] = [16, 6];
     let huge = file("huge.png", &png_header(100_000, RGB_8, 0x2730_9c9f))?;
@@ -94,7 +95,7 @@ fn a_header_cannot_ask_for_more_than_the_limit() -> Result {
     assert!(matches!(read_image(none), Err(ImageError::FileSize { .. } | ImageError::Decode { .. })));
     let deep = file("deep.png", &png_header(16_384, RGBA_16, 0xf958_ccc7))?;
     let Err(ImageError::Decode { source, .. }) = read_image(deep) else {
-        return Err("2 GiB were granted".into());
+        return Err("an image of 2 GiB was accepted".into());
     };
     assert!(matches!(source, image::ImageError::Limits(_)), "{source}");
     Ok(())

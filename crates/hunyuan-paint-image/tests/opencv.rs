@@ -1,4 +1,4 @@
-//! Edges, erosion and inpainting, against hashes of what OpenCV 4.11.0 makes of the same images.
+//! Edges, erosion and inpainting, compared with recorded hashes of the results of OpenCV 4.11.0.
 
 mod common;
 
@@ -9,7 +9,7 @@ use hunyuan_paint_image::{
 use image::{GrayImage, RgbImage};
 
 #[test]
-fn edges_and_erosion_are_opencvs() {
+fn edges_and_erosion_match_opencv() {
     for ((width, height), block, (low, high), edges, eroded) in [
         ((40, 30), 1, (100, 400), 0xa507_c9e4_aed9_c180, 0xa915_7f4b_b42c_0ee1),
         ((41, 37), 3, (30, 80), 0xa831_adad_4d0a_fd30, 0xa1c0_80c8_99b7_d956),
@@ -35,14 +35,14 @@ fn a_step_has_one_line_of_edges() {
 }
 
 #[test]
-fn the_border_does_not_erode() {
+fn samples_outside_the_image_do_not_erode() {
     let mut image = GrayImage::from_pixel(4, 3, [9].into());
     image.put_pixel(3, 0, [2].into());
     assert_eq!(erode_3x3(&image).into_raw(), [9, 9, 2, 2, 9, 9, 2, 2, 9, 9, 9, 9]);
 }
 
 #[test]
-fn images_without_pixels_stay_so() {
+fn empty_images_stay_empty() {
     for (width, height) in [(0, 0), (0, 5), (5, 0)] {
         let image = GrayImage::new(width, height);
         assert_eq!(canny(&image, 30, 80), image);
@@ -51,7 +51,7 @@ fn images_without_pixels_stay_so() {
 }
 
 #[test]
-fn inpainting_is_opencvs() -> Result<(), ImageError> {
+fn inpainting_matches_opencv() -> Result<(), ImageError> {
     for ((width, height), block, threshold, radius, rgb, gray) in [
         ((40, 30), 6, 100, 3, 0x4de1_cb3b_a345_f367, 0x1428_cc09_3ec0_1484),
         ((40, 30), 1, 120, 3, 0x9301_67dd_3d4f_4a6f, 0xf0fb_2472_8e3d_d2b1),
@@ -75,7 +75,7 @@ fn inpainting_is_opencvs() -> Result<(), ImageError> {
 }
 
 #[test]
-fn the_number_of_threads_does_not_matter() {
+fn results_do_not_depend_on_the_number_of_threads() {
     let mask = block_mask(7, 200, 160, 20, 128);
     let image = RgbImage::from_fn(200, 160, |x, y| [(x * y) as u8, (3 * x) as u8, (x ^ y) as u8].into());
     let run = |threads| {
@@ -87,7 +87,7 @@ fn the_number_of_threads_does_not_matter() {
 }
 
 #[test]
-fn nothing_to_fill_or_to_fill_from_is_a_copy() -> Result<(), ImageError> {
+fn an_empty_or_full_mask_copies_the_image() -> Result<(), ImageError> {
     let image = blocks(1, 12, 10, 2);
     for value in [0, 255] {
         let mask = GrayImage::from_pixel(12, 10, [value].into());
@@ -97,7 +97,7 @@ fn nothing_to_fill_or_to_fill_from_is_a_copy() -> Result<(), ImageError> {
 }
 
 #[test]
-fn thin_images_and_all_radii_work() -> Result<(), ImageError> {
+fn only_masked_pixels_change_for_any_radius() -> Result<(), ImageError> {
     for (width, height) in [(1, 1), (1, 7), (7, 1), (2, 2)] {
         let image = blocks(3, width, height, 1);
         let mask = GrayImage::from_fn(width, height, |x, y| [u8::from((x + y) % 3 == 1)].into());
@@ -112,7 +112,7 @@ fn thin_images_and_all_radii_work() -> Result<(), ImageError> {
 }
 
 #[test]
-fn a_buffer_longer_than_the_image_is_no_trouble() -> Result<(), ImageError> {
+fn extra_bytes_of_the_buffer_are_ignored() -> Result<(), ImageError> {
     let image = blocks(4, 12, 10, 3);
     let mask = block_mask(9, 12, 10, 4, 100);
     let lengthened = |image: &GrayImage| {
@@ -129,7 +129,7 @@ fn a_buffer_longer_than_the_image_is_no_trouble() -> Result<(), ImageError> {
 }
 
 #[test]
-fn a_mask_of_another_size_is_an_error() {
+fn a_mask_of_another_size_is_rejected() {
     let error = inpaint_navier_stokes(&RgbImage::new(4, 3), &GrayImage::new(3, 4), 3);
     assert!(matches!(error, Err(ImageError::SizeMismatch { .. })));
     assert!(inpaint_navier_stokes(&RgbImage::new(0, 0), &GrayImage::new(0, 0), 3).is_err());

@@ -1,4 +1,4 @@
-//! Resizing, against hashes of what Pillow 13.0.0 makes of the same images.
+//! Resizing, compared with recorded hashes of the results of Pillow 13.0.0.
 
 mod common;
 
@@ -17,7 +17,7 @@ const RECORDED: [(Size, Size, [u64; 3]); 10] = [
     ((64, 48), (20, 15), [0xd630_c4ec_391a_47d1, 0x1c76_902e_ff16_1b3a, 0xd385_d9b4_f633_e55e]),
     ((33, 7), (33, 21), [0x142d_83f5_ba7d_034c, 0xa068_393e_d282_6424, 0xd831_6a2b_da16_2ffc]),
     ((13, 40), (29, 40), [0xe361_8b80_0468_f9d4, 0x3a4a_ca05_42cf_f5c1, 0x6943_c078_4303_1ebd]),
-    // Columns first.
+    // Resampled along the columns first.
     ((9, 61), (30, 11), [0x53b0_05cd_18ca_0387, 0x47a7_e06e_f5d7_64a3, 0xc6dc_ba30_6264_aaf9]),
     ((40, 41), (37, 13), [0x6448_e50b_44f9_e3bd, 0x2758_2728_6adc_e273, 0x16ee_549f_5fb3_5894]),
     ((1, 1), (5, 3), [0x5709_395d_db8d_0bc8, 0x9eff_3095_6978_876c, 0x0952_9471_872f_199e]),
@@ -34,7 +34,7 @@ fn noise_image<P: Pixel<Subpixel = u8>>((width, height): Size) -> ImageBuffer<P,
 }
 
 #[test]
-fn every_size_is_pillows() -> Result<(), ImageError> {
+fn resizing_matches_pillow() -> Result<(), ImageError> {
     for (source, (width, height), expected) in RECORDED {
         let hashes = [
             hash(&resize_bicubic_gray(&noise_image(source), width, height)?),
@@ -47,7 +47,7 @@ fn every_size_is_pillows() -> Result<(), ImageError> {
 }
 
 #[test]
-fn a_step_is_overshot_and_clipped() -> Result<(), ImageError> {
+fn overshoot_is_clamped() -> Result<(), ImageError> {
     let step = GrayImage::from_fn(2, 1, |x, _| [255 * x as u8].into());
     assert_eq!(resize_bicubic_gray(&step, 6, 1)?.into_raw(), [0, 0, 76, 179, 255, 255]);
     let bars = GrayImage::from_fn(8, 1, |x, _| [[0, 0, 0, 255, 255, 255, 0, 255][x as usize]].into());
@@ -67,7 +67,7 @@ fn transparent_colors_do_not_bleed() -> Result<(), ImageError> {
 }
 
 #[test]
-fn impossible_sizes_are_errors() {
+fn sizes_out_of_range_are_rejected() {
     let image = GrayImage::new(4, 4);
     for (width, height) in [(0, 4), (4, 0), (MAX_SIDE + 1, 4), (4, u32::MAX)] {
         let error = resize_bicubic_gray(&image, width, height);

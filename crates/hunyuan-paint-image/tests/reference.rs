@@ -1,4 +1,4 @@
-//! The reference image's way to the light-removing model and back.
+//! Preparation of the reference image for the delight model, and the correction of its output.
 
 mod common;
 
@@ -8,7 +8,7 @@ use hunyuan_paint_image::{
 };
 use image::{GrayImage, RgbImage, RgbaImage};
 
-/// Noise, transparent but for an object of 19 x 11 pixels at (6, 4).
+/// Returns noise that is transparent except for an object of 19 x 11 pixels at (6, 4).
 fn cutout() -> RgbaImage {
     let values = noise(5, 30 * 20 * 4);
     RgbaImage::from_fn(30, 20, |x, y| {
@@ -33,7 +33,7 @@ fn the_object_is_centered_with_a_border() -> Result<(), ImageError> {
 }
 
 #[test]
-fn an_image_without_alpha_is_not_recenterd() -> Result<(), ImageError> {
+fn an_image_without_alpha_is_not_recentered() -> Result<(), ImageError> {
     let image = ReferenceImage::Opaque(RgbImage::from_pixel(5, 9, [255; 3].into()));
     assert_eq!(image.clone().recenter(DEFAULT_BORDER_RATIO)?, image);
     let input = DelightInput::new(&image, 4)?;
@@ -42,7 +42,7 @@ fn an_image_without_alpha_is_not_recenterd() -> Result<(), ImageError> {
 }
 
 #[test]
-fn what_cannot_be_recenterd_is_an_error() {
+fn images_that_cannot_be_recentered_are_rejected() {
     let transparent = RgbaImage::from_pixel(5, 5, [1, 2, 3, 0].into());
     assert!(matches!(recenter(&transparent, 0.2), Err(ImageError::FullyTransparent { width: 5, height: 5 })));
     assert!(matches!(recenter(&RgbaImage::new(0, 0), 0.2), Err(ImageError::FullyTransparent { .. })));
@@ -53,7 +53,7 @@ fn what_cannot_be_recenterd_is_an_error() {
 }
 
 #[test]
-fn the_models_input_is_white_around_the_eroded_object() -> Result<(), ImageError> {
+fn the_delight_input_is_white_around_the_eroded_object() -> Result<(), ImageError> {
     let recentered = ReferenceImage::Cutout(cutout()).recenter(DEFAULT_BORDER_RATIO)?;
     let input = DelightInput::new(&recentered, 32)?;
     assert_eq!(hash(&input.rgb), 0xf7b0_b2a6_f770_8414, "recorded with Pillow and OpenCV");
@@ -64,7 +64,7 @@ fn the_models_input_is_white_around_the_eroded_object() -> Result<(), ImageError
     Ok(())
 }
 
-/// A gradient, opaque but for its last row.
+/// Returns a gradient that is opaque except for its last row.
 fn gradient() -> DelightInput {
     DelightInput {
         rgb: RgbImage::from_fn(8, 8, |x, y| {
@@ -79,9 +79,10 @@ fn largest_difference(a: &RgbImage, b: &RgbImage) -> u8 {
 }
 
 #[test]
-fn lost_contrast_comes_back() -> Result<(), ImageError> {
+fn lost_contrast_is_restored() -> Result<(), ImageError> {
     let input = gradient();
-    // Half the contrast around about the mean. What stays is up to 5% of the mean's error.
+    // Half the contrast, around approximately the mean. The correction leaves up to 5% of the error
+    // of the mean.
     let mut dull = input.rgb.clone();
     for pixel in dull.pixels_mut() {
         let [r, g, b] = pixel.0;
@@ -98,20 +99,20 @@ fn lost_contrast_comes_back() -> Result<(), ImageError> {
 }
 
 #[test]
-fn uncorrected_colors_stay() -> Result<(), ImageError> {
+fn finish_uncorrected_keeps_the_colors() -> Result<(), ImageError> {
     let input = gradient();
     let output = RgbImage::from_fn(8, 8, |x, y| [20 * x as u8, 100, 7 * y as u8].into());
     let finished = input.finish_uncorrected(&output)?;
     let kept = RgbImage::from_fn(8, 8, |x, y| if y == 7 { [255; 3].into() } else { *output.get_pixel(x, y) });
-    assert!(largest_difference(&finished, &kept) <= 1, "1 for the truncation");
+    assert!(largest_difference(&finished, &kept) <= 1, "truncation changes values by up to 1");
     assert!(largest_difference(&input.finish(&output)?, &kept) > 10);
     Ok(())
 }
 
 #[test]
-fn a_correction_that_leads_astray_is_dropped() -> Result<(), ImageError> {
+fn a_correction_that_increases_the_error_is_skipped() -> Result<(), ImageError> {
     let input = gradient();
-    // A faint negative about the same mean: more contrast would take it farther away.
+    // A negative with low contrast and about the same mean: more contrast would increase the error.
     let mut output = input.rgb.clone();
     for pixel in output.pixels_mut() {
         let [r, g, b] = pixel.0;
@@ -119,12 +120,12 @@ fn a_correction_that_leads_astray_is_dropped() -> Result<(), ImageError> {
     }
     let finished = input.finish(&output)?;
     let kept = RgbImage::from_fn(8, 8, |x, y| if y == 7 { [255; 3].into() } else { *output.get_pixel(x, y) });
-    assert!(largest_difference(&finished, &kept) <= 1, "1 for the truncation");
+    assert!(largest_difference(&finished, &kept) <= 1, "truncation changes values by up to 1");
     Ok(())
 }
 
 #[test]
-fn degenerate_statistics_leave_the_output() -> Result<(), ImageError> {
+fn undefined_corrections_are_skipped() -> Result<(), ImageError> {
     let rgb = RgbImage::from_pixel(3, 3, [10, 20, 30].into());
     let output = RgbImage::from_pixel(3, 3, [40, 50, 60].into());
     let flat = DelightInput { rgb: rgb.clone(), alpha: GrayImage::from_pixel(3, 3, [255].into()) };
@@ -135,7 +136,7 @@ fn degenerate_statistics_leave_the_output() -> Result<(), ImageError> {
 }
 
 #[test]
-fn an_output_of_another_size_is_an_error() {
+fn an_output_of_another_size_is_rejected() {
     let error = gradient().finish(&RgbImage::new(8, 7));
     assert!(matches!(error, Err(ImageError::SizeMismatch { .. })));
 }

@@ -2,14 +2,16 @@
 
 use glam::{DMat4, DVec3, DVec4, Mat4};
 
-/// How view space maps to clip space. View space is right-handed, y up, looking along −z; NDC depth runs
-/// from −1 (near) to 1 (far). Images are square.
+/// Projection from view space to clip space.
+///
+/// View space is right-handed, with y up and the camera looking along −z. NDC depth runs from −1
+/// (near) to 1 (far). Images are square.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Projection {
     /// Parallel rays.
     Orthographic {
-        /// Half the width and height of what the image shows, in paint-space units.
+        /// Half the width and height of the visible square, in canonical-space units.
         half_extent: f32,
         /// Distance to the near plane.
         near: f32,
@@ -28,14 +30,14 @@ pub enum Projection {
 }
 
 impl Projection {
-    /// The orthographic projection that the models were trained with: ±0.6, from 0.1 to 100.
+    /// Orthographic projection that the models were trained with: ±0.6, depths from 0.1 to 100.
     pub const ORTHOGRAPHIC: Self = Self::Orthographic { half_extent: 0.6, near: 0.1, far: 100.0 };
 
-    /// The reference's perspective: 49.13° high, from 0.01 to 100.
+    /// Perspective projection of the reference: a field of view of 49.13°, depths from 0.01 to 100.
     pub const PERSPECTIVE: Self =
         Self::Perspective { vertical_fov: 49.13_f32.to_radians(), near: 0.01, far: 100.0 };
 
-    /// The projection matrix, for column vectors: `clip = clip_from_view * view`.
+    /// Returns the projection matrix, for column vectors: `clip = clip_from_view * view`.
     pub fn clip_from_view(&self) -> Mat4 {
         let matrix = match *self {
             Self::Orthographic { half_extent, near, far } => {
@@ -64,37 +66,41 @@ impl Projection {
     }
 }
 
-/// A camera that looks at the origin of canonical space from a point of a sphere around it.
+/// A camera on a sphere around the origin of canonical space that looks at the origin.
 ///
-/// Canonical space mirrors the object and view space's y points down in it: an image whose first row is at the bottom
-/// of NDC (−1) shows the object upright and unmirrored.
+/// Canonical space mirrors the object, and view space's +y points down on the object.
+/// Therefore an image whose first row is at the bottom of NDC (y = −1) shows the object upright and
+/// unmirrored.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Camera {
-    /// Angle around the vertical, in degrees. An object whose y axis points up is seen from +z at 0, from +x
-    /// at 90; in canonical space the camera then stands on +y and on −x.
+    /// Angle around the vertical axis, in degrees. For an object with y up, 0 looks from +z and 90
+    /// from +x; in canonical space these cameras are on +y and on −x.
     pub azimuth_degrees: f32,
-    /// Angle above the horizon, in degrees, −90 to 90. Up is the object's +y, which is −z in canonical space.
+    /// Angle above the horizon, in degrees, −90 to 90. Up is the object's +y, which is −z in
+    /// canonical space.
     pub elevation_degrees: f32,
-    /// Distance from the origin, in paint-space units.
+    /// Distance from the origin, in canonical-space units.
     pub distance: f32,
-    /// How the camera projects.
+    /// Projection from view space to clip space.
     pub projection: Projection,
 }
 
 impl Camera {
-    /// The distance that the models were trained with.
+    /// Distance that the models were trained with.
     pub const DISTANCE: f32 = 1.45;
 
-    /// A camera as the models were trained with: [`Self::DISTANCE`] away, [`Projection::ORTHOGRAPHIC`].
+    /// Returns a camera like those of the training: at [`Self::DISTANCE`], with
+    /// [`Projection::ORTHOGRAPHIC`].
     pub const fn orthographic(azimuth_degrees: f32, elevation_degrees: f32) -> Self {
         let projection = Projection::ORTHOGRAPHIC;
         Self { azimuth_degrees, elevation_degrees, distance: Self::DISTANCE, projection }
     }
 
-    /// The view matrix, for column vectors: `view = view_from_world * paint_space_point`.
+    /// Returns the view matrix, for column vectors:
+    /// `view = view_from_world * canonical_space_point`.
     ///
-    /// Computed in double precision: at ±90° of elevation only the 6e-17 by which the cosine of a right angle
-    /// misses zero tells where up is.
+    /// It is computed in double precision. At an elevation of ±90°, the rounded cosine is 6e-17
+    /// instead of zero, and this remainder alone determines the up direction.
     pub fn view_from_world(&self) -> Mat4 {
         let elevation = -f64::from(self.elevation_degrees).to_radians();
         let azimuth = (f64::from(self.azimuth_degrees) + 90.0).to_radians();
@@ -116,13 +122,14 @@ impl Camera {
         .as_mat4()
     }
 
-    /// The projection matrix, for column vectors: `clip = clip_from_view * view`.
+    /// Returns the projection matrix, for column vectors: `clip = clip_from_view * view`.
     pub fn clip_from_view(&self) -> Mat4 {
         self.projection.clip_from_view()
     }
 }
 
-/// Unlike glam's `normalize`, divides, which rounds once.
+/// Normalizes by division, which rounds once; glam's `normalize` multiplies by the rounded
+/// reciprocal.
 fn unit(v: DVec3) -> DVec3 {
     v / v.length()
 }

@@ -1,4 +1,4 @@
-//! How far unwrapping has come, and the wish to stop.
+//! Progress reports of unwrapping, and cancellation.
 
 use std::{
     ops::ControlFlow,
@@ -7,35 +7,36 @@ use std::{
 
 use crate::MeshError;
 
-/// A stage of unwrapping, in the order in which they run.
+/// A stage of unwrapping. The variants are in the order in which the stages run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UnwrapStage {
-    /// The surface is cut into charts; counts faces.
+    /// Cutting the surface into charts. Units of work are faces.
     Segmenting,
-    /// The charts are flattened; counts faces.
+    /// Flattening the charts. Units of work are faces.
     Flattening,
-    /// The charts are placed in the texture; counts attempts, of which nobody knows how many it will take.
+    /// Packing the charts into the texture. Units of work are attempts, whose total is unknown.
     Packing,
-    /// The mesh is put together.
+    /// Assembling the mesh.
     Output,
 }
 
-/// How far unwrapping has come.
+/// A progress report of unwrapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UnwrapProgress {
-    /// What is being done.
+    /// Current stage.
     pub stage: UnwrapStage,
-    /// Units of work done in this stage.
+    /// Units of work done in the stage.
     pub done: usize,
-    /// Units of work in this stage, if known.
+    /// Units of work in the stage, if known.
     pub total: Option<usize>,
 }
 
-/// Hands reports from any thread to a callback, one at a time, never going back, and none after it asked to stop.
+/// Forwards reports from any thread to a callback: one at a time, with counts that never decrease,
+/// and none after the callback has cancelled.
 pub(crate) struct Reporter<'a> {
     callback: &'a (dyn Fn(UnwrapProgress) -> ControlFlow<()> + Sync),
-    /// The last report; `None` once the work is cancelled.
+    /// Last report; `None` once the work is cancelled.
     last: Mutex<Option<UnwrapProgress>>,
 }
 
@@ -45,10 +46,10 @@ impl<'a> Reporter<'a> {
         Self { callback, last: Mutex::new(Some(start)) }
     }
 
-    /// Reports further units of work in a stage, or just asks whether to go on.
+    /// Reports `by` more units of work in a stage. `by` may be 0, to check for cancellation only.
     ///
     /// # Errors
-    /// If the callback asks to stop, or has asked before.
+    /// Returns [`MeshError::Cancelled`] if the callback cancels now or has cancelled before.
     pub(crate) fn advance(
         &self,
         stage: UnwrapStage,

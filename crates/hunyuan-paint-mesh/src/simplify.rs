@@ -1,26 +1,28 @@
-//! Fewer triangles.
+//! Mesh simplification.
 
 use crate::{Mesh, MeshError, MeshPart};
 
-/// The error that may be made, relative to the extent: any.
+/// Largest error of the simplification, relative to the extent of the mesh. 1 does not limit it.
 const ERROR_MAX: f32 = 1.0;
 
-/// What is left of a part at least, so that small ones do not vanish.
+/// Smallest target number of faces of a part, so that small parts do not vanish.
 const PART_FACES_MIN: usize = 4;
 
-/// A mesh with at most about `target_faces` triangles that looks like this one (meshoptimizer's quadric edge
-/// collapse). Vertices that stay keep their positions, UVs and normals, bit for bit.
+/// Simplifies a mesh to about `target_faces` triangles with meshoptimizer's quadric edge collapse.
 ///
-/// Every part is simplified on its own, with its borders left as they are. Seams and borders limit how far it can go, so that more faces than asked for may remain. A mesh that has few
-/// enough is returned as it is. meshoptimizer is C++, so the choice of vertices may differ between platforms.
+/// Vertices that remain keep their positions, UVs and normals, bit for bit. Each part is simplified
+/// separately and its borders are kept. More faces than requested may remain, because seams and
+/// borders limit the simplification. A mesh with at most `target_faces` faces is returned
+/// unchanged. meshoptimizer is C++, so the choice of vertices may differ between platforms.
 ///
 /// # Errors
-/// If the mesh is not valid (see [`Mesh::validate`]), or what remains is not.
+/// Fails if the mesh or the simplified mesh is invalid (see [`Mesh::validate`]).
 pub fn simplify(mesh: &Mesh, target_faces: usize) -> Result<Mesh, MeshError> {
     simplify_with_sources(mesh, target_faces).map(|(simple, _)| simple)
 }
 
-/// As [`simplify`], with the original vertex of each vertex.
+/// Simplifies as [`simplify`] does, and also returns the index of the original vertex of each
+/// vertex.
 pub(crate) fn simplify_with_sources(mesh: &Mesh, target_faces: usize) -> Result<(Mesh, Vec<u32>), MeshError> {
     mesh.validate()?;
     if mesh.faces.len() <= target_faces {
@@ -31,7 +33,8 @@ pub(crate) fn simplify_with_sources(mesh: &Mesh, target_faces: usize) -> Result<
         simple.faces = collapse(mesh, &mesh.faces, target_faces, meshopt::SimplifyOptions::None);
     }
     for part in &mesh.parts {
-        // Each part gets its share. Borders stay as they are, so that parts still meet.
+        // The target is in proportion to the part's faces. Borders are locked, so that parts still
+        // meet.
         let share = part.faces.len() as u64 * target_faces as u64 / mesh.faces.len() as u64;
         let target = (share as usize).max(PART_FACES_MIN);
         let start = simple.faces.len();
@@ -44,7 +47,7 @@ pub(crate) fn simplify_with_sources(mesh: &Mesh, target_faces: usize) -> Result<
     Ok((simple, source_vertices))
 }
 
-/// Some of a mesh's faces, simplified. They must be in range.
+/// Returns a simplification of the given faces, whose indices must be in range.
 fn collapse(
     mesh: &Mesh,
     faces: &[[u32; 3]],
@@ -54,13 +57,14 @@ fn collapse(
     if faces.len() <= target_faces {
         return faces.to_vec();
     }
-    // Only their own vertices, so that many small parts of a large mesh take no longer than one.
+    // meshoptimizer gets only the vertices of these faces. With all vertices of the mesh, the cost
+    // of many small parts would grow with the size of the whole mesh.
     let mut vertices: Vec<u32> = faces.as_flattened().to_vec();
     vertices.sort_unstable();
     vertices.dedup();
     let positions: Vec<[f32; 3]> = vertices.iter().map(|&i| mesh.positions[i as usize].to_array()).collect();
-    let own_index = |i: &u32| vertices.partition_point(|other| other < i) as u32;
-    let indices: Vec<u32> = faces.as_flattened().iter().map(own_index).collect();
+    let local_index = |i: &u32| vertices.partition_point(|other| other < i) as u32;
+    let indices: Vec<u32> = faces.as_flattened().iter().map(local_index).collect();
     let indices = meshopt::simplify_decoder(&indices, &positions, target_faces * 3, ERROR_MAX, options, None);
     indices.as_chunks::<3>().0.iter().map(|face| face.map(|i| vertices[i as usize])).collect()
 }
@@ -98,7 +102,7 @@ mod tests {
         for (position, source) in simple.positions.iter().zip(sources) {
             assert_eq!(*position, mesh.positions[source as usize]);
         }
-        // Closed, as before: every edge is used once in each direction.
+        // The mesh is still closed: every edge is used once in each direction.
         let edges = || simple.faces.iter().flat_map(|&[a, b, c]| [(a, b), (b, c), (c, a)]);
         let directed: BTreeSet<(u32, u32)> = edges().collect();
         assert!(edges().all(|(a, b)| directed.contains(&(b, a))));

@@ -1,4 +1,4 @@
-//! A folder for one test.
+//! A temporary folder for one test.
 
 use std::{
     fs, io,
@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// An empty folder that vanishes with this value.
+/// A temporary folder, empty at first, that is deleted when the value is dropped.
 pub(crate) struct TestFolder(PathBuf);
 
 impl TestFolder {
@@ -23,7 +23,7 @@ impl TestFolder {
         self.0.join(name)
     }
 
-    /// The names of what is inside, sorted.
+    /// Returns the sorted names of the folder's entries.
     pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let name = |entry: io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
         let mut names = fs::read_dir(&self.0)?.map(name).collect::<io::Result<Vec<_>>>()?;

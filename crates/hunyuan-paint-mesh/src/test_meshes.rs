@@ -4,7 +4,7 @@ use glam::Vec3;
 
 use crate::Mesh;
 
-/// A closed sphere with bumps, of `2 * segments * (rings - 1)` triangles.
+/// Returns a closed sphere with bumps, of `2 * segments * (rings - 1)` triangles.
 pub(crate) fn bumpy_sphere(segments: u32, rings: u32) -> Mesh {
     let point = |ring: u32, segment: u32| {
         let polar = std::f64::consts::PI * f64::from(ring) / f64::from(rings);

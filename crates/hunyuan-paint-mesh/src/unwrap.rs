@@ -1,4 +1,4 @@
-//! UVs for painting: the mesh's own where they serve, new ones otherwise.
+//! UVs for painting: keeps the mesh's own UVs if they are usable, and computes new ones otherwise.
 
 use std::{collections::HashMap, ops::ControlFlow};
 
@@ -12,35 +12,38 @@ use crate::{
     uv_quality::uvs_inside_texture,
 };
 
-/// Where the UVs come from.
+/// Choice between the mesh's own UVs and new ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum UvMode {
-    /// The mesh's own if they are usable (see [`UvQuality::is_usable`]), new ones otherwise.
+    /// The mesh's own UVs if they are good enough (see [`UvQuality`] and
+    /// [`UnwrapOptions::overlap_max`]), new ones otherwise.
     #[default]
     Auto,
-    /// The mesh's own, even if they overlap.
+    /// The mesh's own UVs, even if they overlap.
     Keep,
-    /// New ones.
+    /// New UVs.
     Unwrap,
 }
 
-/// How a mesh is prepared, and new UVs laid out.
+/// Options for preparing a mesh and laying out new UVs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UnwrapOptions {
     /// Width and height of the texture in texels, 16 to 16384.
     pub texture_size: u32,
-    /// Empty texels around each chart: charts are twice as far apart. Less than an eighth of the texture.
+    /// Empty texels around each chart; two charts are at least twice this distance apart. Less
+    /// than an eighth of [`texture_size`](Self::texture_size).
     pub padding: u32,
-    /// The overlap, 0 to 1, up to which [`UvMode::Auto`] keeps a mesh's own UVs ([`UvQuality::overlap`]); by default
-    /// [`UvQuality::OVERLAP_MAX`].
+    /// Largest [`UvQuality::overlap`], 0 to 1, with which [`UvMode::Auto`] keeps the mesh's own
+    /// UVs. [`UvQuality::OVERLAP_MAX`] by default.
     pub overlap_max: f32,
-    /// Simplifies the mesh to about so many faces first (see [`simplify`](crate::simplify)), at least 1; by default
-    /// it stays as it is.
+    /// Approximate number of faces, at least 1, to which the mesh is simplified first (see
+    /// [`simplify`](crate::simplify)). `None`, the default, does not simplify.
     pub simplify_to: Option<usize>,
 }
 
 impl UnwrapOptions {
-    /// Options for a square texture of that size, with one texel of padding for every 512, but at least two.
+    /// Returns the options for a square texture of `texture_size` texels a side: one texel of
+    /// padding per 512, but at least two, and defaults for the rest.
     pub const fn new(texture_size: u32) -> Self {
         let padding = if texture_size > 1024 { texture_size / 512 } else { 2 };
         Self { texture_size, padding, overlap_max: UvQuality::OVERLAP_MAX, simplify_to: None }
@@ -49,8 +52,8 @@ impl UnwrapOptions {
     /// Checks the ranges of all options.
     ///
     /// # Errors
-    /// If the texture has not 16 to 16,384 texels a side, the padding takes an eighth of it, the overlap is not 0 to 1, or
-    /// no face would remain.
+    /// Fails if `texture_size` is not 16 to 16,384, `padding` is an eighth of it or more,
+    /// `overlap_max` is not 0 to 1, or `simplify_to` is 0.
     pub fn validate(&self) -> Result<(), MeshError> {
         if !(16..=16384).contains(&self.texture_size) {
             let (parameter, found) = ("texture_size", self.texture_size.to_string());
@@ -72,48 +75,51 @@ impl UnwrapOptions {
     }
 }
 
-/// Where a prepared mesh's UVs come from.
+/// Origin of a prepared mesh's UVs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum UvSource {
-    /// They are the mesh's own.
+    /// The mesh's own UVs were kept; they have this quality.
     Own(UvQuality),
-    /// They are new.
+    /// New UVs were made.
     Unwrapped {
-        /// Number of pieces that the surface was cut into.
+        /// Number of charts that the surface was cut into.
         chart_count: usize,
-        /// The share of the texture, 0 to 1, that lies on the surface.
+        /// Share of the texture, 0 to 1, that charts cover.
         utilization: f32,
     },
 }
 
-/// A mesh that is ready to be painted on.
+/// A mesh with UVs, ready for painting.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PreparedMesh {
-    /// The mesh, with UVs. Its positions are bit-identical copies of the original ones; its faces are the original
-    /// ones in their order unless it was simplified, and so are its parts. Vertices at seams occur several times:
-    /// the first copies come first, in the original order, all others after them. Vertices that no face names
-    /// are left out.
+    /// The mesh, with UVs.
+    ///
+    /// Its positions are bit-identical copies of the original positions. Unless the mesh was
+    /// simplified, its faces and parts are the original ones in the original order. Vertices at
+    /// seams are duplicated: the first copies come first, in the original order, and all other
+    /// copies follow. Vertices that no face uses are removed.
     pub mesh: Mesh,
-    /// Where the UVs come from.
+    /// Origin of the UVs.
     pub uv_source: UvSource,
-    /// For each vertex the original one that it is a copy of.
+    /// For each vertex, the index of the original vertex that it is a copy of.
     pub source_vertices: Vec<u32>,
 }
 
-/// Meshes with more faces are painted no better than with fewer, and slower.
+/// Number of faces above which a warning is logged: more faces do not paint better, only slower.
 const MANY_FACES: usize = 1_000_000;
 
-/// Gives a mesh UVs that can be painted on; simplifies it before that if so asked.
+/// Prepares a mesh for painting: simplifies it if requested, and gives it usable UVs.
 ///
-/// New UVs are the same for any number of threads and on every platform (simplification is not, see
-/// [`simplify`](crate::simplify)). `progress` is called while they are made, maybe from other threads but never
-/// twice at a time; `Break` ends the work.
+/// New UVs do not depend on the number of threads or the platform. Simplification may depend on the
+/// platform (see [`simplify`](crate::simplify)). While new UVs are made, `progress` is called,
+/// possibly from other threads but never concurrently. It cancels the work by returning `Break`.
 ///
 /// # Errors
-/// If the options are not valid, or the mesh is not (see [`Mesh::validate`]; vertices that no face names do not
-/// matter), `Keep` finds UVs missing, not finite or outside 0 to 1, the unwrapper fails, or `progress` asks to stop
-/// ([`MeshError::Cancelled`]).
+/// Fails if the options or the mesh are invalid (see [`UnwrapOptions::validate`] and
+/// [`Mesh::validate`]; vertices that no face uses are ignored), if [`UvMode::Keep`] finds UVs that
+/// are missing, not finite or outside 0 to 1, if the unwrapper fails, or if `progress` cancels the
+/// work ([`MeshError::Cancelled`]).
 pub fn prepare_uvs(
     mesh: &Mesh,
     mode: UvMode,
@@ -123,7 +129,7 @@ pub fn prepare_uvs(
     options.validate()?;
     mesh.validate_structure()?;
     let mut mesh = mesh.clone();
-    // First of all: a stray vertex would count for the extent.
+    // This comes first because unused vertices could enlarge the bounding box.
     let mut source_vertices = mesh.drop_unused_vertices();
     mesh.validate()?;
     if let Some(target) = options.simplify_to {
@@ -135,7 +141,7 @@ pub fn prepare_uvs(
         let faces = mesh.faces.len();
         tracing::warn!(
             faces,
-            "a mesh of so many faces takes long to paint; UnwrapOptions::simplify_to reduces it"
+            "a mesh with this many faces takes long to paint; UnwrapOptions::simplify_to reduces it"
         );
     }
     let own = match (mode, uvs_inside_texture(&mesh)) {
@@ -166,8 +172,8 @@ fn unwrap(
     let atlas = pack(mesh, &charts, options, &reporter)?;
     let Some(output) = atlas.meshes.first() else { return Err(MeshError::NoFaces) };
 
-    // A page is cropped to the height that it needs; the texture is square. Should the charts need several
-    // pages, these are laid side by side.
+    // uvunwrap crops each page to the height that its charts need, whereas the texture is square.
+    // Several pages are arranged in a square grid.
     let columns = (1..).find(|n| n * n >= atlas.page_count).unwrap_or(1);
     let page_scale = Vec2::new(atlas.width as f32, atlas.height as f32) / options.texture_size as f32;
     let texture_uv = |vertex: &uvunwrap::OutputVertex| {
@@ -190,11 +196,13 @@ fn unwrap(
     })
 }
 
-/// The most charts, and the largest texture, for which charts are packed by shape.
+/// Largest number of charts that are packed by shape.
 const SHAPED_CHARTS_MAX: usize = 128;
+/// Largest texture size, in texels, for which charts are packed by shape.
 const SHAPED_SIZE_MAX: u32 = 4096;
 
-/// Lets uvunwrap check the charts, unwrap in its own way what has flaws, and place everything in the texture.
+/// Packs the charts into the texture with uvunwrap, which first checks them and unwraps flawed ones
+/// itself.
 fn pack(
     mesh: &Mesh,
     charts: &Charts,
@@ -209,7 +217,8 @@ fn pack(
         face_materials: Some(&charts.chart_of_face),
         ..uvunwrap::MeshInput::new(&positions, charts.faces.as_flattened())
     };
-    // Packing by shape leaves up to a fifth less of the texture empty, but takes minutes for some thousand charts.
+    // Packing by shape leaves up to a fifth less of the texture empty, but takes minutes for a few
+    // thousand charts.
     let by_shape = charts.count <= SHAPED_CHARTS_MAX && options.texture_size <= SHAPED_SIZE_MAX;
     let unwrap_options = uvunwrap::Options {
         density: uvunwrap::Density::Auto { page_size: options.texture_size },
@@ -218,25 +227,26 @@ fn pack(
         ..uvunwrap::Options::default()
     };
     let report = |progress: uvunwrap::Progress| {
-        let go_on = match progress.stage {
-            // All faces have been counted; what is checked again is not news.
+        let reported = match progress.stage {
+            // `make_charts` has reported all faces already, so that uvunwrap's checks add none.
             uvunwrap::Stage::Segmenting | uvunwrap::Stage::Parameterizing => {
                 reporter.advance(UnwrapStage::Flattening, 0, Some(mesh.faces.len()))
             }
             uvunwrap::Stage::Packing => reporter.advance(UnwrapStage::Packing, 1, None),
             _ => reporter.advance(UnwrapStage::Output, 1, progress.total),
         };
-        go_on.is_ok()
+        reported.is_ok()
     };
     uvunwrap::generate_with_progress(&[input], &unwrap_options, report).map_err(|source| {
         if source == uvunwrap::Error::Cancelled { MeshError::Cancelled } else { MeshError::Unwrap { source } }
     })
 }
 
-/// The mesh with UVs at the corners of its faces, and for each of its vertices the original one. `sources` and
-/// `uvs` belong to the vertices that `faces` name.
+/// Returns the mesh with UVs, and for each of its vertices the index of the original vertex.
 ///
-/// The first copy of a vertex keeps its number; those that seams ask for follow at the end.
+/// `faces` index `sources` and `uvs`, which hold the original vertex and the UV of each unwrapped
+/// vertex. The first copy of a vertex keeps the original index; further copies, at seams, are
+/// appended.
 fn with_uvs(mesh: &Mesh, faces: &[[u32; 3]], sources: &[u32], uvs: &[Vec2]) -> (Mesh, Vec<u32>) {
     let vertex_count = mesh.positions.len();
     let mut source_vertices: Vec<u32> = (0..vertex_count as u32).collect();
@@ -285,7 +295,7 @@ mod tests {
                 mesh.positions[source as usize].to_array().map(f32::to_bits)
             );
         }
-        // What was made is good enough to be kept, and kept as it is.
+        // The new UVs are good enough for a second run to keep them unchanged.
         let again = prepare_uvs(&prepared.mesh, UvMode::Auto, &options, go_on)?;
         let UvSource::Own(quality) = again.uv_source else { return Err(MeshError::MissingUvs) };
         assert!(quality.overlap < 0.001 && quality.unmapped == 0.0, "{quality:?}");
@@ -294,17 +304,20 @@ mod tests {
     }
 
     #[test]
-    fn two_runs_agree_to_the_bit() -> Result<(), MeshError> {
+    fn new_uvs_do_not_depend_on_the_number_of_threads() {
         let mesh = bumpy_sphere(24, 16);
-        let run = || prepare_uvs(&mesh, UvMode::Unwrap, &UnwrapOptions::new(256), go_on);
-        assert_eq!(run()?, run()?);
-        Ok(())
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().ok()?;
+            pool.install(|| prepare_uvs(&mesh, UvMode::Unwrap, &UnwrapOptions::new(256), go_on).ok())
+        };
+        assert!(run(1).is_some());
+        assert_eq!(run(1), run(3));
     }
 
     #[test]
-    fn modes_differ_on_overlapping_uvs() -> Result<(), MeshError> {
+    fn keep_retains_overlapping_uvs_and_auto_replaces_them() -> Result<(), MeshError> {
         let mut mesh = bumpy_sphere(24, 16);
-        // Seen from above, the two halves lie on one another.
+        // A projection along z: the upper and lower half overlap.
         mesh.uvs = Some(mesh.positions.iter().map(|p| p.truncate() / 3.0 + 0.5).collect());
         let options = UnwrapOptions::new(256);
         let kept = prepare_uvs(&mesh, UvMode::Keep, &options, go_on)?;
@@ -316,12 +329,12 @@ mod tests {
     }
 
     #[test]
-    fn loose_triangles_all_find_a_place() -> Result<(), MeshError> {
+    fn disconnected_triangles_are_packed_without_overlap() -> Result<(), MeshError> {
         let sphere = bumpy_sphere(40, 30);
         let corners: Vec<u32> = sphere.faces.as_flattened().to_vec();
         let faces = (0..corners.len() as u32).collect::<Vec<_>>().as_chunks::<3>().0.to_vec();
         let mut soup = sphere.with_vertices(&corners, faces);
-        // Pulled apart, so that nothing can be welded.
+        // Every triangle is moved, so that no vertices can be welded.
         for (i, position) in soup.positions.iter_mut().enumerate() {
             position.z += (i / 3) as f32;
         }
@@ -354,7 +367,7 @@ mod tests {
             assert!(all.iter().any(|p| p.stage == stage && p.total.is_none_or(|total| p.done == total)));
             reports.lock().unwrap_or_else(PoisonError::into_inner).clear();
             assert!(matches!(run(Some(stage)), Err(MeshError::Cancelled)), "{stage:?}");
-            // Nothing is heard after that.
+            // No report follows the one that was answered with `Break`.
             let heard = std::mem::take(&mut *reports.lock().unwrap_or_else(PoisonError::into_inner));
             assert_eq!(heard.iter().filter(|p| p.stage == stage).count(), 1, "{stage:?}");
         }
@@ -362,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn more_overlap_is_kept_if_so_asked() -> Result<(), MeshError> {
+    fn auto_keeps_overlap_up_to_overlap_max() -> Result<(), MeshError> {
         let mut mesh = bumpy_sphere(24, 16);
         mesh.uvs = Some(mesh.positions.iter().map(|p| p.truncate() / 3.0 + 0.5).collect());
         let options = UnwrapOptions { overlap_max: 1.0, ..UnwrapOptions::new(256) };

@@ -1,46 +1,52 @@
-//! How well a mesh's own UVs suit a texture that is painted on it.
+//! Measures whether a mesh's own UVs are suitable for painting.
 
 use glam::{DVec2, Vec2};
 
 use crate::{Mesh, MeshError};
 
-/// Edge of the grid, in cells, in which overlaps are counted.
+/// Side, in cells, of the grid in which overlaps are counted.
 const GRID_SIZE_MAX: f64 = 1024.0;
 
-/// Edge of the grid where it gets coarser, so that many large faces upon one another cost no more than few.
+/// Smallest side, in cells, of the grid. The grid gets coarser where many large faces overlap,
+/// which bounds the cost.
 const GRID_SIZE_MIN: f64 = 16.0;
 
-/// How often the faces' bounding boxes may cover the texture before the grid gets coarser. Good UVs reach 2.
+/// Largest sum of the areas of the faces' bounding boxes, relative to the texture, at which the
+/// grid keeps its full size. Good UVs reach about 2.
 const COVERAGE_MAX: f64 = 4.0;
 
-/// How far a UV may lie outside 0 to 1 and still count as inside: rounding, not tiling.
+/// Largest distance outside 0 to 1 that is taken for a rounding error and clamped. UVs farther
+/// outside tile the texture.
 const OUTSIDE_TOLERANCE: f32 = 1e-4;
 
-/// A UV triangle with less area than this, as a share of the texture, gets no color of its own.
+/// Twice the area of a UV triangle, relative to the texture, below which its face counts as
+/// unmapped.
 const UV_AREA_MIN: f64 = 1e-12;
 
-/// What was found about a mesh's own UVs.
+/// Quality of a mesh's own UVs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UvQuality {
-    /// The share, 0 to 1, of the used cells of a grid over the texture (1024², coarser if much overlaps) whose
-    /// center lies inside two or more faces. Such faces would have to share their colors.
+    /// Overlap, 0 to 1: of the cells of a grid over the texture whose center lies inside a face,
+    /// the share whose center lies inside two or more. Such faces would have to share their colors.
+    /// The grid has 1024² cells, or fewer if faces overlap a lot.
     pub overlap: f32,
-    /// The share, 0 to 1, of the surface whose faces have no area in the texture.
+    /// Share of the surface area, 0 to 1, that belongs to faces without area in the texture.
     pub unmapped: f32,
 }
 
 impl UvQuality {
-    /// The largest overlap with which UVs are kept, unless [`UnwrapOptions`](crate::UnwrapOptions) says otherwise.
+    /// Default of [`UnwrapOptions::overlap_max`](crate::UnwrapOptions::overlap_max): the largest
+    /// overlap with which UVs are kept.
     pub const OVERLAP_MAX: f32 = 0.01;
-    /// The largest share of unmapped surface with which UVs are kept.
+    /// Largest share of unmapped surface with which UVs are kept.
     pub const UNMAPPED_MAX: f32 = 0.01;
 
-    /// Whether the UVs can be painted on as they are, by the default measure.
+    /// Returns whether the UVs are usable by the default limits.
     pub fn is_usable(&self) -> bool {
         self.is_within(Self::OVERLAP_MAX)
     }
 
-    /// Whether the UVs can be painted on where so much overlap is allowed.
+    /// Returns whether the UVs are usable if an overlap of up to `overlap_max` is allowed.
     pub(crate) fn is_within(&self, overlap_max: f32) -> bool {
         self.overlap <= overlap_max && self.unmapped <= Self::UNMAPPED_MAX
     }
@@ -74,12 +80,14 @@ impl UvQuality {
     }
 }
 
-/// Visits the cells whose center lies inside the triangle, edges left out, so that neighbors never meet.
+/// Calls `visit` with each cell whose center lies strictly inside the triangle, so that adjacent
+/// triangles share no cell.
 fn for_each_cell([a, b, c]: [DVec2; 3], grid_size: usize, mut visit: impl FnMut(usize)) {
     let min = a.min(b).min(c);
     let max = a.max(b).max(c);
     let area = (b - a).perp_dot(c - a);
-    // Rounding may put a center on a shared edge inside both faces; a hair's breadth is left out.
+    // Rounding may put a center on a shared edge inside both triangles; the margin excludes such
+    // centers.
     let margin = area.abs() * 1e-9;
     let inside = |p: DVec2| {
         let weights = [(b - a).perp_dot(p - a), (c - b).perp_dot(p - b), (a - c).perp_dot(p - c)];
@@ -98,10 +106,11 @@ fn for_each_cell([a, b, c]: [DVec2; 3], grid_size: usize, mut visit: impl FnMut(
     }
 }
 
-/// The UVs with those that rounding put a hair outside 0 to 1 pulled back.
+/// Returns the mesh's UVs, clamped to 0 to 1 where they are outside by at most
+/// [`OUTSIDE_TOLERANCE`].
 ///
 /// # Errors
-/// If there are none, or one is not finite or really outside.
+/// Fails if the mesh has no UVs, or one is not finite or farther outside.
 pub(crate) fn uvs_inside_texture(mesh: &Mesh) -> Result<Vec<Vec2>, MeshError> {
     let uvs = mesh.uvs.as_ref().ok_or(MeshError::MissingUvs)?;
     let inside = |(vertex, uv): (usize, &Vec2)| {
@@ -123,7 +132,7 @@ mod tests {
 
     use super::*;
 
-    /// Two squares of two triangles each in space, with the UVs given for the eight corners.
+    /// Returns a mesh of two squares, of two triangles each, and the UVs of their eight corners.
     fn two_squares(uvs: [(f32, f32); 8]) -> (Mesh, Vec<Vec2>) {
         let square = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)];
         let positions = [0.0, 5.0].iter().flat_map(|&z| square.map(|(x, y)| Vec3::new(x, y, z))).collect();
@@ -145,13 +154,13 @@ mod tests {
     }
 
     #[test]
-    fn neighbors_do_not_overlap() {
+    fn adjacent_charts_do_not_overlap() {
         let apart = measure(square(0.0, 0.5), square(0.5, 0.5));
         assert_eq!(apart, UvQuality { overlap: 0.0, unmapped: 0.0 });
     }
 
     #[test]
-    fn overlaps_are_a_share_of_what_is_used() {
+    fn overlap_is_relative_to_the_used_cells() {
         let half = measure(square(0.0, 0.5), square(0.25, 0.5));
         assert!((half.overlap - 1.0 / 3.0).abs() < 0.01, "{half:?}");
         assert!(!half.is_usable());
@@ -160,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn many_faces_upon_one_another_are_counted_on_a_coarser_grid() {
+    fn overlap_of_many_stacked_faces_is_found() {
         let (square, uvs) = two_squares([(0.0, 0.0); 8]);
         let uvs: Vec<Vec2> = square.positions.iter().map(|p| p.truncate()).chain(uvs).collect();
         let mesh = Mesh { faces: square.faces.repeat(50_000), ..square };
@@ -168,14 +177,14 @@ mod tests {
     }
 
     #[test]
-    fn surface_without_texture_is_found() {
+    fn faces_without_uv_area_are_unmapped() {
         let collapsed = measure(square(0.0, 0.5), [(0.7, 0.7); 4]);
         assert_eq!(collapsed, UvQuality { overlap: 0.0, unmapped: 0.5 });
         assert!(!collapsed.is_usable());
     }
 
     #[test]
-    fn only_a_hair_outside_is_pulled_in() {
+    fn uvs_are_clamped_only_within_the_tolerance() {
         let mesh = |v| Mesh { uvs: Some(vec![Vec2::new(0.5, v)]), ..Mesh::default() };
         assert_eq!(uvs_inside_texture(&mesh(1.00005)).ok(), Some(vec![Vec2::new(0.5, 1.0)]));
         assert!(matches!(uvs_inside_texture(&mesh(1.01)), Err(MeshError::UvOutsideTexture { .. })));

@@ -1,30 +1,30 @@
-//! Lists of cameras with weights, and the views that the models were trained on.
+//! Weighted camera lists, and the views that the models were trained on.
 
 use serde::Deserialize;
 
 use crate::{Camera, MeshError};
 
-/// The most cameras that a list may have: as many as there are trained views. All views share one attention
-/// sequence, so that the cost grows with the square of their number.
+/// Largest number of cameras in a list, which equals the number of trained views. All views share
+/// one attention sequence, so the cost grows with the square of their number.
 pub const MAX_CAMERAS: usize = 44;
 
-/// A camera, and how much what it sees counts in the texture.
+/// A camera and the weight of its view in the texture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CameraView {
-    /// Where the view is seen from.
+    /// Camera of the view.
     pub camera: Camera,
-    /// Its weight among the views when their colors are merged; 0 or more, only ratios matter.
+    /// Relative weight of the view when views are merged; 0 or more. Only ratios of weights matter.
     pub weight: f32,
 }
 
 impl CameraView {
-    /// A camera as the models were trained with (see [`Camera::orthographic`]), with a weight.
+    /// Returns a camera like those of the training (see [`Camera::orthographic`]) with a weight.
     pub const fn new(azimuth_degrees: f32, elevation_degrees: f32, weight: f32) -> Self {
         Self { camera: Camera::orthographic(azimuth_degrees, elevation_degrees), weight }
     }
 }
 
-/// The reference's six views: four sides, and the two poles.
+/// Six views of the reference: four sides, top and bottom.
 pub const DEFAULT_VIEWS: [CameraView; 6] = [
     CameraView::new(0.0, 0.0, 1.0),
     CameraView::new(90.0, 0.0, 0.1),
@@ -34,13 +34,13 @@ pub const DEFAULT_VIEWS: [CameraView; 6] = [
     CameraView::new(180.0, -90.0, 0.05),
 ];
 
-/// A circle of trained views.
+/// A circle of trained views at one elevation.
 struct Ring {
     elevation_degrees: f32,
     /// Angle between neighboring views.
     step_degrees: f64,
     view_count: i64,
-    /// View id of the first, which stands at 90° of azimuth.
+    /// Id of the first view, which is at an azimuth of 90°.
     first_view: i64,
 }
 
@@ -51,26 +51,29 @@ const fn ring(elevation_degrees: f32, view_count: i64, first_view: i64) -> Ring 
 const RINGS: [Ring; 5] =
     [ring(-20.0, 12, 0), ring(0.0, 12, 12), ring(20.0, 12, 24), ring(-90.0, 4, 36), ring(90.0, 4, 40)];
 
-/// The id, 0 to 43, of the trained view that a camera's embedding is taken from.
+/// Returns the id, 0 to 43, of the trained view whose embedding a camera uses.
 ///
-/// The models know five circles of views: 12 each at elevations −20°, 0° and 20°, and 4 each at −90° and 90°,
-/// where azimuth turns the image. On these circles an azimuth between two views counts as the lower one, as in
-/// the reference. Other elevations, for which the reference has no answer, take the nearest circle (the earlier
-/// one of the list above if two are as near) and on it the nearest view.
+/// The models were trained on five circles of views: 12 each at elevations −20°, 0° and 20°, and 4
+/// each at −90° and 90°, where the azimuth rotates the image. On these circles, an azimuth between
+/// two views is rounded down to the lower one, as in the reference. The reference does not define
+/// other elevations. They use the nearest circle (on a tie, the first in the order above), and on
+/// it the nearest view.
 pub fn view_index(azimuth_degrees: f32, elevation_degrees: f32) -> usize {
     let distance = |ring: &Ring| (ring.elevation_degrees - elevation_degrees).abs();
     let nearest = |a: &'static Ring, b: &'static Ring| if distance(b) < distance(a) { b } else { a };
     let ring = RINGS.iter().reduce(nearest).unwrap_or(&RINGS[0]);
     let steps = f64::from(azimuth_degrees) / ring.step_degrees;
     let steps = if distance(ring) == 0.0 { steps.floor() } else { steps.round() };
-    // A quarter of the circle back from azimuth 0 to the ring's first view.
+    // Views are numbered from an azimuth of 90°, a quarter of the circle after azimuth 0.
     let steps = steps.rem_euclid(ring.view_count as f64) as i64;
-    let place = (steps - ring.view_count / 4).rem_euclid(ring.view_count);
-    (ring.first_view + place) as usize
+    let position = (steps - ring.view_count / 4).rem_euclid(ring.view_count);
+    (ring.first_view + position) as usize
 }
 
-/// Cameras at the places of the trained views, the level ones first. There are fewer than views: those straight
-/// above and below differ only by how the image is turned, and have the turn of [`DEFAULT_VIEWS`].
+/// Returns the 38 distinct cameras of the trained views, those at elevation 0° first.
+///
+/// The four trained views straight above differ only in the rotation of the image, and so do the
+/// four straight below. One of each is returned, with the azimuth that [`DEFAULT_VIEWS`] uses.
 pub fn trained_cameras() -> impl Iterator<Item = Camera> {
     let around = (0..12).map(|step| 30.0 * step as f32);
     let circles = [0.0, 20.0, -20.0].into_iter().flat_map(move |elevation| {
@@ -81,11 +84,12 @@ pub fn trained_cameras() -> impl Iterator<Item = Camera> {
 
 /// Reads a list of cameras from JSON: `[{"azimuth": 0, "elevation": 0, "weight": 1.0}, …]`.
 ///
-/// Angles are in degrees, as in [`Camera`]; a weight that is not given is 1.
+/// Angles are in degrees, as in [`Camera`]. The weight is optional and defaults to 1.
 ///
 /// # Errors
-/// If the text is not such a list, has no camera or more than [`MAX_CAMERAS`], an azimuth is not finite, an
-/// elevation not within −90 to 90, a weight negative or not finite, or all weights are 0.
+/// Fails if the text is not JSON of this form, the list is empty or longer than [`MAX_CAMERAS`], an
+/// azimuth is not finite, an elevation is not within −90 to 90, a weight is negative or not finite,
+/// or all weights are 0.
 pub fn parse_views(json: &str) -> Result<Vec<CameraView>, MeshError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -106,10 +110,12 @@ pub fn parse_views(json: &str) -> Result<Vec<CameraView>, MeshError> {
     Ok(views)
 }
 
-/// Checks a list of cameras as [`parse_views`] does.
+/// Validates a list of cameras.
 ///
 /// # Errors
-/// As [`parse_views`]; also if a distance is not finite and positive.
+/// Fails if the list is empty or longer than [`MAX_CAMERAS`], an azimuth is not finite, an
+/// elevation is not within −90 to 90, a distance is not finite and positive, a weight is negative
+/// or not finite, or all weights are 0.
 pub fn validate_views(views: &[CameraView]) -> Result<(), MeshError> {
     if views.is_empty() || views.len() > MAX_CAMERAS {
         return Err(MeshError::CameraCount { limit: MAX_CAMERAS, found: views.len() });
@@ -137,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn default_views_have_the_references_ids() {
+    fn default_views_have_the_ids_of_the_reference() {
         let ids = DEFAULT_VIEWS.map(|v| view_index(v.camera.azimuth_degrees, v.camera.elevation_degrees));
         assert_eq!(ids, [21, 12, 15, 18, 43, 37]);
     }
@@ -156,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn trained_places_are_trained_views_and_differ() {
+    fn trained_cameras_are_distinct_trained_views() {
         let mut ids: Vec<usize> =
             trained_cameras().map(|c| view_index(c.azimuth_degrees, c.elevation_degrees)).collect();
         ids.sort_unstable();
@@ -174,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_read() -> Result<(), MeshError> {
+    fn a_list_is_parsed_and_weights_default_to_one() -> Result<(), MeshError> {
         let json = r#"[{"azimuth": -30, "elevation": 20.5, "weight": 0}, {"elevation": -90, "azimuth": 0}]"#;
         let views = parse_views(json)?;
         assert_eq!(views, [CameraView::new(-30.0, 20.5, 0.0), CameraView::new(0.0, -90.0, 1.0)]);
@@ -182,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_lists_are_typed_errors() {
+    fn invalid_lists_are_rejected() {
         let entry = |fields: &str| parse_views(&format!("[{{{fields}}}]"));
         assert!(matches!(parse_views("[]"), Err(MeshError::CameraCount { found: 0, .. })));
         let many = vec![r#"{"azimuth": 0, "elevation": 0}"#; 45].join(",");
@@ -192,6 +198,10 @@ mod tests {
         }
         let unknown = entry(r#""azimuth": 0, "elevation": 0, "roll": 3"#);
         assert!(matches!(unknown, Err(MeshError::CameraJson { .. })));
+        // 1e39 is a valid f64 that becomes infinite as an f32; 1e400 is beyond the range that JSON
+        // is read in.
+        let beyond_f64 = entry(r#""azimuth": 1e400, "elevation": 0"#);
+        assert!(matches!(beyond_f64, Err(MeshError::CameraJson { .. })));
         for (fields, name) in [
             (r#""azimuth": 1e39, "elevation": 0"#, "azimuth"),
             (r#""azimuth": 0, "elevation": 90.5"#, "elevation"),
@@ -200,9 +210,8 @@ mod tests {
         ] {
             let error = entry(fields);
             assert!(
-                matches!(&error, Err(MeshError::CameraField { field, .. }) if *field == name)
-                    || matches!(&error, Err(MeshError::CameraJson { .. })),
-                "{fields}"
+                matches!(&error, Err(MeshError::CameraField { field, .. }) if *field == name),
+                "{fields}: {error:?}"
             );
         }
         let weightless = entry(r#""azimuth": 0, "elevation": 0, "weight": 0"#);

@@ -1,18 +1,21 @@
-//! Fast marching: the order in which a front, starting at the mask's border, arrives at its pixels.
+//! Fast marching: the order in which a front that starts at the border of the mask reaches the
+//! masked pixels.
 //!
-//! J. A. Sethian, "A fast marching level set method for monotonically advancing fronts", 1996.
+//! Source: J. A. Sethian, "A fast marching level set method for monotonically advancing fronts",
+//! 1996.
 
 use std::collections::BTreeMap;
 
 use image::GrayImage;
 
-/// The arrival time of pixels that the front has not reached, and of the frame around the image.
+/// Arrival time of pixels that the front has not reached, and of the frame around the image.
 const NEVER: f32 = 1e6;
 
-/// The masked pixels (`y * width + x`) in the order in which they are to be filled.
+/// Returns the indices (`y * width + x`) of the masked pixels in the order in which they must be
+/// filled.
 pub(super) fn fill_order(mask: &GrayImage) -> Vec<u32> {
     let (width, height) = (mask.width() as usize, mask.height() as usize);
-    // A frame of one pixel: it is known, but no part of the front.
+    // The arrays have a frame of one pixel that counts as known but does not belong to the front.
     let stride = width + 2;
     let mut known = vec![true; stride * (height + 2)];
     for (y, row) in mask.chunks_exact(width).enumerate() {
@@ -52,8 +55,8 @@ pub(super) fn fill_order(mask: &GrayImage) -> Vec<u32> {
     order
 }
 
-/// When a front of speed 1 arrives, coming through a vertical and a horizontal neighbor, each with its own
-/// arrival time and whether that is known.
+/// Returns the arrival time of a front of speed 1 that comes from a vertical and a horizontal
+/// neighbor. Each neighbor is given by its arrival time and whether that is known.
 fn arrival_time(vertical: (f32, bool), horizontal: (f32, bool)) -> f32 {
     let ((v, v_known), (h, h_known)) = (vertical, horizontal);
     let (v, h) = (f64::from(v), f64::from(h));
@@ -67,24 +70,26 @@ fn arrival_time(vertical: (f32, bool), horizontal: (f32, bool)) -> f32 {
     arrival as f32
 }
 
-/// A priority queue of pixels by arrival time; of equal times, the first pushed comes first.
+/// A priority queue of pixels by arrival time. Pixels with equal times are popped in the order of
+/// insertion.
 ///
-/// A new time is all but always 0.7 to 1 above the last popped. So the times are kept in unsorted slots of a
-/// half, and a slot is sorted when its turn comes.
+/// Pushed times are almost always 0.7 to 1 above the last popped time. Therefore times are grouped
+/// into unsorted buckets of width 0.5, and a bucket is sorted when it becomes the current one.
 #[derive(Default)]
 struct Front {
-    /// The slot in turn, sorted; popped up to `next`.
+    /// Current bucket, sorted. Elements before `next` have been popped.
     current: Vec<(f32, usize)>,
     next: usize,
-    current_slot: u64,
+    current_bucket: u64,
+    /// Later buckets, unsorted.
     later: BTreeMap<u64, Vec<(f32, usize)>>,
 }
 
 impl Front {
     fn push(&mut self, time: f32, pixel: usize) {
-        let slot = (time * 2.0) as u64;
-        if slot > self.current_slot {
-            self.later.entry(slot).or_default().push((time, pixel));
+        let bucket = (time * 2.0) as u64;
+        if bucket > self.current_bucket {
+            self.later.entry(bucket).or_default().push((time, pixel));
         } else {
             let waiting = &self.current[self.next..];
             let position = self.next + waiting.partition_point(|&(other, _)| other <= time);
@@ -94,7 +99,7 @@ impl Front {
 
     fn pop(&mut self) -> Option<usize> {
         if self.next == self.current.len() {
-            (self.current_slot, self.current) = self.later.pop_first()?;
+            (self.current_bucket, self.current) = self.later.pop_first()?;
             self.current.sort_by(|(a, _), (b, _)| a.total_cmp(b));
             self.next = 0;
         }

@@ -1,7 +1,7 @@
-//! OpenCV's `inpaint` with `INPAINT_NS`, byte for byte (4.11; older ones treat the first row and column
-//! otherwise).
+//! `inpaint` of OpenCV 4.11 with `INPAINT_NS`, byte for byte. Older versions treat the first row
+//! and column differently.
 //!
-//! Two parts: [`march`] finds the order in which the pixels are filled, which depends on the mask alone;
+//! [`march`] determines the order in which the pixels are filled, which depends on the mask alone.
 //! [`transport`] fills them in that order, each from the known pixels around it.
 
 mod march;
@@ -17,14 +17,19 @@ use crate::{
 
 /// Fills the pixels of `image` where `mask` is not 0, from the border of the mask inwards.
 ///
-/// Each pixel becomes the mean of the known ones within `radius` pixels, weighted by how well the isophote
-/// (the line of equal brightness) through them points at it: a reading of Navier-Stokes inpainting
-/// (Bertalmio, Bertozzi, Sapiro: "Navier-Stokes, fluid dynamics, and image and video inpainting", 2001) in the
-/// fast-marching frame of Telea ("An image inpainting technique based on the fast marching method", 2004).
-/// As in OpenCV, `radius` is brought into 1..=100; and if the mask is everywhere, the image stays as it is.
+/// Each masked pixel becomes a weighted mean of the known pixels within `radius` pixels. A known
+/// pixel's weight grows with its proximity and with the alignment of its isophote (line of equal
+/// brightness) to the direction of the masked pixel. This is OpenCV's variant of Navier-Stokes
+/// inpainting (Bertalmio, Bertozzi, Sapiro: "Navier-Stokes, fluid dynamics, and image and video
+/// inpainting", 2001) in the fast-marching order of Telea ("An image inpainting technique based on
+/// the fast marching method", 2004).
+///
+/// As in OpenCV, `radius` is clamped to 1..=100, and an image that is masked everywhere is returned
+/// unchanged.
 ///
 /// # Errors
-/// If image and mask differ in size, or a side is 0 or beyond [`MAX_SIDE`](crate::MAX_SIDE).
+/// Fails if image and mask differ in size, or a side is 0 or longer than
+/// [`MAX_SIDE`](crate::MAX_SIDE).
 pub fn inpaint_navier_stokes(
     image: &RgbImage,
     mask: &GrayImage,
@@ -36,7 +41,8 @@ pub fn inpaint_navier_stokes(
 /// Fills a gray image; see [`inpaint_navier_stokes`].
 ///
 /// # Errors
-/// If image and mask differ in size, or a side is 0 or beyond [`MAX_SIDE`](crate::MAX_SIDE).
+/// Fails if image and mask differ in size, or a side is 0 or longer than
+/// [`MAX_SIDE`](crate::MAX_SIDE).
 pub fn inpaint_navier_stokes_gray(
     image: &GrayImage,
     mask: &GrayImage,

@@ -1,14 +1,17 @@
-//! The colors of one channel: each pixel takes those whose isophotes point at it.
+//! Fills one channel: each pixel becomes a mean of known pixels, weighted by distance and isophote
+//! direction.
 
 use image::GrayImage;
 
-/// The flow to a pixel from a neighbor whose isophote is perpendicular to the way, or that has none.
-const NO_FLOW: f32 = 1e-6;
+/// Alignment of a neighbor whose isophote is perpendicular to the direction to the pixel, or that
+/// has no gradient.
+const NO_ALIGNMENT: f32 = 1e-6;
 
-/// Keeps the mean defined where no neighbor is known.
-const TINY: f32 = 1e-20;
+/// Added to the sum of weights. Keeps the mean defined if no neighbor is known.
+const EPSILON: f32 = 1e-20;
 
-/// Fills the pixels of a channel in the given order (`y * width + x`); `mask` says which are unknown at first.
+/// Fills the pixels of a channel in the order of their indices in `order` (`y * width + x`). Pixels
+/// where `mask` is not 0 are unknown at first.
 pub(super) fn fill(channel: &mut [u8], mask: &GrayImage, order: &[u32], radius: u32) {
     let mut field = Field::new(channel, mask, radius as usize);
     let mut window = Window::new(radius as i32);
@@ -20,7 +23,8 @@ pub(super) fn fill(channel: &mut [u8], mask: &GrayImage, order: &[u32], radius: 
     }
 }
 
-/// A pixel in 32 bits, so that the window around another takes few cache lines.
+/// A pixel packed into 32 bits, so that a window spans few cache lines. Bits 0 to 7 hold the color,
+/// 8 to 17 and 18 to 27 the absolute gradients in x and y, and bit 31 whether the pixel is known.
 #[derive(Clone, Copy, Default)]
 struct Sample(u32);
 
@@ -40,37 +44,41 @@ impl Sample {
         self.0 & Self::KNOWN != 0
     }
 
-    /// The sum of the absolute differences to the known pixels on the left and right: the gradient, but
-    /// for its sign.
-    fn across(self) -> i32 {
+    /// Returns the absolute gradient in x: the sum of the absolute differences to the known pixels
+    /// on the left and right.
+    fn gradient_x(self) -> i32 {
         (self.0 >> 8 & Self::GRADIENT) as i32
     }
 
-    /// The same above and below.
-    fn down(self) -> i32 {
+    /// Returns the absolute gradient in y: the sum of the absolute differences to the known pixels
+    /// above and below.
+    fn gradient_y(self) -> i32 {
         (self.0 >> 18 & Self::GRADIENT) as i32
     }
 
-    fn with_gradient(self, across: i32, down: i32) -> Self {
-        Self(self.0 & (Self::KNOWN | 0xff) | (across as u32) << 8 | (down as u32) << 18)
+    fn with_gradient(self, gradient_x: i32, gradient_y: i32) -> Self {
+        Self(self.0 & (Self::KNOWN | 0xff) | (gradient_x as u32) << 8 | (gradient_y as u32) << 18)
     }
 }
 
-/// The channel, within a margin as wide as the radius that is unknown.
+/// The samples of a channel, surrounded by a margin of unknown samples as wide as the radius.
 ///
-/// The front winds through the whole image, so memory is what the filling waits for: the samples lie in
-/// square tiles of a page each.
+/// Filling is bound by memory latency, because the front moves through the whole image. Therefore
+/// the samples are stored in square tiles of 4 KiB, the size of a page.
 struct Field {
     width: usize,
     height: usize,
     margin: usize,
-    /// A sample's index is the sum of its row's and its column's part.
+    /// For each row, its part of a sample's index. The index is the sum of the parts of row and
+    /// column.
     row_index: Vec<usize>,
+    /// For each column, its part of a sample's index.
     column_index: Vec<usize>,
     samples: Vec<Sample>,
 }
 
 impl Field {
+    /// Side of a tile, in samples.
     const TILE: usize = 32;
 
     fn new(channel: &[u8], mask: &GrayImage, margin: usize) -> Self {
@@ -104,7 +112,7 @@ impl Field {
         self.samples[self.index(x, y)]
     }
 
-    /// Makes a pixel known, which changes the gradients around it.
+    /// Sets the color of a pixel, marks it as known, and updates the gradients around it.
     fn set(&mut self, x: usize, y: usize, color: u8) {
         let i = self.index(x, y);
         self.samples[i] = Sample::new(color, true);
@@ -121,11 +129,11 @@ impl Field {
         }
     }
 
-    /// Renews the gradient of a known pixel; that of an unknown one is not read. What lies outside the image
-    /// counts as known.
+    /// Updates the gradient of a known pixel. Gradients of unknown pixels are never read. Pixels
+    /// outside the image count as known.
     ///
-    /// In the first and last rows and columns OpenCV compares pixels farther inwards, each side in its own
-    /// way, which is kept.
+    /// In the first and last rows and columns, the differences are those of pixels farther inside.
+    /// The shift differs between the sides. Both reproduce OpenCV.
     fn update_gradient(&mut self, x: usize, y: usize) {
         let i = self.index(x, y);
         if !self.samples[i].known() {
@@ -139,22 +147,24 @@ impl Field {
 
         let color = |x: usize, y: usize| self.at(x, y).color();
         let center = color(x1, y1);
-        let across = sum_of_differences(
+        let gradient_x = sum_of_differences(
             (color(left, y1), x == 0 || self.at(x - 1, y).known()),
             center,
             (color(right, y1), x == last_x || self.at(x + 1, y).known()),
         );
         let center = color(x1, y2);
-        let down = sum_of_differences(
+        let gradient_y = sum_of_differences(
             (color(x1, above), y == 0 || self.at(x, y - 1).known()),
             center,
             (color(x1, below), y == last_y || self.at(x, y + 1).known()),
         );
-        self.samples[i] = self.samples[i].with_gradient(across, down);
+        self.samples[i] = self.samples[i].with_gradient(gradient_x, gradient_y);
     }
 }
 
-/// The absolute differences to the colors on either side, of those that are known; 0 if neither is.
+/// Returns the sum of the absolute differences of `center` to the colors on either side, each given
+/// with whether it is known. If only one is known, its difference counts twice; if neither is, the
+/// sum is 0.
 fn sum_of_differences(before: (i32, bool), center: i32, after: (i32, bool)) -> i32 {
     let (to_before, to_after) = ((before.0 - center).abs(), (after.0 - center).abs());
     match (before.1, after.1) {
@@ -165,20 +175,23 @@ fn sum_of_differences(before: (i32, bool), center: i32, after: (i32, bool)) -> i
     }
 }
 
-/// The disc around a pixel, row by row: one value for each neighbor, in arrays that suit vectors. The
-/// center takes part, but is never known.
+/// The disc around a pixel. Each array has one element for each pixel of the disc, row by row,
+/// which allows vectorized loops. The center is included, but is never known.
 struct Window {
     radius: usize,
-    /// Half the disc's width in each row.
+    /// Number of pixels on either side of the center column, for each row.
     half_widths: Vec<usize>,
-    /// The way to the neighbor, in pixels.
-    way_x: Vec<f32>,
-    way_y: Vec<f32>,
-    /// The squared length of the way.
+    /// Offset in x from the center, in pixels.
+    offset_x: Vec<f32>,
+    /// Offset in y from the center, in pixels.
+    offset_y: Vec<f32>,
+    /// Squared distance from the center.
     distance2: Vec<f32>,
-    /// The neighbor's weight by distance.
-    nearness: Vec<f32>,
+    /// Weight by distance: 1 / (distance⁴ + 1).
+    distance_weight: Vec<f32>,
+    /// Samples of the current disc.
     samples: Vec<Sample>,
+    /// Weights of the samples.
     weights: Vec<f32>,
 }
 
@@ -193,18 +206,19 @@ impl Window {
         Self {
             radius: radius as usize,
             half_widths: (-radius..=radius).map(half_width).collect(),
-            way_x: disc.iter().map(|&(dx, _)| dx as f32).collect(),
-            way_y: disc.iter().map(|&(_, dy)| dy as f32).collect(),
-            nearness: distance2.iter().map(|d| 1.0 / (d * d + 1.0)).collect(),
+            offset_x: disc.iter().map(|&(dx, _)| dx as f32).collect(),
+            offset_y: disc.iter().map(|&(_, dy)| dy as f32).collect(),
+            distance_weight: distance2.iter().map(|d| 1.0 / (d * d + 1.0)).collect(),
             samples: vec![Sample::default(); disc.len()],
             weights: vec![0.0; disc.len()],
             distance2,
         }
     }
 
-    /// The weighted mean of the known pixels around a center, rounded to nearest, halves to even.
+    /// Returns the weighted mean of the known pixels around a center, rounded to nearest, with ties
+    /// to even.
     fn mean(&mut self, field: &Field, x: usize, y: usize) -> u8 {
-        // The margin is the radius.
+        // The margin equals the radius, so the window of pixel (x, y) starts at row y and column x.
         let rows = &field.row_index[y..];
         let mut targets = self.samples.iter_mut();
         for (row, &half_width) in rows.iter().zip(&self.half_widths) {
@@ -216,17 +230,19 @@ impl Window {
         }
         let n = self.weights.len();
         let (samples, weights) = (&self.samples[..n], &mut self.weights[..n]);
-        let (way_x, way_y) = (&self.way_x[..n], &self.way_y[..n]);
-        let (distance2, nearness) = (&self.distance2[..n], &self.nearness[..n]);
+        let (offset_x, offset_y) = (&self.offset_x[..n], &self.offset_y[..n]);
+        let (distance2, distance_weight) = (&self.distance2[..n], &self.distance_weight[..n]);
         for i in 0..n {
-            let (across, down) = (samples[i].across() as f32, samples[i].down() as f32);
-            // The isophote is perpendicular to the gradient.
-            let along = (way_y[i] * across - way_x[i] * down).abs();
-            let flow = along / (distance2[i] * (across * across + down * down)).sqrt();
-            let flow = if along == 0.0 { NO_FLOW } else { flow };
-            weights[i] = nearness[i] * f32::from(u8::from(samples[i].known())) * flow;
+            let (gradient_x, gradient_y) = (samples[i].gradient_x() as f32, samples[i].gradient_y() as f32);
+            // The isophote is perpendicular to the gradient. `alignment` is the cosine between
+            // isophote and offset, computed from absolute gradients as in OpenCV.
+            let along = (offset_y[i] * gradient_x - offset_x[i] * gradient_y).abs();
+            let alignment =
+                along / (distance2[i] * (gradient_x * gradient_x + gradient_y * gradient_y)).sqrt();
+            let alignment = if along == 0.0 { NO_ALIGNMENT } else { alignment };
+            weights[i] = distance_weight[i] * f32::from(u8::from(samples[i].known())) * alignment;
         }
-        let (mut sum, mut total) = (0.0, TINY);
+        let (mut sum, mut total) = (0.0, EPSILON);
         for (&weight, sample) in weights.iter().zip(samples) {
             sum += weight * sample.color() as f32;
             total += weight;

@@ -1,10 +1,11 @@
-//! Test images that any language makes alike, and a hash to record the results of others by.
+//! Test images that are easy to reproduce in other languages, and the hash of the recorded results.
 
-#![allow(dead_code, reason = "each test file uses some of these; which ones are unused differs")]
+#![allow(dead_code, reason = "each test file uses other functions of this module")]
 
 use image::{GrayImage, Luma};
 
-/// Bytes of the linear congruential generator of Numerical Recipes: the top 8 bits of each state.
+/// Returns `count` bytes of the linear congruential generator of Numerical Recipes: the top 8 bits
+/// of each state.
 pub(crate) fn noise(seed: u32, count: usize) -> Vec<u8> {
     let mut state = seed;
     let mut next = || {
@@ -14,14 +15,15 @@ pub(crate) fn noise(seed: u32, count: usize) -> Vec<u8> {
     (0..count).map(|_| next()).collect()
 }
 
-/// Noise in blocks of `block` x `block` pixels: shapes with edges, corners and junctions.
+/// Returns an image of blocks of `block` x `block` pixels of random gray. It has edges, corners and
+/// junctions.
 pub(crate) fn blocks(seed: u32, width: u32, height: u32, block: u32) -> GrayImage {
     let columns = width.div_ceil(block);
     let values = noise(seed, (columns * height.div_ceil(block)) as usize);
     GrayImage::from_fn(width, height, |x, y| Luma([values[(y / block * columns + x / block) as usize]]))
 }
 
-/// A mask of 255 where such blocks are below `threshold`, else 0.
+/// Returns a mask that is 255 where [`blocks`] is below `threshold`, and 0 elsewhere.
 pub(crate) fn block_mask(seed: u32, width: u32, height: u32, block: u32, threshold: u8) -> GrayImage {
     let mut mask = blocks(seed, width, height, block);
     for value in mask.iter_mut() {
@@ -30,7 +32,7 @@ pub(crate) fn block_mask(seed: u32, width: u32, height: u32, block: u32, thresho
     mask
 }
 
-/// FNV-1a of 64 bits.
+/// Returns the 64-bit FNV-1a hash.
 pub(crate) fn hash(bytes: &[u8]) -> u64 {
     bytes
         .iter()

@@ -1,20 +1,23 @@
-//! Sparse Cholesky factorization for meshes, in plain arithmetic: the same bits on every platform.
+//! Sparse Cholesky factorization for meshes. It uses only operations that are bit-identical on
+//! every platform.
 
 use glam::{DVec2, DVec3};
 
-/// The most entries per column. Surfaces need less than 200; what is too tangled shall not fill the memory.
+/// Largest mean number of entries per column of the factor. Surfaces need fewer than 200. The limit
+/// bounds the memory for meshes with unusual connectivity.
 const FILL_MAX: usize = 600;
 
-/// Parts of the mesh this small are not dissected further.
-const LEAF: usize = 24;
+/// Number of vertices up to which a part is not dissected further.
+const LEAF_SIZE: usize = 24;
 
-/// Vertices with more entries than this, two for each neighbor, stay out of the dissection.
+/// Number of entries of a row, two for each neighbor, above which a vertex is a hub. Hubs are not
+/// dissected.
 const HUB_MIN: usize = 100;
 
-/// A symmetric matrix on the vertices of a mesh: the diagonal, and a value for each pair of neighbors.
+/// A sparse symmetric matrix with a row for each vertex of a mesh.
 pub(super) struct MeshMatrix {
     diagonal: Vec<f64>,
-    /// For each vertex its neighbors and their values; a neighbor that occurs several times has their sum.
+    /// Off-diagonal entries of each row: column and value. Entries with the same column are summed.
     rows: Vec<Vec<(u32, f64)>>,
 }
 
@@ -27,14 +30,15 @@ impl MeshMatrix {
         self.diagonal[i as usize] += value;
     }
 
-    /// Adds to both entries of a pair.
+    /// Adds `value` to the entries (i, j) and (j, i).
     pub(super) fn add_pair(&mut self, i: u32, j: u32, value: f64) {
         self.rows[i as usize].push((j, value));
         self.rows[j as usize].push((i, value));
     }
 
-    /// Factorizes the matrix without the row and column of the vertex that the ordering puts last, whose value is
-    /// taken as zero. `None` if it is not positive definite, or too tangled.
+    /// Factorizes the matrix without the row and column of the last vertex of the ordering, whose
+    /// value is fixed to zero. Returns `None` if the remaining matrix is not positive definite, or
+    /// its factor exceeds [`FILL_MAX`].
     pub(super) fn factorize(&self, positions: &[DVec3]) -> Option<Cholesky> {
         let order = dissect(positions, &self.rows);
         let mut rank = vec![0; order.len()];
@@ -54,18 +58,19 @@ impl MeshMatrix {
     }
 }
 
-/// A factor L with L Lᵀ = A.
+/// The lower triangular factor L of A = L Lᵀ.
 pub(super) struct Cholesky {
-    /// The vertex of each row; one more than there are rows.
+    /// Vertex of each row, followed by the vertex that is fixed to zero.
     order: Vec<u32>,
-    /// Where each column starts.
+    /// Start of each column in `entries`, and the end of the last one.
     starts: Vec<usize>,
-    /// The columns: the diagonal, then rows and values below it.
+    /// Row and value of the entries, column by column; the diagonal comes first in each.
     entries: Vec<(u32, f64)>,
 }
 
 impl Cholesky {
-    /// Solves for two right-hand sides at once: one vector per vertex in, one out.
+    /// Solves for two right-hand sides at once, one in each component. `right` and the result have
+    /// one vector per vertex.
     pub(super) fn solve(&self, right: &[DVec2]) -> Vec<DVec2> {
         let size = self.starts.len() - 1;
         let mut x: Vec<DVec2> = self.order[..size].iter().map(|&vertex| right[vertex as usize]).collect();
@@ -87,19 +92,21 @@ impl Cholesky {
     }
 }
 
-/// Nested dissection (George 1973): halves of the mesh first, what separates them last, so that little fills in.
+/// Returns a fill-reducing order of the vertices by nested dissection (George, "Nested Dissection
+/// of a Regular Finite Element Mesh", 1973): the two halves of the mesh first, then the separator
+/// between them.
 fn dissect(positions: &[DVec3], rows: &[Vec<(u32, f64)>]) -> Vec<u32> {
     let mut order = Vec::with_capacity(positions.len());
     let mut side = vec![0_u32; positions.len()];
     let mut stamp = 0;
-    // What is to be ordered comes off the stack back to front, so the order is reversed in the end.
-    // A hub would make everything around it a separator.
+    // The order is built back to front and reversed at the end. Hubs come last in the reversed
+    // order: within the dissection, a hub would put all of its neighbors into the separator.
     let is_hub = |i: &u32| rows[*i as usize].len() > HUB_MIN;
     let (hubs, rest) = (0..positions.len() as u32).partition::<Vec<u32>, _>(is_hub);
     order.extend(hubs);
     let mut stack = vec![rest];
     while let Some(mut part) = stack.pop() {
-        if part.len() <= LEAF {
+        if part.len() <= LEAF_SIZE {
             order.extend(part);
             continue;
         }
@@ -123,11 +130,12 @@ fn dissect(positions: &[DVec3], rows: &[Vec<(u32, f64)>]) -> Vec<u32> {
     order
 }
 
-/// Columns of the factor: starts and entries.
+/// Starts and entries of the columns of a factor, as in [`Cholesky`].
 type Columns = (Vec<usize>, Vec<(u32, f64)>);
 
-/// The up-looking method (Davis, "Direct Methods for Sparse Linear Systems", 2006, chapter 4). `row` gives the
-/// entries left of the diagonal.
+/// Computes the factor with the up-looking method (Davis, "Direct Methods for Sparse Linear
+/// Systems", 2006, chapter 4). `row` returns the entries of a row left of the diagonal. Returns
+/// `None` as [`MeshMatrix::factorize`] does.
 fn factorize<'a>(
     size: usize,
     row: impl Fn(usize) -> &'a [(u32, f64)],
@@ -172,12 +180,14 @@ fn factorize<'a>(
     Some((starts, entries))
 }
 
-/// No parent.
+/// Parent of a root.
 const ROOT: u32 = u32::MAX;
 
-/// Which column of the factor passes its entries on to which.
+/// Elimination tree of the matrix, with scratch space.
 struct EliminationTree {
+    /// Parent of each column, or [`ROOT`].
     parent: Vec<u32>,
+    /// Last stamp with which each column was visited.
     seen: Vec<u32>,
     stamp: u32,
     path: Vec<u32>,
@@ -185,7 +195,7 @@ struct EliminationTree {
 
 impl EliminationTree {
     fn new<'a>(size: usize, row: impl Fn(usize) -> &'a [(u32, f64)]) -> Self {
-        // Ancestors are shortcuts towards the root.
+        // `ancestor` compresses the paths to the root.
         let (mut parent, mut ancestor) = (vec![ROOT; size], vec![ROOT; size]);
         for r in 0..size {
             for &(c, _) in row(r) {
@@ -202,7 +212,8 @@ impl EliminationTree {
         Self { parent, seen: vec![0; size], stamp: 0, path: Vec::new() }
     }
 
-    /// The columns in which row `r` of the factor has entries left of the diagonal, children before parents.
+    /// Sets `columns` to the columns in which row `r` of the factor has entries left of the
+    /// diagonal, children before parents. `row` holds that row of the matrix.
     fn reach(&mut self, row: &[(u32, f64)], r: usize, columns: &mut Vec<u32>) {
         columns.clear();
         self.stamp += 1;
@@ -216,7 +227,8 @@ impl EliminationTree {
             }
             columns.extend(self.path.drain(..).rev());
         }
-        // Paths found later lie below earlier ones.
+        // Each path was added from the top down, and later paths are below or beside earlier ones;
+        // reversed, children precede their parents.
         columns.reverse();
     }
 }
@@ -226,8 +238,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_grid_is_solved() {
-        // The Laplacian of a 20 by 20 grid, large enough to be dissected several times.
+    fn the_laplacian_of_a_grid_is_solved() {
+        // 20 by 20 vertices are dissected several times.
         let at = |x: u32, y: u32| y * 20 + x;
         let mut matrix = MeshMatrix::zero(400);
         let mut pairs = Vec::new();
@@ -255,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hub_does_not_fill_the_factor() {
+    fn a_hub_does_not_fill_in_the_factor() {
         // A wheel of 2,000 spokes.
         let mut matrix = MeshMatrix::zero(2001);
         for i in 1..=2000 {
@@ -275,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_positive_definite_is_refused() {
+    fn indefinite_matrices_are_rejected() {
         let mut matrix = MeshMatrix::zero(3);
         matrix.add_pair(1, 2, 2.0);
         (0..3).for_each(|i| matrix.add_diagonal(i, 1.0));

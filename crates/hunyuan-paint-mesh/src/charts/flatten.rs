@@ -1,45 +1,53 @@
-//! Flattens charts: each into the plane, as rigidly as possible, without folds or overlaps; what cannot be is split.
+//! Flattens charts into the plane, as rigidly as possible. Charts that would fold, overlap or be
+//! distorted too much are split.
 
 use std::collections::HashMap;
 
 use glam::{DVec2, DVec3, Vec2};
 
-use super::{cholesky::MeshMatrix, overlap::find_overlap, surface::Surface};
+use super::{cholesky::MeshMatrix, overlap::find_overlap, welded_mesh::WeldedMesh};
 
-/// Rounds of turning every face on its own and fitting the chart to all of them. More change little.
+/// Rounds of the local step (a rotation for each face) and the global step (fitting the chart to
+/// all rotated faces). More rounds change little.
 const ROUNDS: usize = 10;
-/// How far areas may be off on average: the mean of the larger of r and 1 / r over the surface.
+/// Largest distortion of areas: the mean over the surface of max(r, 1 / r), where r is the ratio of
+/// flattened to original area, each relative to the whole chart.
 const DISTORTION_MAX: f64 = 1.25;
-/// A projection that keeps areas this well is left as it is.
+/// Largest distortion with which a projection is used as it is.
 const PROJECTION_DISTORTION_MAX: f64 = 1.005;
-/// Flattened faces need this share of the chart's area to be told from a point.
+/// Smallest area of a flattened face, relative to the chart. Faces below it count as degenerate or
+/// folded.
 const AREA_MIN: f64 = 1e-11;
-/// Charts this small are handed on as they are: the unwrapper checks them again and has its own ways with them.
-const SMALL: usize = 16;
-/// How often a chart is split in two, and those again.
+/// Number of faces up to which a flawed chart is not split. uvunwrap checks charts again and
+/// unwraps flawed ones itself.
+const UNSPLIT_FACES_MAX: usize = 16;
+/// Largest depth of recursive splits.
 const DEPTH_MAX: usize = 32;
 
-/// A piece of the surface, and its place in the plane.
+/// A piece of the surface and its UVs.
 pub(super) struct Chart {
+    /// Faces of the mesh.
     pub(super) faces: Vec<u32>,
-    /// The chart's own vertices of each face.
+    /// Vertices of each face, numbered within the chart.
     pub(super) corners: Vec<[u32; 3]>,
-    /// Of each of the chart's vertices, in 0 to 1.
+    /// UV of each vertex of the chart, 0 to 1.
     pub(super) uvs: Vec<Vec2>,
 }
 
-/// Flattens the faces, which are connected, as one chart if that goes well, as several otherwise. `done` hears of the
-/// number of faces of each chart and says whether to go on; if not, what is returned is of no use.
+/// Flattens connected faces into one chart, or into several if one would be flawed.
+///
+/// `done` receives the number of faces of each finished chart and returns whether to continue.
+/// After it has returned `false`, the result is incomplete and must be discarded.
 pub(super) fn flatten(
-    surface: &Surface,
+    mesh: &WeldedMesh,
     faces: Vec<u32>,
     done: &(impl Fn(usize) -> bool + Sync),
 ) -> Vec<Chart> {
-    flatten_at_depth(surface, faces, 0, done)
+    flatten_at_depth(mesh, faces, 0, done)
 }
 
 fn flatten_at_depth(
-    surface: &Surface,
+    mesh: &WeldedMesh,
     faces: Vec<u32>,
     depth: usize,
     done: &(impl Fn(usize) -> bool + Sync),
@@ -47,7 +55,7 @@ fn flatten_at_depth(
     if !done(0) {
         return Vec::new();
     }
-    let patch = Patch::new(surface, faces);
+    let patch = Patch::new(mesh, faces);
     let projected = patch.project();
     let mut uvs = fit(&projected);
     let mut verdict = patch.check(&uvs, PROJECTION_DISTORTION_MAX);
@@ -58,11 +66,11 @@ fn flatten_at_depth(
         verdict = patch.check(&uvs, DISTORTION_MAX);
     }
     match verdict {
-        Err(clash) if patch.faces.len() > SMALL && depth < DEPTH_MAX => {
-            let (a, b) = patch.split(clash);
+        Err(overlap) if patch.faces.len() > UNSPLIT_FACES_MAX && depth < DEPTH_MAX => {
+            let (a, b) = patch.split(overlap);
             let (mut charts, rest) = rayon::join(
-                || flatten_at_depth(surface, a, depth + 1, done),
-                || flatten_at_depth(surface, b, depth + 1, done),
+                || flatten_at_depth(mesh, a, depth + 1, done),
+                || flatten_at_depth(mesh, b, depth + 1, done),
             );
             charts.extend(rest);
             charts
@@ -74,7 +82,7 @@ fn flatten_at_depth(
     }
 }
 
-/// The points moved and scaled into 0 to 1, in single precision.
+/// Returns the points in single precision, moved and uniformly scaled to fit 0 to 1.
 fn fit(points: &[DVec2]) -> Vec<Vec2> {
     let (min, max) =
         points.iter().fold((DVec2::INFINITY, DVec2::NEG_INFINITY), |(min, max), &p| (min.min(p), max.max(p)));
@@ -82,47 +90,48 @@ fn fit(points: &[DVec2]) -> Vec<Vec2> {
     points.iter().map(|&p| ((p - min) / size).as_vec2()).collect()
 }
 
-/// Where a chart laps over itself: two of its faces.
-type Clash = Option<(usize, usize)>;
+/// Two overlapping faces of a chart, if that is its flaw.
+type Overlap = Option<(usize, usize)>;
 
-/// Faces with their own numbering of vertices.
+/// Faces of a mesh, with vertices numbered within the patch.
 struct Patch<'a> {
-    surface: &'a Surface,
+    mesh: &'a WeldedMesh,
     faces: Vec<u32>,
     corners: Vec<[u32; 3]>,
     positions: Vec<DVec3>,
 }
 
 impl<'a> Patch<'a> {
-    fn new(surface: &'a Surface, faces: Vec<u32>) -> Self {
+    fn new(mesh: &'a WeldedMesh, faces: Vec<u32>) -> Self {
         let mut positions = Vec::new();
         let mut own = HashMap::with_capacity(faces.len());
         let mut number = |vertex: u32| {
             *own.entry(vertex).or_insert_with(|| {
-                positions.push(surface.positions[vertex as usize]);
+                positions.push(mesh.positions[vertex as usize]);
                 positions.len() as u32 - 1
             })
         };
-        let corners = faces.iter().map(|&face| surface.faces[face as usize].map(&mut number)).collect();
-        Self { surface, faces, corners, positions }
+        let corners = faces.iter().map(|&face| mesh.faces[face as usize].map(&mut number)).collect();
+        Self { mesh, faces, corners, positions }
     }
 
     fn area(&self, i: usize) -> f64 {
-        self.surface.areas[self.faces[i] as usize]
+        self.mesh.areas[self.faces[i] as usize]
     }
 
-    /// As seen along the mean normal.
+    /// Returns the vertices projected along the mean normal.
     fn project(&self) -> Vec<DVec2> {
-        let weighted = |&face: &u32| self.surface.normals[face as usize] * self.surface.areas[face as usize];
-        let first = self.faces.first().map_or(DVec3::Z, |&face| self.surface.normals[face as usize]);
+        let weighted = |&face: &u32| self.mesh.normals[face as usize] * self.mesh.areas[face as usize];
+        let first = self.faces.first().map_or(DVec3::Z, |&face| self.mesh.normals[face as usize]);
         let normal = self.faces.iter().map(weighted).sum::<DVec3>().normalize_or(first);
         let (x, y) = normal.any_orthonormal_pair();
         let origin = self.positions.first().copied().unwrap_or_default();
         self.positions.iter().map(|&p| DVec2::new((p - origin).dot(x), (p - origin).dot(y))).collect()
     }
 
-    /// As rigid as possible (Liu et al., "A Local/Global Approach to Mesh Parameterization", 2008), from a first
-    /// guess. `None` if the shape of the faces defies the numbers.
+    /// Returns an as-rigid-as-possible parameterization (Liu et al., "A Local/Global Approach to
+    /// Mesh Parameterization", 2008), starting from `points`. `None` if the matrix cannot be
+    /// factorized (see [`MeshMatrix::factorize`]).
     fn relax(&self, mut points: Vec<DVec2>) -> Option<Vec<DVec2>> {
         let gradients: Vec<[DVec2; 3]> = self.corners.iter().map(|corners| self.gradients(corners)).collect();
         let mut matrix = MeshMatrix::zero(self.positions.len());
@@ -143,10 +152,11 @@ impl<'a> Patch<'a> {
                     x += points[corner as usize] * gradient.x;
                     y += points[corner as usize] * gradient.y;
                 }
-                // The rotation closest to the map whose columns are x and y.
-                let turned = DVec2::new(x.x + y.y, x.y - y.x).normalize_or(DVec2::X) * self.area(i);
+                // First column of the rotation closest to the map with the columns x and y, times
+                // the face's area.
+                let rotation = DVec2::new(x.x + y.y, x.y - y.x).normalize_or(DVec2::X) * self.area(i);
                 for (&corner, gradient) in corners.iter().zip(gradients) {
-                    right[corner as usize] += turned * gradient.x + turned.perp() * gradient.y;
+                    right[corner as usize] += rotation * gradient.x + rotation.perp() * gradient.y;
                 }
             }
             points = factor.solve(&right);
@@ -154,7 +164,8 @@ impl<'a> Patch<'a> {
         Some(points)
     }
 
-    /// The gradients of the three hat functions on a face, in a frame of its own.
+    /// Returns the gradients of the three hat functions (barycentric coordinates) of a face, in a
+    /// local orthonormal frame.
     fn gradients(&self, corners: &[u32; 3]) -> [DVec2; 3] {
         let [a, b, c] = corners.map(|i| self.positions[i as usize]);
         let (to_b, to_c) = (b - a, c - a);
@@ -167,8 +178,9 @@ impl<'a> Patch<'a> {
         ]
     }
 
-    /// Whether no face is folded over, areas are true enough, and no two faces lie upon one another.
-    fn check(&self, uvs: &[Vec2], distortion_max: f64) -> Result<(), Clash> {
+    /// Checks that no face is flipped or degenerate, the distortion is at most `distortion_max`,
+    /// and no faces overlap.
+    fn check(&self, uvs: &[Vec2], distortion_max: f64) -> Result<(), Overlap> {
         let triangle = |corners: &[u32; 3]| corners.map(|i| uvs[i as usize].as_dvec2());
         let areas: Vec<f64> = self
             .corners
@@ -180,7 +192,7 @@ impl<'a> Patch<'a> {
             .collect();
         let total: f64 = areas.iter().sum();
         let total_surface: f64 = (0..self.faces.len()).map(|i| self.area(i)).sum();
-        // Not a number is not all right, either.
+        // Negated so that NaN fails as well.
         if !areas.iter().all(|&area| area > total * AREA_MIN) {
             return Err(None);
         }
@@ -200,16 +212,17 @@ impl<'a> Patch<'a> {
         find_overlap(&triangles).map_or(Ok(()), |faces| Err(Some(faces)))
     }
 
-    /// The faces that are closer to one of two faces, and those that are closer to the other, counted in steps over
-    /// edges. The two are those that clash, or lie far apart.
-    fn split(self, clash: Clash) -> (Vec<u32>, Vec<u32>) {
+    /// Splits the faces in two, by whether they are fewer steps across edges away from one seed
+    /// face or from the other. The seeds are the overlapping faces, if any, or else two faces that
+    /// are far apart.
+    fn split(self, overlap: Overlap) -> (Vec<u32>, Vec<u32>) {
         let number: HashMap<u32, usize> = self.faces.iter().enumerate().map(|(i, &face)| (face, i)).collect();
         let neighbors: Vec<[Option<usize>; 3]> = self
             .faces
             .iter()
-            .map(|&face| self.surface.neighbors[face as usize].map(|other| number.get(&other).copied()))
+            .map(|&face| self.mesh.neighbors[face as usize].map(|other| number.get(&other).copied()))
             .collect();
-        let (a, b) = clash.unwrap_or_else(|| {
+        let (a, b) = overlap.unwrap_or_else(|| {
             let a = farthest(&steps_from(0, &neighbors));
             (a, farthest(&steps_from(a, &neighbors)))
         });
@@ -221,7 +234,8 @@ impl<'a> Patch<'a> {
     }
 }
 
-/// The number of steps to each face; `u32::MAX` where none lead.
+/// Returns the number of steps across edges from `start` to each face; `u32::MAX` for unreachable
+/// faces.
 fn steps_from(start: usize, neighbors: &[[Option<usize>; 3]]) -> Vec<u32> {
     let mut steps = vec![u32::MAX; neighbors.len()];
     steps[start] = 0;
@@ -239,6 +253,7 @@ fn steps_from(start: usize, neighbors: &[[Option<usize>; 3]]) -> Vec<u32> {
     steps
 }
 
+/// Returns the reachable face with the most steps.
 fn farthest(steps: &[u32]) -> usize {
     (0..steps.len()).filter(|&i| steps[i] != u32::MAX).max_by_key(|&i| steps[i]).unwrap_or(0)
 }

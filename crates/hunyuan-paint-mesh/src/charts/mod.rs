@@ -1,10 +1,10 @@
-//! Cuts a mesh into charts and flattens them, in a time that grows hardly faster than the number of faces.
+//! Cuts a mesh into charts and flattens them, in nearly linear time.
 
 mod cholesky;
 mod flatten;
 mod overlap;
 mod segment;
-mod surface;
+mod welded_mesh;
 
 use std::collections::HashMap;
 
@@ -16,41 +16,47 @@ use crate::{
     progress::{Reporter, UnwrapStage},
 };
 use flatten::{Chart, flatten};
-use surface::{NONE, Surface};
+use welded_mesh::{NONE, WeldedMesh};
 
-/// A mesh with a vertex for each chart that an original one belongs to.
+/// The charts of a mesh. Original vertices are duplicated so that each belongs to one chart.
 pub(crate) struct Charts {
-    /// The original vertex of each.
+    /// Original vertex of each vertex.
     pub(crate) source_vertices: Vec<u32>,
-    /// The original faces in their order.
+    /// Faces, in the original order.
     pub(crate) faces: Vec<[u32; 3]>,
-    /// The place of each vertex in its chart, whose scale is its own.
+    /// UV of each vertex within its chart, 0 to 1. Every chart has its own scale.
     pub(crate) uvs: Vec<Vec2>,
-    /// The chart of each face; degenerate ones have a number that no other has.
+    /// Chart of each face; [`NONE`] for degenerate faces.
     pub(crate) chart_of_face: Vec<u32>,
-    /// The number of charts.
+    /// Number of charts.
     pub(crate) count: usize,
 }
 
-/// Cuts and flattens a valid mesh. Charts may still have flaws too small to be noticed here.
+/// Cuts a valid mesh into charts and flattens them. Charts may have flaws below the tolerances used
+/// here; uvunwrap checks them again.
+///
+/// # Errors
+/// Returns [`MeshError::Cancelled`] if the progress callback cancels.
 pub(crate) fn make_charts(mesh: &Mesh, reporter: &Reporter<'_>) -> Result<Charts, MeshError> {
     let face_count = mesh.faces.len();
     let report = |stage, done| reporter.advance(stage, done, Some(face_count));
     report(UnwrapStage::Segmenting, 0)?;
-    let surface = Surface::new(mesh);
-    let segments = segment::segment(&surface, |faces| report(UnwrapStage::Segmenting, faces))?;
+    let welded = WeldedMesh::new(mesh);
+    let segments = segment::segment(&welded, |faces| report(UnwrapStage::Segmenting, faces))?;
     let done = |faces| report(UnwrapStage::Flattening, faces).is_ok();
     let charts: Vec<Chart> =
-        segments.into_par_iter().flat_map_iter(|faces| flatten(&surface, faces, &done)).collect();
+        segments.into_par_iter().flat_map_iter(|faces| flatten(&welded, faces, &done)).collect();
     report(UnwrapStage::Flattening, 0)?;
-    Ok(put_together(mesh, charts))
+    Ok(assemble(mesh, charts))
 }
 
-fn put_together(mesh: &Mesh, charts: Vec<Chart>) -> Charts {
+/// Numbers the vertices of all charts.
+fn assemble(mesh: &Mesh, charts: Vec<Chart>) -> Charts {
     let mut chart_of_face = vec![NONE; mesh.faces.len()];
     let mut faces = mesh.faces.clone();
     let (mut source_vertices, mut uvs) = (Vec::new(), Vec::new());
-    // Welded vertices come apart again: what counts is the original vertex and its place.
+    // This undoes the welding: a vertex is identified by original vertex, chart, and vertex of the
+    // chart.
     let mut vertex_at: HashMap<(u32, u32, u32), u32> = HashMap::with_capacity(mesh.positions.len() * 2);
     let mut vertex = |source: u32, chart: u32, corner: u32, uv: Vec2| {
         *vertex_at.entry((source, chart, corner)).or_insert_with(|| {
@@ -81,7 +87,7 @@ mod tests {
     use crate::test_meshes::bumpy_sphere;
 
     #[test]
-    fn every_face_lies_in_one_chart_the_right_way_up() -> Result<(), MeshError> {
+    fn every_face_with_an_area_is_in_one_chart_and_not_flipped() -> Result<(), MeshError> {
         let mut mesh = bumpy_sphere(60, 40);
         let degenerate = mesh.faces.len();
         mesh.faces.push([5, 6, 5]);

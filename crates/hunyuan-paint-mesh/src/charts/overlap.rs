@@ -1,13 +1,15 @@
-//! Finds triangles that lie upon one another.
+//! Finds overlapping triangles.
 
 use glam::DVec2;
 
-/// Triangles that lie into one another by less than this touch.
+/// Depth of penetration up to which triangles count as touching, not overlapping.
 const DEPTH_MIN: f64 = 1e-10;
 
-/// Two triangles within 0 to 1 that overlap, if any do. The same two on every run.
+/// Returns the indices of two overlapping triangles, the smaller one first, or `None` if no
+/// triangles overlap. The coordinates must be 0 to 1. The result is deterministic.
 pub(super) fn find_overlap(triangles: &[[DVec2; 3]]) -> Option<(usize, usize)> {
-    // Strips about as high as a triangle; in each, triangles from left to right.
+    // The unit square is divided into strips about as high as a triangle. Each strip lists its
+    // triangles from left to right.
     let strip_count = (triangles.len() as f64).sqrt().ceil();
     let strip = |y: f64| (y * strip_count).clamp(0.0, strip_count) as u32;
     let boxes: Vec<[DVec2; 2]> =
@@ -22,7 +24,7 @@ pub(super) fn find_overlap(triangles: &[[DVec2; 3]]) -> Option<(usize, usize)> {
         for &(_, _, j) in entries[k + 1..].iter().take_while(|(r, x, _)| *r == row && *x < max.x) {
             let [other_min, other_max] = boxes[j as usize];
             let (low, high) = (min.y.max(other_min.y), max.y.min(other_max.y));
-            // Two that meet in several strips are looked at in the lowest.
+            // A pair that shares several strips is tested only in the lowest.
             if low < high && strip(low) == row && overlap(&triangles[i as usize], &triangles[j as usize]) {
                 return Some((i.min(j) as usize, i.max(j) as usize));
             }
@@ -31,7 +33,7 @@ pub(super) fn find_overlap(triangles: &[[DVec2; 3]]) -> Option<(usize, usize)> {
     None
 }
 
-/// Whether no edge of either triangle separates the two.
+/// Returns whether two triangles overlap: no edge of either one is a separating axis.
 fn overlap(first: &[DVec2; 3], second: &[DVec2; 3]) -> bool {
     let separates = |a: DVec2, b: DVec2| {
         let axis = (b - a).perp().normalize_or_zero();
@@ -55,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn touching_is_not_overlapping() {
+    fn touching_triangles_do_not_overlap() {
         let mut grid: Vec<_> = (0..100)
             .flat_map(|i| {
                 let (x, y) = (f64::from(i % 10) / 10.0, f64::from(i / 10) / 10.0);

@@ -1,64 +1,75 @@
-//! Cuts a surface into charts: pieces that bend little, with short borders.
+//! Cuts a mesh into charts: nearly flat pieces with short borders.
 //!
-//! Charts grow one after another, face by face, cheapest first (as in xatlas and uvunwrap): a face costs more the
-//! more it turns away from the chart, less where it fills a notch, more beyond a crease. Small charts are then given
-//! to the neighbor that they touch most, and faces that stick out of a border to the chart that they stick into.
+//! Charts grow one after another by adding the cheapest adjacent face (as in xatlas and uvunwrap).
+//! The cost of a face grows with its angle to the chart's mean normal and with the crease between
+//! face and chart, and is lower for a face that fills a notch. Then small charts are merged into
+//! the neighbor with the longest common border, and faces that stick out of a border are moved to
+//! the chart that they stick into.
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 
 use glam::DVec3;
 
-use super::surface::{NONE, Surface};
+use super::welded_mesh::{NONE, WeldedMesh};
 
-/// Faces turn at most 70° away from their chart: its cosine.
+/// Cosine of the largest angle, 70°, between a face's normal and its chart's mean normal.
 const FACING_MIN: f64 = 0.342;
-/// Normals are averaged over an edge up to a crease of 30°: its cosine.
+/// Cosine of the largest crease, 30°, across which normals are averaged.
 const SMOOTH_MIN: f64 = 0.866;
-/// How often. Scans have noisy normals, along which charts would fray.
+/// Number of times that normals are averaged. The noisy normals of scans would give charts ragged
+/// borders.
 const SMOOTHING_ROUNDS: usize = 8;
 
-const TURN_WEIGHT: f64 = 2.0;
+/// Weights of the terms of [`Segmentation::cost`].
+const FACING_WEIGHT: f64 = 2.0;
 const NOTCH_WEIGHT: f64 = 6.0;
 const CREASE_WEIGHT: f64 = 4.0;
+/// Cost above which a face is not added to a chart.
 const COST_MAX: f64 = 2.0;
 
-/// The sum of a chart's normals, weighted by area, its area, and the length of its border.
+/// Properties of a chart or a face that can be summed.
 #[derive(Clone, Copy)]
 struct Shape {
+    /// Sum of the normals of its faces, weighted by area.
     normals: DVec3,
     area: f64,
+    /// Length of the border.
     border: f64,
 }
 
 impl Shape {
+    /// Returns the mean normal.
     fn direction(&self) -> DVec3 {
         self.normals.normalize_or(DVec3::Z)
     }
 }
 
-/// Assigns every face with an area to a chart, each of which is connected across edges; `NONE` for other faces. Charts
-/// are numbered without gaps. `tick` hears of every number of further faces, and may end the work.
+/// Cuts a mesh into charts and returns the faces of each chart.
+///
+/// Every face with an area belongs to one chart. The faces of a chart are connected across edges.
+/// `report` receives the number of faces of each grown chart; its errors end the work and are
+/// returned.
 pub(super) fn segment<E>(
-    surface: &Surface,
-    mut tick: impl FnMut(usize) -> Result<(), E>,
+    mesh: &WeldedMesh,
+    mut report: impl FnMut(usize) -> Result<(), E>,
 ) -> Result<Vec<Vec<u32>>, E> {
-    let mut charts = Charts {
-        surface,
-        normals: smooth_normals(surface),
-        perimeters: (0..surface.faces.len() as u32)
-            .map(|face| (0..3).map(|k| surface.edge_length(face, k)).sum())
+    let mut charts = Segmentation {
+        mesh,
+        normals: smooth_normals(mesh),
+        perimeters: (0..mesh.faces.len() as u32)
+            .map(|face| (0..3).map(|k| mesh.edge_length(face, k)).sum())
             .collect(),
-        chart_of: vec![NONE; surface.faces.len()],
+        chart_of: vec![NONE; mesh.faces.len()],
         faces: Vec::new(),
         shapes: Vec::new(),
     };
     let mut seeds: Vec<u32> =
-        (0..surface.faces.len() as u32).filter(|&face| surface.areas[face as usize] > 0.0).collect();
-    let area = |face: &u32| surface.areas[*face as usize];
+        (0..mesh.faces.len() as u32).filter(|&face| mesh.areas[face as usize] > 0.0).collect();
+    let area = |face: &u32| mesh.areas[*face as usize];
     seeds.sort_by(|a, b| area(b).total_cmp(&area(a)).then(a.cmp(b)));
     for seed in seeds {
         if charts.chart_of[seed as usize] == NONE {
-            tick(charts.grow(seed))?;
+            report(charts.grow(seed))?;
         }
     }
     charts.merge();
@@ -71,18 +82,24 @@ pub(super) fn segment<E>(
     Ok(members)
 }
 
-struct Charts<'a> {
-    surface: &'a Surface,
+/// Charts during the segmentation.
+struct Segmentation<'a> {
+    mesh: &'a WeldedMesh,
+    /// Smoothed normal of each face.
     normals: Vec<DVec3>,
+    /// Perimeter of each face.
     perimeters: Vec<f64>,
+    /// Chart of each face, or [`NONE`].
     chart_of: Vec<u32>,
-    /// Of each chart; empty where it was merged into another.
+    /// Faces of each chart; empty for a chart that was merged into another.
     faces: Vec<Vec<u32>>,
+    /// Shape of each chart.
     shapes: Vec<Shape>,
 }
 
-impl Charts<'_> {
-    /// Grows a new chart as far as it goes; returns its number of faces.
+impl Segmentation<'_> {
+    /// Grows a new chart from a face until no further face can be added; returns its number of
+    /// faces.
     fn grow(&mut self, seed: u32) -> usize {
         let chart = self.faces.len() as u32;
         let mut faces = vec![seed];
@@ -94,7 +111,8 @@ impl Charts<'_> {
             if self.chart_of[face as usize] != NONE {
                 continue;
             }
-            // The chart has changed since.
+            // The chart has changed since the face was queued: if the cost has risen, queue the
+            // face again.
             let Some(cost) = self.cost(&shape, chart, face) else { continue };
             if cost > queued + 1e-9 {
                 heap.push(Candidate { cost, face });
@@ -115,7 +133,7 @@ impl Charts<'_> {
     }
 
     fn push_neighbors(&self, heap: &mut BinaryHeap<Candidate>, shape: &Shape, chart: u32, face: u32) {
-        for other in self.surface.neighbors[face as usize] {
+        for other in self.mesh.neighbors[face as usize] {
             if other != NONE && self.chart_of[other as usize] == NONE {
                 heap.extend(self.cost(shape, chart, other).map(|cost| Candidate { cost, face: other }));
             }
@@ -124,42 +142,43 @@ impl Charts<'_> {
 
     fn shape(&self, face: u32) -> Shape {
         let i = face as usize;
-        let area = self.surface.areas[i];
+        let area = self.mesh.areas[i];
         Shape { normals: self.normals[i] * area, area, border: self.perimeters[i] }
     }
 
-    /// The length of the edges that the face has in common with the chart.
+    /// Returns the length of the edges that a face shares with a chart.
     fn length_towards(&self, face: u32, chart: u32) -> f64 {
         let towards = |k: &usize| {
-            let other = self.surface.neighbors[face as usize][*k];
+            let other = self.mesh.neighbors[face as usize][*k];
             other != NONE && self.chart_of[other as usize] == chart
         };
-        (0..3).filter(towards).map(|k| self.surface.edge_length(face, k)).sum()
+        (0..3).filter(towards).map(|k| self.mesh.edge_length(face, k)).sum()
     }
 
-    /// What adding a face beside the chart costs; `None` if that is too much.
+    /// Returns the cost of adding an adjacent face to a chart; `None` if the face must not be
+    /// added.
     fn cost(&self, shape: &Shape, chart: u32, face: u32) -> Option<f64> {
         let facing = self.normals[face as usize].dot(shape.direction());
         if facing < FACING_MIN {
             return None;
         }
         let (mut inside, mut crease) = (0.0, 0.0);
-        for (k, &other) in self.surface.neighbors[face as usize].iter().enumerate() {
+        for (k, &other) in self.mesh.neighbors[face as usize].iter().enumerate() {
             if other != NONE && self.chart_of[other as usize] == chart {
-                let length = self.surface.edge_length(face, k);
-                let bend = self.surface.normals[face as usize].dot(self.surface.normals[other as usize]);
+                let length = self.mesh.edge_length(face, k);
+                let bend = self.mesh.normals[face as usize].dot(self.mesh.normals[other as usize]);
                 inside += length;
                 crease += length * (1.0 - bend).max(0.0);
             }
         }
         let outside = self.perimeters[face as usize] - inside;
         let notch = ((outside - inside) / (outside + inside)).min(0.0);
-        let cost = TURN_WEIGHT * (1.0 - facing) + NOTCH_WEIGHT * notch + CREASE_WEIGHT * crease / inside;
+        let cost = FACING_WEIGHT * (1.0 - facing) + NOTCH_WEIGHT * notch + CREASE_WEIGHT * crease / inside;
         (cost <= COST_MAX).then_some(cost)
     }
 
-    /// Gives small charts, and those that a neighbor mostly surrounds, to that neighbor, if all faces still face
-    /// the same way.
+    /// Merges small charts, and charts that share most of their border with one neighbor, into that
+    /// neighbor. All faces must stay within [`FACING_MIN`] of the merged chart's mean normal.
     fn merge(&mut self) {
         let total: f64 = self.shapes.iter().map(|shape| shape.area).sum();
         let small = total / self.faces.len().max(1) as f64 / 4.0;
@@ -199,16 +218,16 @@ impl Charts<'_> {
         true
     }
 
-    /// The chart with which this one shares most of its border, and how much.
+    /// Returns the chart with the longest common border, and the length of that border.
     fn closest_neighbor(&self, chart: usize) -> Option<(usize, f64)> {
         let mut shared: Vec<(u32, f64)> = Vec::new();
         for &face in &self.faces[chart] {
-            for (k, &other) in self.surface.neighbors[face as usize].iter().enumerate() {
+            for (k, &other) in self.mesh.neighbors[face as usize].iter().enumerate() {
                 let other = if other == NONE { NONE } else { self.chart_of[other as usize] };
                 if other == NONE || other == chart as u32 {
                     continue;
                 }
-                let length = self.surface.edge_length(face, k);
+                let length = self.mesh.edge_length(face, k);
                 match shared.iter_mut().find(|(into, _)| *into == other) {
                     Some((_, sum)) => *sum += length,
                     None => shared.push((other, length)),
@@ -219,8 +238,8 @@ impl Charts<'_> {
         longest.map(|(into, length)| (into as usize, length))
     }
 
-    /// Moves faces with two edges along another chart over to it. They hang on their own by one edge at most, so
-    /// that nothing falls apart.
+    /// Moves faces with two edges along another chart to that chart. Such a face is connected to
+    /// its own chart by at most one edge, so its chart stays connected.
     fn smooth_borders(&mut self) {
         let directions: Vec<DVec3> = self.shapes.iter().map(Shape::direction).collect();
         for _ in 0..4 {
@@ -228,7 +247,7 @@ impl Charts<'_> {
             for face in 0..self.chart_of.len() {
                 let own = self.chart_of[face];
                 let chart_beyond = |face: u32| if face == NONE { NONE } else { self.chart_of[face as usize] };
-                let [a, b, c] = self.surface.neighbors[face].map(chart_beyond);
+                let [a, b, c] = self.mesh.neighbors[face].map(chart_beyond);
                 let other = if a == b || a == c { a } else { b };
                 let twice = [a, b, c].iter().filter(|&&chart| chart == other).count() >= 2;
                 if own == NONE || other == NONE || other == own || !twice {
@@ -246,30 +265,31 @@ impl Charts<'_> {
     }
 }
 
-/// Face normals averaged over neighbors, weighted by area, but not across creases.
-fn smooth_normals(surface: &Surface) -> Vec<DVec3> {
-    let smooth: Vec<[u32; 3]> = surface
+/// Returns the face normals, averaged over neighbors with area weights, but not across creases.
+fn smooth_normals(mesh: &WeldedMesh) -> Vec<DVec3> {
+    let smooth: Vec<[u32; 3]> = mesh
         .neighbors
         .iter()
-        .zip(&surface.normals)
+        .zip(&mesh.normals)
         .map(|(neighbors, normal)| {
             let is_smooth =
-                |other: u32| other != NONE && normal.dot(surface.normals[other as usize]) >= SMOOTH_MIN;
+                |other: u32| other != NONE && normal.dot(mesh.normals[other as usize]) >= SMOOTH_MIN;
             neighbors.map(|other| if is_smooth(other) { other } else { NONE })
         })
         .collect();
     let mut sums: Vec<DVec3> =
-        surface.normals.iter().zip(&surface.areas).map(|(normal, area)| *normal * *area).collect();
+        mesh.normals.iter().zip(&mesh.areas).map(|(normal, area)| *normal * *area).collect();
     for _ in 0..SMOOTHING_ROUNDS {
         let around = |neighbors: &[u32; 3]| -> DVec3 {
             neighbors.iter().filter(|&&other| other != NONE).map(|&other| sums[other as usize]).sum()
         };
         sums = sums.iter().zip(&smooth).map(|(sum, neighbors)| *sum + around(neighbors)).collect();
     }
-    sums.iter().zip(&surface.normals).map(|(sum, normal)| sum.normalize_or(*normal)).collect()
+    sums.iter().zip(&mesh.normals).map(|(sum, normal)| sum.normalize_or(*normal)).collect()
 }
 
-/// A face that a chart may take; the cheapest is the greatest.
+/// A face that may be added to a chart. Candidates with lower costs are greater, since `BinaryHeap`
+/// pops the greatest.
 struct Candidate {
     cost: f64,
     face: u32,

@@ -1,4 +1,4 @@
-//! What charts are cut from: welded vertices, and which face lies across each edge.
+//! Input of the segmentation: a mesh with welded vertices and face adjacency.
 
 use std::collections::HashMap;
 
@@ -7,28 +7,32 @@ use rayon::slice::ParallelSliceMut;
 
 use crate::Mesh;
 
-/// No face, or no chart.
+/// Index that stands for no face or no chart.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// Triangles lower than this share of the extent are too thin for UVs in single precision; as in uvunwrap.
+/// Smallest height of a triangle, relative to the extent of the mesh. Lower triangles are
+/// degenerate: too thin for UVs in single precision. The limit equals uvunwrap's.
 const RELATIVE_HEIGHT_MIN: f64 = 1e-6;
 
-/// The surface of a mesh, with vertices at the same place welded.
-pub(super) struct Surface {
+/// A mesh whose vertices at equal positions are welded, with the attributes and neighbors of its
+/// faces.
+pub(super) struct WeldedMesh {
+    /// Positions of the welded vertices.
     pub(super) positions: Vec<DVec3>,
-    /// Welded vertices.
+    /// Welded vertices of each face.
     pub(super) faces: Vec<[u32; 3]>,
-    /// Of unit length; zero for a degenerate face.
+    /// Unit normal of each face; zero for a degenerate face.
     pub(super) normals: Vec<DVec3>,
-    /// Zero for a degenerate face, which gets no chart.
+    /// Area of each face; zero for a degenerate face, which belongs to no chart.
     pub(super) areas: Vec<f64>,
-    /// The face across the edge from corner `k` to the next one, or [`NONE`] where a chart has to end: at a border,
-    /// a non-manifold edge, a change of orientation, or a hard edge.
+    /// For each face, the face across the edge from corner `k` to the next corner, or [`NONE`]
+    /// where a chart must end: at a border, a non-manifold edge, a change of orientation, or a hard
+    /// edge.
     pub(super) neighbors: Vec<[u32; 3]>,
 }
 
-impl Surface {
-    /// The mesh must be valid.
+impl WeldedMesh {
+    /// Welds a valid mesh.
     pub(super) fn new(mesh: &Mesh) -> Self {
         let (positions, welded) = weld(mesh);
         let faces: Vec<[u32; 3]> = mesh.faces.iter().map(|face| face.map(|i| welded[i as usize])).collect();
@@ -47,16 +51,19 @@ impl Surface {
                 }
             })
             .unzip();
-        let mut surface = Self { positions, faces, normals, areas, neighbors: Vec::new() };
-        surface.neighbors = surface.find_neighbors(mesh);
-        surface
+        let mut welded_mesh = Self { positions, faces, normals, areas, neighbors: Vec::new() };
+        welded_mesh.neighbors = welded_mesh.find_neighbors(mesh);
+        welded_mesh
     }
 
+    /// Returns the length of the edge from corner `k` of a face to the next corner.
     pub(super) fn edge_length(&self, face: u32, k: usize) -> f64 {
         let face = self.faces[face as usize];
         self.positions[face[k] as usize].distance(self.positions[face[(k + 1) % 3] as usize])
     }
 
+    /// Returns the neighbors of each face (see [`Self::neighbors`]). `mesh` is the mesh before
+    /// welding.
     fn find_neighbors(&self, mesh: &Mesh) -> Vec<[u32; 3]> {
         let mut edges: Vec<([u32; 2], u32, u8)> = Vec::with_capacity(self.faces.len() * 3);
         for (face, corners) in (0..).zip(&self.faces).filter(|(face, _)| self.areas[*face as usize] > 0.0) {
@@ -84,8 +91,9 @@ impl Surface {
                 hard.extend([(f, k), (g, l)]);
             }
         }
-        // Where the vertices of a few edges are split, somebody wanted an edge there; where those of most are,
-        // the mesh is merely written with flat shading.
+        // `hard` lists the edges with split vertices, once for each side. If at most half of all
+        // shared edges are split, they are intended as hard edges. If more are, the mesh is
+        // flat-shaded and they mean nothing.
         if hard.len() <= joined {
             hard.into_iter().for_each(|(face, k)| neighbors[face as usize][k] = NONE);
         }
@@ -93,12 +101,13 @@ impl Surface {
     }
 }
 
-/// The different positions in the order in which they occur, and for each vertex which one it has.
+/// Returns the distinct positions in order of first occurrence, and for each vertex the index of
+/// its position.
 fn weld(mesh: &Mesh) -> (Vec<DVec3>, Vec<u32>) {
     let mut positions = Vec::new();
     let mut vertex_at = HashMap::with_capacity(mesh.positions.len());
     let vertex = |position: &glam::Vec3| {
-        // Adding zero makes -0 and 0 the same place.
+        // Adding zero turns -0 into 0.
         *vertex_at.entry(position.to_array().map(|x| (x + 0.0).to_bits())).or_insert_with(|| {
             positions.push(position.as_dvec3());
             positions.len() as u32 - 1
