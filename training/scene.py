@@ -149,7 +149,7 @@ def camera_axes(azimuth, elevation):
     right = np.cross(-back, [0, 0, 1])
     right /= np.linalg.norm(right)
     up = np.cross(right, -back)
-    # Rows grow with the view's y; paint space (x, y, z) is object space (-x, -z, y).
+    # Rows grow with the view's y; canonical space (x, y, z) is object space (-x, -z, y).
     return np.stack([[-v[0], -v[2], v[1]] for v in (right, up, -back)])
 
 

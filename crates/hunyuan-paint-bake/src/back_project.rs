@@ -19,8 +19,8 @@ use crate::{
 pub struct ProjectedView {
     /// Colors from 0 to 1; black at texels that the view does not cover.
     pub texture: Vec<[f32; 3]>,
-    /// Cosine of the angle between the surface's normal and the direction to the camera plane, 0 to
-    /// 1. It is 0 at texels that the view does not cover, and where the angle exceeds
+    /// Cosine, 0 to 1, of the angle between the surface's normal and the direction to the camera
+    /// plane. It is 0 at texels that the view does not cover, and where the angle exceeds
     /// [`BakeOptions::view_angle_max_degrees`].
     pub cosine: Vec<f32>,
     /// Projected edges of the depth map, 0 to 1. Always 0, because pixels at edges are left out.

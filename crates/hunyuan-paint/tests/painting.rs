@@ -368,7 +368,7 @@ fn check_finds_what_would_fail_late() -> TestResult {
     let error = pipeline.check(&view_size).err().ok_or("65 pixels are accepted")?;
     assert!(error.to_string().contains("multiple of 8"), "{error}");
 
-    let mut steps = MultiviewOptions::default();
+    let mut steps = MultiviewOptions::standard();
     steps.denoise.num_inference_steps = 1001;
     let steps = PaintOptions { multiview: Some(steps), ..options() };
     let error = pipeline.check(&steps).err().ok_or("1001 of 1000 steps are accepted")?;
