@@ -17,6 +17,7 @@ mod test_meshes;
 mod unwrap;
 mod uv_quality;
 mod views;
+mod warning;
 mod write;
 
 pub use camera::{Camera, Projection};
@@ -33,4 +34,5 @@ pub use uv_quality::UvQuality;
 pub use views::{
     CameraView, DEFAULT_VIEWS, MAX_CAMERAS, parse_views, trained_cameras, validate_views, view_index,
 };
+pub use warning::MeshWarning;
 pub use write::{glb_bytes, write_atomically, write_glb, write_obj};

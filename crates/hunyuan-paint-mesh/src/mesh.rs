@@ -2,7 +2,7 @@
 
 use glam::{DVec3, Vec2, Vec3};
 
-use crate::{MeshError, MeshPart};
+use crate::{MeshError, MeshPart, MeshWarning};
 
 /// Range of bounding-box diagonals whose squares neither overflow nor underflow in float32.
 const EXTENT_RANGE: std::ops::RangeInclusive<f64> = 1e-15..=1e15;
@@ -29,6 +29,8 @@ pub struct Mesh {
     /// The objects and materials that the faces belong to. The ranges of the parts are contiguous,
     /// in order, and cover all faces. A mesh without parts is one unnamed object.
     pub parts: Vec<MeshPart>,
+    /// What the reader changed or left out.
+    pub warnings: Vec<MeshWarning>,
 }
 
 impl Mesh {
@@ -114,6 +116,7 @@ impl Mesh {
             uvs: self.uvs.as_ref().map(|uvs| gather(uvs, source)),
             normals: self.normals.as_ref().map(|normals| gather(normals, source)),
             parts: self.parts.clone(),
+            warnings: self.warnings.clone(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Reading meshes from files and bytes in all supported formats.
 
 mod corners;
+mod encoding;
 mod gltf;
 mod gltf_data;
 mod gltf_material;
@@ -42,6 +43,7 @@ impl MeshFormat {
 
     /// Detects the format from a file's content. OBJ has no signature and is never detected.
     pub fn from_content(bytes: &[u8]) -> Option<Self> {
+        let bytes = bytes.strip_prefix(encoding::UTF8_MARK).unwrap_or(bytes);
         let text = bytes.trim_ascii_start();
         match () {
             () if bytes.starts_with(b"glTF") || text.starts_with(b"{") => Some(Self::Gltf),
@@ -105,6 +107,8 @@ fn short_name(name: &str) -> &str {
 
 /// Reads and validates a mesh. `folder` contains the external buffers of a `.gltf`.
 fn read_bytes(bytes: &[u8], format: MeshFormat, folder: Option<&Path>) -> Result<Mesh, MeshError> {
+    // The comment of a binary STL file may begin with any bytes.
+    let bytes = if stl::is_binary(bytes) { bytes } else { encoding::without_mark(bytes, format)? };
     let mut mesh = match format {
         MeshFormat::Gltf => gltf::read(bytes, folder)?,
         MeshFormat::Obj => obj::read(bytes)?,

@@ -5,6 +5,7 @@ use glam::{Vec2, Vec3};
 
 use super::{
     corners::{Attributes, Corner, unify},
+    encoding::lines,
     short_name,
     triangulate::triangulate,
 };
@@ -48,8 +49,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Mesh, MeshError> {
                     let corner = parse_corner(word, &attributes);
                     corners.push(corner.ok_or_else(|| malformed("indices of preceding elements"))?);
                 }
+                // Some exporters write edges as faces.
                 if corners.len() < 3 {
-                    return Err(malformed("three or more corners"));
+                    continue;
                 }
                 let polygon: Vec<Vec3> =
                     corners.iter().map(|corner| attributes.positions[corner.position as usize]).collect();
@@ -62,8 +64,18 @@ pub(super) fn read(bytes: &[u8]) -> Result<Mesh, MeshError> {
             _ => {}
         }
     }
+    drop_non_finite(&attributes, &mut triangles);
     let parts = parts.into_parts(triangles.len());
     Ok(Mesh { parts, ..unify(&attributes, &triangles) })
+}
+
+/// Removes UVs and normals that are not finite from the corners that use them.
+fn drop_non_finite(attributes: &Attributes, triangles: &mut [[Corner; 3]]) {
+    let is_finite = |finite: bool, index: u32| finite.then_some(index);
+    for corner in triangles.iter_mut().flatten() {
+        corner.uv = corner.uv.and_then(|i| is_finite(attributes.uvs[i as usize].is_finite(), i));
+        corner.normal = corner.normal.and_then(|i| is_finite(attributes.normals[i as usize].is_finite(), i));
+    }
 }
 
 /// Returns everything after the first word of a line.
@@ -118,7 +130,7 @@ impl Parts {
 /// Returns the lines without comments, and their numbers from 1. A backslash at the end of a line
 /// joins it to the next one.
 fn logical_lines(text: &str) -> impl Iterator<Item = (usize, String)> {
-    let mut lines = text.lines().enumerate();
+    let mut lines = lines(text).enumerate();
     std::iter::from_fn(move || {
         let (i, line) = lines.next()?;
         let mut logical = without_comment(line).to_owned();
@@ -132,16 +144,35 @@ fn logical_lines(text: &str) -> impl Iterator<Item = (usize, String)> {
     })
 }
 
+/// Returns a line without its comment. Names of objects, groups and materials may contain `#`
+/// ("Material #25"), so that in their lines it begins no comment.
 fn without_comment(line: &str) -> &str {
-    line.split_once('#').map_or(line, |(content, _)| content).trim_end()
+    let is_name = ["o", "g", "usemtl"].contains(&line.split_ascii_whitespace().next().unwrap_or_default());
+    let content = if is_name { line } else { &line[..comment_start(line)] };
+    content.trim_end()
+}
+
+/// Returns where the first word that begins with `#` starts. `#` within a word begins no comment: MSVC prints NaN as
+/// `1.#QNAN`.
+fn comment_start(line: &str) -> usize {
+    let starts_word = |&(i, _): &(usize, &str)| i == 0 || line.as_bytes()[i - 1].is_ascii_whitespace();
+    line.match_indices('#').find(starts_word).map_or(line.len(), |(i, _)| i)
 }
 
 fn numbers<'a, const N: usize>(words: &mut impl Iterator<Item = &'a str>) -> Option<[f32; N]> {
     let mut values = [0.0; N];
     for value in &mut values {
-        *value = words.next()?.parse().ok()?;
+        *value = number(words.next()?)?;
     }
     Some(values)
+}
+
+/// Parses a number. C libraries print NaN and infinity in many ways: `-nan(ind)`, `1.#QNAN`, `-1.#IND00`, `1.#INF`.
+fn number(word: &str) -> Option<f32> {
+    word.parse().ok().or_else(|| {
+        let word = word.trim_start_matches(['+', '-']).to_ascii_lowercase();
+        (word.starts_with("nan") || word.starts_with("1.#")).then_some(f32::NAN)
+    })
 }
 
 /// Parses `position`, `position/uv`, `position//normal` or `position/uv/normal`.
@@ -149,7 +180,8 @@ fn parse_corner(word: &str, attributes: &Attributes) -> Option<Corner> {
     let mut parts = word.split('/');
     let position = parse_index(parts.next()?, attributes.positions.len())?;
     let mut optional = |count| match parts.next() {
-        None | Some("") => Some(None),
+        // Some exporters write 0 for a corner without a UV or normal.
+        None | Some("" | "0") => Some(None),
         Some(part) => parse_index(part, count).map(Some),
     };
     let (uv, normal) = (optional(attributes.uvs.len())?, optional(attributes.normals.len())?);
@@ -230,6 +262,55 @@ mod tests {
         Ok(())
     }
 
+    const TRIANGLE: &str = "v 0 0 0\nv 1 0 0\nv 0 1 0\n";
+
+    #[test]
+    fn lone_carriage_returns_end_lines() -> Result<(), MeshError> {
+        let text = format!("{TRIANGLE}vt 0 0\nf 1/1 2/1 3/1\n");
+        assert_eq!(read(text.replace('\n', "\r").as_bytes())?, read(text.as_bytes())?);
+        let broken = read(b"v 0 0 0\rv 1 0 0\r\nv x\r").map_err(|error| error.to_string());
+        assert!(broken.as_ref().is_err_and(|error| error.contains("line 3")), "{broken:?}");
+        Ok(())
+    }
+
+    #[test]
+    fn names_may_contain_a_number_sign() -> Result<(), MeshError> {
+        let text = format!(
+            "{TRIANGLE}# comment\no Box #1\nusemtl Material #25 \nf 1 2 3 # comment\no Box #2\nf 1 2 3\n"
+        );
+        let mesh = read(text.as_bytes())?;
+        let names: Vec<_> =
+            mesh.parts.iter().map(|part| (part.name.as_str(), part.material.name.as_str())).collect();
+        assert_eq!(names, [("Box #1", "Material #25"), ("Box #2", "Material #25")]);
+        Ok(())
+    }
+
+    #[test]
+    fn bad_uvs_and_normals_are_dropped_and_the_mesh_is_kept() -> Result<(), MeshError> {
+        for (lines, has_uvs, has_normals) in [
+            ("vt 0 0\nvn -nan(ind) 0 1\nf 1/1/1 2/1/1 3/1/1\n", true, false),
+            ("vt -nan(ind) 1.#QNAN\nvn 0 0 1\nf 1/1/1 2/1/1 3/1/1\n", false, true),
+            ("vt 0 inf\nvn 0 0 1\nf 1/1/1 2/1/1 3/1/1\n", false, true),
+            ("vt 0 0\nvn 0 0 1\nf 1/1/0 2/1/0 3/1/0\n", true, false),
+            ("vt 0 0\nvn 0 0 1\nf 1/0/1 2/0/1 3/0/1\n", false, true),
+        ] {
+            let mesh = read(format!("{TRIANGLE}{lines}").as_bytes())?;
+            assert_eq!(
+                (mesh.faces.len(), mesh.uvs.is_some(), mesh.normals.is_some()),
+                (1, has_uvs, has_normals),
+                "{lines}"
+            );
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn faces_of_two_corners_are_skipped() -> Result<(), MeshError> {
+        let mesh = read(format!("{TRIANGLE}f 1 2\nf 1 2 3\nf 2\n").as_bytes())?;
+        assert_eq!(mesh.faces, [[0, 1, 2]]);
+        Ok(())
+    }
+
     #[test]
     fn errors_give_the_line_number() {
         for (line, number) in [
@@ -237,7 +318,6 @@ mod tests {
             ("v 1 2 x", 4),
             ("vt", 4),
             ("vt x", 4),
-            ("f 1 2", 4),
             ("f 1 2 4", 4),
             ("f 0 1 2", 4),
             ("f 1 2 -4", 4),

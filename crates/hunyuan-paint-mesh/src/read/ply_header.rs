@@ -76,9 +76,14 @@ pub(super) struct Header {
 
 /// Splits a PLY file into its header and its body.
 pub(super) fn parse_header(bytes: &[u8]) -> Result<(Header, &[u8]), MeshError> {
+    // All lines end as the first one does. In a binary file the byte after a lone CR may be an LF of the body.
+    let line_end = match bytes.iter().position(|b| b"\r\n".contains(b)) {
+        Some(i) if bytes[i] == b'\r' && bytes.get(i + 1) != Some(&b'\n') => b'\r',
+        _ => b'\n',
+    };
     let mut rest = bytes;
     let mut next_line = || {
-        let end = rest.iter().position(|&b| b == b'\n')?;
+        let end = rest.iter().position(|&b| b == line_end)?;
         let (line, after) = rest.split_at(end);
         rest = &after[1..];
         Some(String::from_utf8_lossy(line).into_owned())

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use glam::Vec3;
 
+use super::encoding::lines;
 use crate::{Mesh, MeshError, MeshFormat};
 
 /// Number of bytes before the first triangle: a comment and the number of triangles.
@@ -46,13 +47,21 @@ fn triangle_count(bytes: &[u8]) -> Option<u64> {
 fn read_binary(bytes: &[u8]) -> Result<Mesh, MeshError> {
     let count = triangle_count(bytes)
         .ok_or_else(|| malformed(format!("header: expected {HEADER} bytes, found {}", bytes.len())))?;
-    let (triangles, _) = bytes[HEADER..].as_chunks::<TRIANGLE>();
-    if (triangles.len() as u64) < count {
-        let found = triangles.len();
-        return Err(malformed(format!("expected {count} triangles, found {found}")));
+    let (triangles, rest) = bytes[HEADER..].as_chunks::<TRIANGLE>();
+    let found = triangles.len() as u64;
+    // Writers that stream do not know the count when they write the header, and leave 0 or 2³² − 1. Others write too
+    // small a number. A file of whole triangles has as many as its length says.
+    let is_count_unknown = count == 0 || count == u64::from(u32::MAX);
+    let triangles = match count {
+        _ if is_count_unknown || (rest.is_empty() && count < found) => triangles,
+        _ if count <= found => &triangles[..count as usize],
+        _ => return Err(malformed(format!("expected {count} triangles, found {found}"))),
+    };
+    if is_count_unknown && !rest.is_empty() {
+        return Err(malformed(format!("expected whole triangles, found {} bytes more", rest.len())));
     }
     let mut welded = Welded::default();
-    for triangle in &triangles[..count as usize] {
+    for triangle in triangles {
         // The first three of twelve numbers are the normal.
         let numbers: Vec<f32> = triangle.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
         for corner in numbers[3..12].as_chunks::<3>().0 {
@@ -65,7 +74,7 @@ fn read_binary(bytes: &[u8]) -> Result<Mesh, MeshError> {
 fn read_text(text: &str) -> Result<Mesh, MeshError> {
     let mut welded = Welded::default();
     let mut ended = false;
-    for line in text.lines() {
+    for line in lines(text) {
         let mut words = line.split_ascii_whitespace();
         while let Some(word) = words.next() {
             match word.to_ascii_lowercase().as_str() {
@@ -188,9 +197,25 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_count_loses_no_triangle() -> Result<(), MeshError> {
+        for count in [0_u32, 1, u32::MAX] {
+            let mut bytes = binary(b"any");
+            bytes[80..84].copy_from_slice(&count.to_le_bytes());
+            assert_eq!(read(&bytes)?.faces.len(), 2, "count {count}");
+        }
+        Ok(())
+    }
+
+    #[test]
     fn a_count_larger_than_the_file_is_rejected() {
         let mut bytes = binary(b"any");
-        bytes[80..84].copy_from_slice(&u32::MAX.to_le_bytes());
+        bytes[80..84].copy_from_slice(&3_u32.to_le_bytes());
         assert!(matches!(read(&bytes), Err(MeshError::Malformed { .. })));
+    }
+
+    #[test]
+    fn lone_carriage_returns_end_lines() -> Result<(), MeshError> {
+        assert_eq!(read(text().replace('\n', "\r").as_bytes())?, read(text().as_bytes())?);
+        Ok(())
     }
 }
