@@ -1,5 +1,7 @@
 //! The triangle mesh that readers produce and writers take, and its validation.
 
+use std::ops::Range;
+
 use glam::{DVec3, Vec2, Vec3};
 
 use crate::{MeshError, MeshPart, MeshWarning};
@@ -86,6 +88,28 @@ impl Mesh {
             return Err(MeshError::PartsLength { expected: self.faces.len(), found: next });
         }
         Ok(())
+    }
+
+    /// Drops the faces that have a position that is not finite, with a warning; none if there are no
+    /// others. The structure must be valid.
+    pub(crate) fn drop_non_finite_faces(&mut self) {
+        let is_finite =
+            |face: &[u32; 3]| face.iter().all(|&vertex| self.positions[vertex as usize].is_finite());
+        let is_kept: Vec<bool> = self.faces.iter().map(is_finite).collect();
+        let count = is_kept.iter().filter(|&&kept| !kept).count();
+        if count == 0 || count == self.faces.len() {
+            return;
+        }
+        let kept_in = |faces: Range<usize>| is_kept[faces].iter().filter(|&&kept| kept).count();
+        let mut end = 0;
+        for part in &mut self.parts {
+            let start = end;
+            end += kept_in(part.faces.clone());
+            part.faces = start..end;
+        }
+        let mut kept = is_kept.iter();
+        self.faces.retain(|_| kept.next() == Some(&true));
+        self.warnings.push(MeshWarning::FacesDropped { count });
     }
 
     /// Drops the vertices that no face uses, because they would enlarge the bounding box. The
@@ -200,6 +224,27 @@ mod tests {
         assert_eq!(mesh.faces, [[2, 0, 1]]);
         assert_eq!(mesh.positions, [1.0, 3.0, 4.0].map(Vec3::splat));
         assert_eq!(mesh.uvs, Some([1.0, 3.0, 4.0].map(Vec2::splat).to_vec()));
+    }
+
+    #[test]
+    fn faces_that_are_not_finite_are_dropped_and_parts_follow() {
+        let part = |faces| MeshPart { faces, ..MeshPart::default() };
+        let mut mesh = Mesh {
+            positions: vec![Vec3::ZERO, Vec3::X, Vec3::Y, Vec3::splat(f32::NAN)],
+            faces: vec![[0, 1, 3], [0, 1, 2], [2, 1, 0], [3, 1, 2]],
+            parts: vec![part(0..2), part(2..3), part(3..4)],
+            ..Mesh::default()
+        };
+        mesh.drop_non_finite_faces();
+        assert_eq!(mesh.faces, [[0, 1, 2], [2, 1, 0]]);
+        assert_eq!(mesh.parts.iter().map(|part| part.faces.clone()).collect::<Vec<_>>(), [0..1, 1..2, 2..2]);
+        assert_eq!(mesh.warnings, [MeshWarning::FacesDropped { count: 2 }]);
+        mesh.drop_unused_vertices();
+        assert!(mesh.validate().is_ok());
+
+        let mut mesh = Mesh { positions: vec![Vec3::splat(f32::NAN); 3], ..triangle() };
+        mesh.drop_non_finite_faces();
+        assert!(matches!(mesh.validate(), Err(MeshError::NotFinite { vertex: 0, .. })));
     }
 
     #[test]

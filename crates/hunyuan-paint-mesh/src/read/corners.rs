@@ -58,7 +58,7 @@ pub(super) fn unify(attributes: &Attributes, triangles: &[[Corner; 3]]) -> Mesh 
         faces,
         uvs: has_uvs.then(|| vertices.iter().map(|v| uv(v).unwrap_or_default()).collect()),
         normals: has_normals.then(|| vertices.iter().map(|v| normal(v).unwrap_or_default()).collect()),
-        parts: Vec::new(),
+        ..Mesh::default()
     }
 }
 

@@ -186,7 +186,7 @@ fn read_primitive(data: &GltfData<'_>, primitive: &Primitive) -> Result<Option<M
         // glTF's v points down.
         uvs: uvs.map(|uvs| uvs.into_iter().map(|[u, v]| Vec2::new(u, 1.0 - v)).collect()),
         normals: normals.map(|normals| normals.into_iter().map(Vec3::from_array).collect()),
-        parts: Vec::new(),
+        ..Mesh::default()
     };
     mesh.validate_structure()?;
     Ok(Some(mesh))

@@ -116,6 +116,7 @@ fn read_bytes(bytes: &[u8], format: MeshFormat, folder: Option<&Path>) -> Result
         MeshFormat::Stl => stl::read(bytes)?,
     };
     mesh.validate_structure()?;
+    mesh.drop_non_finite_faces();
     mesh.drop_unused_vertices();
     mesh.validate()?;
     Ok(mesh)

@@ -9,7 +9,7 @@ use super::{
     short_name,
     triangulate::triangulate,
 };
-use crate::{Material, Mesh, MeshError, MeshFormat, MeshPart};
+use crate::{Material, Mesh, MeshError, MeshFormat, MeshPart, MeshWarning};
 
 /// Reads the content of an OBJ file.
 pub(super) fn read(bytes: &[u8]) -> Result<Mesh, MeshError> {
@@ -64,18 +64,28 @@ pub(super) fn read(bytes: &[u8]) -> Result<Mesh, MeshError> {
             _ => {}
         }
     }
-    drop_non_finite(&attributes, &mut triangles);
+    let warnings = drop_non_finite(&attributes, &mut triangles);
     let parts = parts.into_parts(triangles.len());
-    Ok(Mesh { parts, ..unify(&attributes, &triangles) })
+    Ok(Mesh { parts, warnings, ..unify(&attributes, &triangles) })
 }
 
-/// Removes UVs and normals that are not finite from the corners that use them.
-fn drop_non_finite(attributes: &Attributes, triangles: &mut [[Corner; 3]]) {
-    let is_finite = |finite: bool, index: u32| finite.then_some(index);
+/// Removes UVs and normals that are not finite from the corners that use them. [`unify`] then
+/// drops the attribute.
+fn drop_non_finite(attributes: &Attributes, triangles: &mut [[Corner; 3]]) -> Vec<MeshWarning> {
+    let has_bad_uv = |corner: &Corner| corner.uv.is_some_and(|i| !attributes.uvs[i as usize].is_finite());
+    let has_bad_normal =
+        |corner: &Corner| corner.normal.is_some_and(|i| !attributes.normals[i as usize].is_finite());
+    let (mut bad_uvs, mut bad_normals) = (false, false);
     for corner in triangles.iter_mut().flatten() {
-        corner.uv = corner.uv.and_then(|i| is_finite(attributes.uvs[i as usize].is_finite(), i));
-        corner.normal = corner.normal.and_then(|i| is_finite(attributes.normals[i as usize].is_finite(), i));
+        if has_bad_uv(corner) {
+            (corner.uv, bad_uvs) = (None, true);
+        }
+        if has_bad_normal(corner) {
+            (corner.normal, bad_normals) = (None, true);
+        }
     }
+    let warnings = [(bad_uvs, MeshWarning::UvsDropped), (bad_normals, MeshWarning::NormalsDropped)];
+    warnings.into_iter().filter(|(is_bad, _)| *is_bad).map(|(_, warning)| warning).collect()
 }
 
 /// Returns everything after the first word of a line.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use glam::Vec3;
 
 use super::encoding::lines;
-use crate::{Mesh, MeshError, MeshFormat};
+use crate::{Mesh, MeshError, MeshFormat, MeshWarning};
 
 /// Number of bytes before the first triangle: a comment and the number of triangles.
 const HEADER: usize = 84;
@@ -61,6 +61,10 @@ fn read_binary(bytes: &[u8]) -> Result<Mesh, MeshError> {
         return Err(malformed(format!("expected whole triangles, found {} bytes more", rest.len())));
     }
     let mut welded = Welded::default();
+    let read = triangles.len() as u64;
+    if !is_count_unknown && count != read {
+        welded.warnings.push(MeshWarning::TriangleCount { header: count, found: read });
+    }
     for triangle in triangles {
         // The first three of twelve numbers are the normal.
         let numbers: Vec<f32> = triangle.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
@@ -114,6 +118,7 @@ struct Welded {
     positions: Vec<Vec3>,
     corners: Vec<u32>,
     vertex_at: HashMap<[u32; 3], u32>,
+    warnings: Vec<MeshWarning>,
 }
 
 impl Welded {
@@ -131,7 +136,7 @@ impl Welded {
 
     fn into_mesh(self) -> Mesh {
         let faces = self.corners.as_chunks::<3>().0.to_vec();
-        Mesh { positions: self.positions, faces, ..Mesh::default() }
+        Mesh { positions: self.positions, faces, warnings: self.warnings, ..Mesh::default() }
     }
 }
 
