@@ -23,6 +23,10 @@ const OUTSIDE_TOLERANCE: f32 = 1e-4;
 /// unmapped.
 const UV_AREA_MIN: f64 = 1e-12;
 
+/// Area of a face in the texture, relative to its share of the surface, below which the face counts
+/// as starved.
+const STARVED_DENSITY: f64 = 0.05;
+
 /// Quality of a mesh's own UVs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UvQuality {
@@ -32,6 +36,10 @@ pub struct UvQuality {
     pub overlap: f32,
     /// Share of the surface area, 0 to 1, that belongs to faces without area in the texture.
     pub unmapped: f32,
+    /// Share of the surface area, 0 to 1, that belongs to faces with less than a twentieth of the
+    /// texels that they would have if the surface filled the texture evenly. Such UVs, for example
+    /// those of a color palette, cannot hold a painting.
+    pub starved: f32,
 }
 
 impl UvQuality {
@@ -40,6 +48,8 @@ impl UvQuality {
     pub const OVERLAP_MAX: f32 = 0.01;
     /// Largest share of unmapped surface with which UVs are kept.
     pub const UNMAPPED_MAX: f32 = 0.01;
+    /// Largest share of starved surface with which UVs are kept.
+    pub const STARVED_MAX: f32 = 0.2;
 
     /// Returns whether the UVs are usable by the default limits.
     pub fn is_usable(&self) -> bool {
@@ -48,7 +58,9 @@ impl UvQuality {
 
     /// Returns whether the UVs are usable if an overlap of up to `overlap_max` is allowed.
     pub(crate) fn is_within(&self, overlap_max: f32) -> bool {
-        self.overlap <= overlap_max && self.unmapped <= Self::UNMAPPED_MAX
+        self.overlap <= overlap_max
+            && self.unmapped <= Self::UNMAPPED_MAX
+            && self.starved <= Self::STARVED_MAX
     }
 
     /// Measures the UVs of a valid mesh.
@@ -60,13 +72,25 @@ impl UvQuality {
         let grid_size = (GRID_SIZE_MAX / coarseness).max(GRID_SIZE_MIN) as usize;
 
         let mut cells = vec![0_u8; grid_size * grid_size];
-        let (mut area, mut area_unmapped) = (0.0, 0.0);
-        for face in &mesh.faces {
+        // Twice the areas of a face.
+        let surface_area = |face: &[u32; 3]| {
             let [a, b, c] = face.map(|i| mesh.positions[i as usize].as_dvec3());
-            let face_area = (b - a).cross(c - a).length();
-            area += face_area;
+            (b - a).cross(c - a).length()
+        };
+        let uv_area = |face: &[u32; 3]| {
             let [a, b, c] = corners(face);
-            if (b - a).perp_dot(c - a).abs() < UV_AREA_MIN {
+            (b - a).perp_dot(c - a).abs()
+        };
+        let area: f64 = mesh.faces.iter().map(surface_area).sum();
+        let (mut area_unmapped, mut area_starved) = (0.0, 0.0);
+        for face in &mesh.faces {
+            let face_area = surface_area(face);
+            // The whole texture has an area of 1, the face half of `uv_area`.
+            if 0.5 * uv_area(face) < STARVED_DENSITY * face_area / area {
+                area_starved += face_area;
+            }
+            let [a, b, c] = corners(face);
+            if uv_area(face) < UV_AREA_MIN {
                 area_unmapped += face_area;
             } else {
                 for_each_cell([a, b, c].map(|uv| uv * grid_size as f64), grid_size, |cell| {
@@ -76,7 +100,11 @@ impl UvQuality {
         }
         let used = cells.iter().filter(|&&faces| faces > 0).count();
         let shared = cells.iter().filter(|&&faces| faces > 1).count();
-        Self { overlap: shared as f32 / used.max(1) as f32, unmapped: (area_unmapped / area) as f32 }
+        Self {
+            overlap: shared as f32 / used.max(1) as f32,
+            unmapped: (area_unmapped / area) as f32,
+            starved: (area_starved / area) as f32,
+        }
     }
 }
 
@@ -156,7 +184,7 @@ mod tests {
     #[test]
     fn adjacent_charts_do_not_overlap() {
         let apart = measure(square(0.0, 0.5), square(0.5, 0.5));
-        assert_eq!(apart, UvQuality { overlap: 0.0, unmapped: 0.0 });
+        assert_eq!(apart, UvQuality { overlap: 0.0, unmapped: 0.0, starved: 0.0 });
     }
 
     #[test]
@@ -179,8 +207,19 @@ mod tests {
     #[test]
     fn faces_without_uv_area_are_unmapped() {
         let collapsed = measure(square(0.0, 0.5), [(0.7, 0.7); 4]);
-        assert_eq!(collapsed, UvQuality { overlap: 0.0, unmapped: 0.5 });
+        assert_eq!(collapsed, UvQuality { overlap: 0.0, unmapped: 0.5, starved: 0.5 });
         assert!(!collapsed.is_usable());
+    }
+
+    #[test]
+    fn faces_with_few_texels_are_starved() {
+        let palette = measure(square(0.0, 0.05), square(0.5, 0.05));
+        assert_eq!(palette.starved, 1.0);
+        assert!(!palette.is_usable());
+        // Half of the surface has a hundredth of the texture.
+        assert_eq!(measure(square(0.0, 0.9), square(0.9, 0.1)).starved, 0.5);
+        // A sixteenth of the texture each is little, but enough.
+        assert!(measure(square(0.0, 0.25), square(0.5, 0.25)).is_usable());
     }
 
     #[test]

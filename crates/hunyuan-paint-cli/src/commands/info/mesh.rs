@@ -53,6 +53,7 @@ struct Uvs {
     usable: bool,
     overlap: f32,
     unmapped: f32,
+    starved: f32,
     stretch: Option<f64>,
 }
 
@@ -92,6 +93,7 @@ impl MeshReport {
                         usable: quality.is_usable(),
                         overlap: quality.overlap,
                         unmapped: quality.unmapped,
+                        starved: quality.starved,
                         stretch: stretch(&prepared.mesh),
                     });
                 }
@@ -106,14 +108,17 @@ impl MeshReport {
         }
         problems.extend(uvs.iter().filter(|uvs| !uvs.usable).map(|uvs| {
             Problem::warning(format!(
-                "UVs overlap on {:.2}% of the used texture (at most {:.2}%) and miss {:.2}% of the surface (at most \
-                 {:.2}%): painting makes new ones",
+                "UVs overlap on {:.2}% of the used texture (at most {:.2}%), miss {:.2}% of the surface (at most \
+                 {:.2}%) and leave {:.0}% of it too few texels (at most {:.0}%): painting makes new ones",
                 100.0 * uvs.overlap,
                 100.0 * UvQuality::OVERLAP_MAX,
                 100.0 * uvs.unmapped,
-                100.0 * UvQuality::UNMAPPED_MAX
+                100.0 * UvQuality::UNMAPPED_MAX,
+                100.0 * uvs.starved,
+                100.0 * UvQuality::STARVED_MAX
             ))
         }));
+        problems.extend(mesh.warnings.iter().map(|warning| Problem::warning(warning.to_string())));
         defects.report(&mut problems);
         Self {
             kind: "mesh",
