@@ -8,6 +8,7 @@ use std::{
     process::ExitCode,
 };
 
+use hunyuan_paint::PaintWarning;
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
@@ -103,6 +104,13 @@ impl Console {
         } else {
             let sources: String = chain.iter().map(|source| format!(": {source}")).collect();
             eprintln!("error: {message}{sources}");
+        }
+    }
+
+    /// Prints warnings to standard error, a line each. With `--json` the result lists them.
+    pub(crate) fn warn(self, warnings: &[PaintWarning]) {
+        if !self.json && !self.quiet {
+            warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
         }
     }
 

@@ -85,13 +85,20 @@ impl MeshOutput {
     }
 }
 
-/// Refuses a folder whose place, or that of a folder above it, is taken by a file.
+/// Refuses a folder that cannot be written to or created: its place, or that of a folder above it, is
+/// taken by a file or is read-only.
 pub(crate) fn check_folder(path: &Path) -> Result<(), CliError> {
-    match path.ancestors().find(|ancestor| ancestor.exists()) {
+    let existing = path.ancestors().find(|ancestor| ancestor.exists());
+    // Relative paths lie in the working directory.
+    match existing.or(path.is_relative().then_some(Path::new("."))) {
         Some(existing) if !existing.is_dir() => {
             Err(CliError::Output { path: existing.to_owned(), expected: "a folder", found: "a file" })
         }
-        _ => Ok(()),
+        // The only sure test of a place is to write there.
+        Some(existing) => {
+            tempfile::tempfile_in(existing).map(drop).map_err(|error| CliError::write(path, error))
+        }
+        None => Ok(()),
     }
 }
 

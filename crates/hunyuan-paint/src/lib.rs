@@ -17,6 +17,7 @@ mod precision_choice;
 pub mod preview;
 mod progress;
 pub mod stages;
+mod warning;
 
 pub use self::{
     builder::PaintPipelineBuilder,
@@ -28,6 +29,7 @@ pub use self::{
     pipeline::PaintPipeline,
     precision_choice::PrecisionChoice,
     progress::{PaintStage, Progress, ProgressCallback, ignore_progress},
+    warning::PaintWarning,
 };
 pub use burn::tensor::Device;
 pub use glam;

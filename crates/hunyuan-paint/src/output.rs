@@ -3,7 +3,7 @@ use std::path::Path;
 use hunyuan_paint_mesh::{Mesh, glb_bytes, write_atomically, write_glb, write_obj};
 use image::{GrayImage, RgbImage};
 
-use crate::{PaintError, stages::Conditions};
+use crate::{PaintError, PaintWarning, stages::Conditions};
 
 /// A mesh with a texture.
 #[derive(Clone, Debug)]
@@ -55,6 +55,8 @@ impl TexturedMesh {
 pub struct Painting {
     /// The result.
     pub textured: TexturedMesh,
+    /// What the user should know about the inputs.
+    pub warnings: Vec<PaintWarning>,
     /// The reference images as the paint model saw them.
     pub references: Vec<RgbImage>,
     /// What the cameras see of the geometry.

@@ -189,7 +189,8 @@ impl PaintPipeline {
         let bake = BakeStageOptions { render_size, texture_size, bake: options.bake };
         let textured =
             self.on_backend(|backend| bake_views(backend, &surface, &views, &bake, on_progress))?;
-        Ok(Painting { textured, references, conditions, views: painted })
+        let warnings = surface.warnings();
+        Ok(Painting { textured, warnings, references, conditions, views: painted })
     }
 
     /// Finds everything that can be wrong with the options before any work is done: ranges, sizes that the networks

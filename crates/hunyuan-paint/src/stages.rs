@@ -4,7 +4,7 @@ use std::{ops::ControlFlow, sync::Mutex};
 
 use hunyuan_paint_bake::{
     Backend, BakeOptions, BakeProgress, BakeRequest, BakeView, ReliableDepth, RenderRequest, RenderedView,
-    Transfer, bake_with,
+    Transfer, bake_with, orient_outward,
 };
 use hunyuan_paint_image::resize_bicubic_rgb;
 use hunyuan_paint_mesh::{
@@ -14,7 +14,8 @@ use hunyuan_paint_mesh::{
 use image::RgbImage;
 
 use crate::{
-    PaintError, PaintStage, Progress, ProgressCallback, TexturedMesh, check::check_size, progress::report,
+    PaintError, PaintStage, PaintWarning, Progress, ProgressCallback, TexturedMesh, check::check_size,
+    progress::report,
 };
 
 /// A mesh that is ready to be painted.
@@ -22,13 +23,27 @@ use crate::{
 pub struct Surface {
     /// The mesh in object space, with UVs. Vertices on chart borders occur twice.
     pub mesh: Mesh,
-    /// The same vertices and faces in canonical space.
+    /// The same vertices and faces in canonical space, wound outward (see [`orient_outward`]).
     pub canonical_mesh: CanonicalMesh,
+    /// The number of faces that `canonical_mesh` winds the other way than `mesh`.
+    pub flipped_faces: usize,
     /// Where the UVs come from.
     pub uv_source: UvSource,
 }
 
-/// Gives a mesh UVs, or keeps its own, and transforms it to canonical space.
+impl Surface {
+    /// Returns what the user should know about the mesh.
+    pub fn warnings(&self) -> Vec<PaintWarning> {
+        let flipped = (self.flipped_faces > 0).then_some(PaintWarning::FlippedFaces {
+            count: self.flipped_faces,
+            face_count: self.mesh.faces.len(),
+        });
+        self.mesh.warnings.iter().cloned().map(PaintWarning::Mesh).chain(flipped).collect()
+    }
+}
+
+/// Gives a mesh UVs, or keeps its own, and transforms it to canonical space. Faces that are wound
+/// the wrong way are turned there, and only there.
 ///
 /// # Errors
 /// If the mesh cannot be painted, an option is out of range, or the callback cancels.
@@ -50,9 +65,10 @@ pub fn prepare_surface(
         };
         prepare_uvs(mesh, uv, options, unwrap_progress)?
     };
-    let canonical_mesh = CanonicalMesh::new(&prepared.mesh)?;
+    let mut canonical_mesh = CanonicalMesh::new(&prepared.mesh)?;
+    let flipped_faces = orient_outward(&mut canonical_mesh)?;
     report(on_progress, &Progress::new(PaintStage::Unwrap, 1.0))?;
-    Ok(Surface { mesh: prepared.mesh, canonical_mesh, uv_source: prepared.uv_source })
+    Ok(Surface { mesh: prepared.mesh, canonical_mesh, flipped_faces, uv_source: prepared.uv_source })
 }
 
 /// Flattening is most of the work; packing does not know how long it will take.

@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use hunyuan_paint::{
-    GeometryDevice, TexturedMesh,
+    GeometryDevice, PaintWarning, TexturedMesh,
     bake::BakeOptions,
     mesh::{UnwrapOptions, UvMode, read_mesh},
     preview::{contact_sheet, four_sides},
@@ -64,6 +64,8 @@ pub(crate) struct Painted {
     pub(crate) views: usize,
     /// The share of the texture that a view has colored; the rest is filled in, or unused.
     pub(crate) coverage: f64,
+    /// What the user should know about the inputs, one sentence each.
+    pub(crate) warnings: Vec<String>,
     pub(crate) seconds: StageTimes,
 }
 
@@ -72,6 +74,7 @@ impl Painted {
         files: Vec<PathBuf>,
         textured: &TexturedMesh,
         views: usize,
+        warnings: &[PaintWarning],
         seconds: StageTimes,
     ) -> Self {
         let coverage = textured.coverage.as_raw();
@@ -83,6 +86,7 @@ impl Painted {
             views,
             coverage: coverage.iter().filter(|value| **value > 0).count() as f64
                 / coverage.len().max(1) as f64,
+            warnings: warnings.iter().map(ToString::to_string).collect(),
             seconds,
         }
     }
@@ -132,5 +136,7 @@ pub(crate) fn run(arguments: &BakeArguments, console: Console) -> Result<(), Cli
         Ok(contact_sheet(&[inputs, sides.iter().collect()], 256)?)
     };
     let files = bars.time("write", || arguments.output.write(&textured, sheet))?;
-    console.print(&Painted::new(files, &textured, views.len(), bars.into_times()))
+    let warnings = surface.warnings();
+    console.warn(&warnings);
+    console.print(&Painted::new(files, &textured, views.len(), &warnings, bars.into_times()))
 }

@@ -244,7 +244,9 @@ pub(crate) fn run(arguments: &PaintArguments, console: Console) -> Result<(), Cl
     // 3. Write.
     let sheet = || Ok(painting_sheet(&images, &painting)?);
     let files = bars.time("write", || arguments.output.write(&painting.textured, sheet))?;
-    console.print(&Painted::new(files, &painting.textured, painting.views.len(), bars.into_times()))
+    console.warn(&painting.warnings);
+    let (textured, views) = (&painting.textured, painting.views.len());
+    console.print(&Painted::new(files, textured, views, &painting.warnings, bars.into_times()))
 }
 
 impl PaintArguments {
