@@ -109,6 +109,28 @@ impl AutomaticViews {
     }
 }
 
+/// Returns the share of the surface, 0 to 1, that at least one camera sees at an angle within
+/// [`BakeOptions::view_angle_max_degrees`]: an estimate, before any view is generated, of what views
+/// can color. `None` if no point of the surface was sampled, because the charts are too small.
+///
+/// # Errors
+/// If the mesh is empty or inconsistent, or an option is out of range.
+pub fn visible_share(
+    mesh: &CanonicalMesh,
+    cameras: &[Camera],
+    options: &BakeOptions,
+) -> Result<Option<f64>, BakeError> {
+    check::mesh(mesh)?;
+    options.validate()?;
+    let surface = SurfaceSamples::new(mesh)?;
+    let mut is_visible = vec![false; surface.points.len()];
+    for camera in cameras {
+        add_to_mask(&mut is_visible, &surface.visible_points(mesh, camera, options)?);
+    }
+    let area = surface.area(|_| true);
+    Ok((area > 0.0).then(|| surface.area(|point| is_visible[point]) / area))
+}
+
 fn add_to_mask(mask: &mut [bool], other: &[bool]) {
     mask.iter_mut().zip(other).for_each(|(mask, other)| *mask |= other);
 }

@@ -24,7 +24,7 @@ mod splat;
 mod texels;
 mod visibility_test;
 
-pub use automatic_views::AutomaticViews;
+pub use automatic_views::{AutomaticViews, visible_share};
 pub use back_project::{ProjectedView, back_project};
 pub use backend::{Backend, BakeRequest, Cpu, GatheredTexture, OnView, RenderRequest, RenderedView};
 pub use bake::{BakeOptions, BakeProgress, BakeView, BakedTexture, Fill, Transfer, bake, bake_with};

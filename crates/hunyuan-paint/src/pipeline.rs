@@ -5,9 +5,9 @@ use std::{
     sync::{Mutex, TryLockError},
 };
 
-use hunyuan_paint_bake::{Backend, Cpu};
+use hunyuan_paint_bake::{Backend, BakeError, BakeOptions, Cpu, visible_share};
 use hunyuan_paint_image::{DEFAULT_BORDER_RATIO, DelightInput, ReferenceImage, resize_bicubic_rgb};
-use hunyuan_paint_mesh::{Mesh, view_index};
+use hunyuan_paint_mesh::{Camera, CameraView, Mesh, view_index};
 use hunyuan_paint_models::{
     LoadOptions, ModelError,
     folders::DELIGHT_FOLDER,
@@ -24,7 +24,7 @@ use crate::{
     Variant,
     progress::{ignore_progress, report},
     stages::{
-        BakeStageOptions, ConditionView, Conditions, GeneratedView, bake_views, prepare_surface,
+        BakeStageOptions, ConditionView, Conditions, GeneratedView, Surface, bake_views, prepare_surface,
         render_conditions,
     },
 };
@@ -174,6 +174,7 @@ impl PaintPipeline {
 
         let surface = prepare_surface(mesh, options.uv, &options.unwrap_options(), on_progress)?;
         let views = options.choose_views(&surface)?;
+        check_visible(&surface, &views, &options.bake)?;
         let conditions = self.on_backend(|backend| {
             render_conditions(backend, &surface, &views, render_size, view_size, on_progress)
         })?;
@@ -319,6 +320,15 @@ impl PaintPipeline {
         let preview = || Ok(views.clone());
         report(on_progress, &Progress::new(PaintStage::Views, 1.0).with_preview(&preview))?;
         Ok(views)
+    }
+}
+
+/// Checks that a camera sees any of the surface, before the networks run for views of nothing.
+fn check_visible(surface: &Surface, views: &[CameraView], bake: &BakeOptions) -> Result<(), PaintError> {
+    let cameras: Vec<Camera> = views.iter().map(|view| view.camera).collect();
+    match visible_share(&surface.canonical_mesh, &cameras, bake)? {
+        Some(0.0) => Err(BakeError::NothingPainted { view_count: views.len() }.into()),
+        _ => Ok(()),
     }
 }
 
