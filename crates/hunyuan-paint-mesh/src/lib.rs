@@ -4,6 +4,7 @@ mod camera;
 mod canonical_mesh;
 mod charts;
 mod error;
+mod fill_normals;
 mod mesh;
 mod normals;
 mod part;

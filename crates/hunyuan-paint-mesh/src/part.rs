@@ -34,7 +34,8 @@ pub struct Material {
     pub roughness: f32,
     /// Whether faces are visible from behind, too.
     pub double_sided: bool,
-    /// How the material uses the alpha of its texture.
+    /// How the material of the file uses the alpha of its texture. Writers ignore it, because the
+    /// painted texture is opaque.
     pub alpha: AlphaMode,
 }
 

@@ -26,7 +26,7 @@ pub enum MeshWarning {
     },
     /// A skinned mesh was read in the rest pose of its joints.
     RestPose {
-        /// The name of the mesh's node; empty if it has none.
+        /// The name of the mesh's node, or of the mesh if the node has none; empty if neither has one.
         name: String,
     },
     /// An extension of the file was ignored.

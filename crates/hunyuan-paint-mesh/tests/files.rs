@@ -57,6 +57,12 @@ fn bits(mesh: &Mesh) -> Vec<[u32; 3]> {
     mesh.positions.iter().map(|p| p.to_array().map(f32::to_bits)).collect()
 }
 
+/// Returns the positions and normals of all face corners.
+fn corners(mesh: &Mesh) -> Vec<(Vec3, Option<Vec3>)> {
+    let normal = |i: u32| mesh.normals.as_ref().map(|normals| normals[i as usize]);
+    mesh.faces.iter().flatten().map(|&i| (mesh.positions[i as usize], normal(i))).collect()
+}
+
 /// Returns an error's message with those of its sources.
 fn chain(error: &dyn std::error::Error) -> String {
     let sources = std::iter::successors(error.source(), |error| (*error).source());
@@ -105,7 +111,7 @@ fn gltf_json(glb: &[u8]) -> Result<(serde_json::Value, &[u8]), Box<dyn std::erro
 }
 
 #[test]
-fn parts_keep_their_names_materials_and_vertices_in_round_trips() -> TestResult {
+fn parts_keep_their_names_materials_and_corners_in_round_trips() -> TestResult {
     let folder = Folder::new("parts")?;
     let part = |name: &str, faces, material| MeshPart { name: name.to_owned(), faces, material };
     let named = |name: &str| Material { name: name.to_owned(), ..Material::default() };
@@ -121,8 +127,13 @@ fn parts_keep_their_names_materials_and_vertices_in_round_trips() -> TestResult 
     let mesh = Mesh { parts, ..tetrahedron() };
     write_glb(folder.path("a.glb"), &mesh, &texture())?;
     let read = read_mesh(folder.path("a.glb"))?;
-    assert_eq!(read.parts, mesh.parts);
-    assert_eq!((bits(&read), &read.faces, &read.normals), (bits(&mesh), &mesh.faces, &mesh.normals));
+    let opaque = |part: &MeshPart| MeshPart {
+        material: Material { alpha: AlphaMode::Opaque, ..part.material.clone() },
+        ..part.clone()
+    };
+    assert_eq!(read.parts, mesh.parts.iter().map(opaque).collect::<Vec<_>>());
+    // Every part has vertices of its own.
+    assert_eq!((corners(&read), read.positions.len()), (corners(&mesh), 12));
     let (json, _) = gltf_json(&fs::read(folder.path("a.glb"))?).map(|(json, binary)| (json, binary.len()))?;
     assert_eq!(json["materials"].as_array().map(Vec::len), Some(3));
     assert_eq!(
@@ -407,14 +418,12 @@ fn compressed_scenes_are_unsupported_and_broken_ones_malformed() {
         Scene::triangle().with("nodes", r#"[{ "children": [0], "mesh": 0 }]"#),
         Scene::triangle().with("nodes", r#"[{ "mesh": 7 }]"#),
         Scene::triangle().with("scenes", r#"[{ "nodes": [9] }]"#),
-        Scene::triangle().with("buffers", r#"[{ "byteLength": 100000 }]"#),
         Scene::triangle().with("bufferViews", "[]"),
         Scene::triangle().with("accessors", "[]"),
         accessor(r#""bufferView": 0, "componentType": 5126, "type": "VEC3", "count": 18446744073709551615"#),
         accessor(r#""bufferView": 0, "componentType": 5126, "type": "VEC3", "count": 4"#),
         accessor(r#""bufferView": 0, "componentType": 5126, "type": "VEC2", "count": 3"#),
         accessor(r#""bufferView": 0, "componentType": 1, "type": "VEC3", "count": 3"#),
-        accessor(r#""componentType": 5126, "type": "VEC3", "count": 3"#),
         accessor(
             r#""componentType": 5126, "type": "VEC3", "count": 1000000000000, "sparse": { "count": 0,
             "indices": { "bufferView": 2, "componentType": 5121 }, "values": { "bufferView": 0 } }"#,

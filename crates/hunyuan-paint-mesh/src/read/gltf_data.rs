@@ -11,6 +11,7 @@ use gltf::json::{
     validation::{Checked, USize64},
 };
 
+use super::gltf_document::Document;
 use crate::{MeshError, MeshFormat};
 
 pub(super) fn malformed(reason: impl Into<String>) -> MeshError {
@@ -21,36 +22,38 @@ pub(super) fn unsupported(feature: impl Into<String>) -> MeshError {
     MeshError::Unsupported { format: MeshFormat::Gltf, feature: feature.into() }
 }
 
+/// Returns the error for data that only an unsupported compression provides.
+pub(super) fn compressed(extension: &str) -> MeshError {
+    unsupported(format!(
+        "compression {extension}; export the file without compression, or decompress it, for example \
+         with `gltf-transform copy in.glb out.glb`"
+    ))
+}
+
 /// A glTF document with the content of its buffers.
 pub(super) struct GltfData<'a> {
+    pub(super) document: &'a Document,
     pub(super) root: &'a Root,
-    /// `None` for a buffer without content, such as the fallback buffer of compressed data.
+    /// `None` for a buffer without content, such as the placeholder of compressed data, and for one
+    /// that cannot be read. Only its use is an error.
     buffers: Vec<Option<Cow<'a, [u8]>>>,
+    folder: Option<&'a Path>,
 }
 
 impl<'a> GltfData<'a> {
     /// Loads all buffers. `blob` is the binary chunk of a `.glb`; `folder` contains the external
     /// buffers of a `.gltf`.
-    pub(super) fn load(
-        root: &'a Root,
-        blob: Option<&'a [u8]>,
-        folder: Option<&Path>,
-    ) -> Result<Self, MeshError> {
-        let load = |(i, buffer): (usize, &'a Buffer)| {
-            let content = match &buffer.uri {
-                None => blob.filter(|_| i == 0).map(Cow::Borrowed),
-                Some(uri) => Some(Cow::Owned(read_uri(uri, folder)?)),
-            };
-            let length = size(buffer.byte_length)?;
-            match content {
-                Some(bytes) if bytes.len() < length => {
-                    Err(malformed(format!("buffer {i}: expected {length} bytes, found {}", bytes.len())))
-                }
-                content => Ok(content),
-            }
+    ///
+    /// The declared length of a buffer is not checked: buffer views are checked against its
+    /// content.
+    pub(super) fn load(document: &'a Document, blob: Option<&'a [u8]>, folder: Option<&'a Path>) -> Self {
+        let root = &document.root;
+        let load = |(i, buffer): (usize, &'a Buffer)| match &buffer.uri {
+            None => blob.filter(|_| i == 0 && !document.placeholders.contains(&i)).map(Cow::Borrowed),
+            Some(uri) => read_uri(uri, folder).ok().map(Cow::Owned),
         };
-        let buffers = root.buffers.iter().enumerate().map(load).collect::<Result<_, _>>()?;
-        Ok(Self { root, buffers })
+        let buffers = root.buffers.iter().enumerate().map(load).collect();
+        Self { document, root, buffers, folder }
     }
 
     /// Returns the number of bytes in all buffers.
@@ -61,8 +64,17 @@ impl<'a> GltfData<'a> {
     /// Reads vectors of `N` numbers. Integers are converted to floats, and those of a normalized
     /// accessor are divided by the type's largest value.
     pub(super) fn vectors<const N: usize>(&self, index: Index<Accessor>) -> Result<Vec<[f32; N]>, MeshError> {
+        self.first_vectors(index, usize::MAX)
+    }
+
+    /// Reads at most `count_max` vectors, as [`vectors`](Self::vectors) does.
+    pub(super) fn first_vectors<const N: usize>(
+        &self,
+        index: Index<Accessor>,
+        count_max: usize,
+    ) -> Result<Vec<[f32; N]>, MeshError> {
         let (accessor, component) = self.accessor(index, N)?;
-        let bytes = self.elements(accessor, component.size() * N)?;
+        let bytes = self.elements(accessor, component.size() * N, count_max)?;
         let number = |i| number(&bytes[i..], component, accessor.normalized);
         let element = |start| std::array::from_fn(|k| number(start + k * component.size()));
         Ok((0..bytes.len()).step_by(component.size() * N).map(element).collect())
@@ -71,7 +83,7 @@ impl<'a> GltfData<'a> {
     /// Reads vertex indices.
     pub(super) fn indices(&self, index: Index<Accessor>) -> Result<Vec<u32>, MeshError> {
         let (accessor, component) = self.accessor(index, 1)?;
-        let bytes = self.elements(accessor, component.size())?;
+        let bytes = self.elements(accessor, component.size(), usize::MAX)?;
         indices(&bytes, component)
     }
 
@@ -95,16 +107,20 @@ impl<'a> GltfData<'a> {
         }
     }
 
-    /// Returns the accessor's elements, tightly packed, after sparse substitution.
-    fn elements(&self, accessor: &Accessor, element_size: usize) -> Result<Vec<u8>, MeshError> {
-        let count = size(accessor.count)?;
+    /// Returns the first elements of the accessor, at most `count_max`, tightly packed, after sparse
+    /// substitution.
+    fn elements(
+        &self,
+        accessor: &Accessor,
+        element_size: usize,
+        count_max: usize,
+    ) -> Result<Vec<u8>, MeshError> {
+        let count = size(accessor.count)?.min(count_max);
         let offset = accessor.byte_offset.map_or(Ok(0), size)?;
         let mut elements = match (accessor.buffer_view, &accessor.sparse) {
             (Some(view), _) => self.packed(view, offset, count, element_size)?,
-            (None, Some(_)) => self.zeros(count, element_size)?,
-            (None, None) => {
-                return Err(malformed("accessor: expected a buffer view or sparse values, found neither"));
-            }
+            // Without a buffer view, all elements are zero (glTF 2.0, section 3.6.2.2).
+            (None, _) => self.zeros(count, element_size)?,
         };
         let Some(sparse) = &accessor.sparse else { return Ok(elements) };
 
@@ -128,12 +144,12 @@ impl<'a> GltfData<'a> {
         Ok(elements)
     }
 
-    /// Returns the zeros that a sparse accessor without a buffer view starts from. No data in the
-    /// file backs their count, so it is limited to the number of bytes in the buffers.
+    /// Returns the zeros of an accessor without a buffer view. No data in the file backs their
+    /// count, so it is limited to the number of bytes in the buffers.
     fn zeros(&self, count: usize, element_size: usize) -> Result<Vec<u8>, MeshError> {
         if count > self.byte_count() {
             return Err(malformed(format!(
-                "sparse accessor without a buffer view: expected at most {} elements, found {count}",
+                "accessor without a buffer view: expected at most {} elements, found {count}",
                 self.byte_count()
             )));
         }
@@ -149,7 +165,9 @@ impl<'a> GltfData<'a> {
         element_size: usize,
     ) -> Result<Vec<u8>, MeshError> {
         let bytes = self.view(view)?;
-        let stride = self.root.get(view).and_then(|view| view.byte_stride).map_or(element_size, |s| s.0);
+        // Exporters write a stride of 0 for tightly packed elements.
+        let stride = self.root.get(view).and_then(|view| view.byte_stride).filter(|stride| stride.0 != 0);
+        let stride = stride.map_or(element_size, |stride| stride.0);
         if stride < element_size {
             return Err(malformed(format!(
                 "buffer view: expected a stride of at least {element_size}, found {stride}"
@@ -171,9 +189,8 @@ impl<'a> GltfData<'a> {
         let i = index.value();
         let view =
             self.root.get(index).ok_or_else(|| malformed(format!("buffer view {i} does not exist")))?;
-        let buffer = self.buffers.get(view.buffer.value()).and_then(Option::as_ref).ok_or_else(|| {
-            malformed(format!("buffer view {i}: buffer {} is missing or empty", view.buffer.value()))
-        })?;
+        let content = self.buffers.get(view.buffer.value()).and_then(Option::as_ref);
+        let buffer = content.ok_or_else(|| self.missing_buffer(i, view.buffer))?;
         let start = view.byte_offset.map_or(Ok(0), size)?;
         let end = start.checked_add(size(view.byte_length)?);
         end.and_then(|end| buffer.get(start..end)).ok_or_else(|| {
@@ -181,6 +198,19 @@ impl<'a> GltfData<'a> {
                 "buffer view {i}: expected a range within the {} bytes of its buffer",
                 buffer.len()
             ))
+        })
+    }
+
+    /// Returns the reason why a view's buffer has no content.
+    fn missing_buffer(&self, view: usize, buffer: Index<Buffer>) -> MeshError {
+        if let Some(extension) = self.document.meshopt.get(&view) {
+            return compressed(extension);
+        }
+        let uri = self.root.get(buffer).and_then(|buffer| buffer.uri.as_deref());
+        // Reading the content failed before; errors cannot be cloned.
+        let reason = uri.and_then(|uri| read_uri(uri, self.folder).err());
+        reason.unwrap_or_else(|| {
+            malformed(format!("buffer view {view}: buffer {} is missing or empty", buffer.value()))
         })
     }
 }

@@ -2,9 +2,15 @@
 
 mod corners;
 mod encoding;
+mod glb_container;
 mod gltf;
 mod gltf_data;
+mod gltf_document;
 mod gltf_material;
+mod gltf_merge;
+mod gltf_primitive;
+mod gltf_scene;
+mod gltf_skin;
 mod obj;
 mod ply;
 mod ply_header;
@@ -69,9 +75,15 @@ impl fmt::Display for MeshFormat {
 ///
 /// All parts of a scene are merged into one mesh, in the scene's coordinates. [`Mesh::parts`] lists
 /// their names (cut to 256 bytes) and the properties of their materials that painting keeps.
-/// Textures, colors, animations, skins and morph targets are ignored. UVs and normals are kept if
-/// every part has them. Polygons are triangulated. Vertices that no triangle uses are dropped; the
-/// others keep their order.
+/// Textures, colors, animations and morph targets are ignored. UVs are kept if every part has them.
+/// Polygons are triangulated. Vertices that no triangle uses are dropped; the others keep their
+/// order. [`Mesh::warnings`] lists what was changed or left out.
+///
+/// Of a glTF scene, the transforms of its nodes and the rest pose of its skins are applied. Each
+/// primitive of a node's mesh becomes one part, with all instances of the node
+/// (`EXT_mesh_gpu_instancing`). Normals are kept if any part has them; where they are missing or
+/// zero, vertices get the area-weighted normal of their faces. In other formats, normals are kept
+/// if every part has them.
 ///
 /// # Errors
 /// [`MeshError::File`] if the file cannot be read, its format is unknown, it is malformed or

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use glam::Vec3;
+use glam::{Vec2, Vec3};
 use image::RgbImage;
 use serde_json::{Value, json};
 
 use super::{atomic::write_atomically, png_bytes};
-use crate::{AlphaMode, Material, Mesh, MeshError, MeshFormat, MeshPart};
+use crate::{Material, Mesh, MeshError, MeshFormat, MeshPart, fill_normals::fill_normals};
 
 // glTF's constants for component types, buffer targets and texture sampling.
 const FLOAT: u32 = 5126;
@@ -33,28 +33,21 @@ pub fn write_glb(path: impl AsRef<Path>, mesh: &Mesh, texture: &RgbImage) -> Res
 /// Returns the content of a `.glb` file of a textured mesh.
 ///
 /// Positions are written bit for bit, in the mesh's own units and axes. Every part with faces
-/// becomes a primitive with its material; the material's base color is the texture (a PNG, row 0 at
-/// the top). Consecutive parts of the same name become one node. All primitives share their
-/// vertices. Normals are written if the mesh has them and all are finite and nonzero.
+/// becomes a primitive with its material and its own vertices, which are those that its faces use,
+/// in their order. The material's base color is the texture (a PNG, row 0 at the top), which is
+/// opaque: [`Material::alpha`] is not written. Consecutive parts of the same name become one node.
+/// Normals are written if the mesh has them; one that is zero or not finite is replaced by the
+/// area-weighted normal of its faces.
 ///
 /// # Errors
 /// If the mesh is not valid or has no UVs, the texture cannot be encoded, or the file would exceed
 /// 4 GiB.
 pub fn glb_bytes(mesh: &Mesh, texture: &RgbImage) -> Result<Vec<u8>, MeshError> {
     mesh.validate()?;
-    let uvs = mesh.uvs.as_ref().ok_or(MeshError::MissingUvs)?;
+    let uvs = mesh.uvs.as_deref().ok_or(MeshError::MissingUvs)?;
+    let normals = mesh.normals.as_ref().map(|normals| unit_normals(normals, mesh));
     let mut body = Body::default();
-
-    let positions = body.floats(mesh.positions.iter().map(|p| p.to_array()));
-    let (min, max) = mesh.positions.iter().fold((Vec3::MAX, Vec3::MIN), |(l, h), &p| (l.min(p), h.max(p)));
-    body.accessors[0]["min"] = json!(min.to_array());
-    body.accessors[0]["max"] = json!(max.to_array());
-    // glTF's v points down.
-    let uvs = body.floats(uvs.iter().map(|uv| [uv.x, 1.0 - uv.y]));
-    let mut attributes = json!({ "POSITION": positions, "TEXCOORD_0": uvs });
-    if let Some(normals) = mesh.normals.as_deref().and_then(unit_normals) {
-        attributes["NORMAL"] = json!(body.floats(normals.iter().map(|n| n.to_array())));
-    }
+    let mut new_index = vec![0; mesh.positions.len()];
     let (mut nodes, mut meshes) = (Vec::new(), Vec::<Value>::new());
     let mut materials = Materials::default();
     let whole = [MeshPart { faces: 0..mesh.faces.len(), ..MeshPart::default() }];
@@ -64,7 +57,14 @@ pub fn glb_bytes(mesh: &Mesh, texture: &RgbImage) -> Result<Vec<u8>, MeshError> 
         let primitives: Vec<Value> = parts
             .iter()
             .map(|part| {
-                let indices = body.indices(mesh.faces[part.faces.clone()].as_flattened());
+                let corners = mesh.faces[part.faces.clone()].as_flattened();
+                let vertices = used_vertices(corners);
+                for (new, &old) in (0..).zip(&vertices) {
+                    new_index[old as usize] = new;
+                }
+                let attributes = body.attributes(&mesh.positions, uvs, normals.as_deref(), &vertices);
+                let corners: Vec<u32> = corners.iter().map(|&i| new_index[i as usize]).collect();
+                let indices = body.indices(&corners);
                 let material = materials.index(&part.material);
                 json!({ "attributes": attributes, "indices": indices, "material": material })
             })
@@ -128,14 +128,6 @@ fn material_json(material: &Material) -> Value {
     if material.double_sided {
         json["doubleSided"] = json!(true);
     }
-    match material.alpha {
-        AlphaMode::Opaque => {}
-        AlphaMode::Mask { cutoff } => {
-            json["alphaMode"] = json!("MASK");
-            json["alphaCutoff"] = json!(unit(cutoff, 0.5));
-        }
-        AlphaMode::Blend => json["alphaMode"] = json!("BLEND"),
-    }
     json
 }
 
@@ -154,6 +146,33 @@ struct Body {
 }
 
 impl Body {
+    /// Adds the attributes of some of the mesh's vertices. Returns the JSON that lists them.
+    fn attributes(
+        &mut self,
+        positions: &[Vec3],
+        uvs: &[Vec2],
+        normals: Option<&[Vec3]>,
+        vertices: &[u32],
+    ) -> Value {
+        let of_vertices = |values: &[Vec3]| -> Vec<Vec3> {
+            vertices.iter().map(|&vertex| values[vertex as usize]).collect()
+        };
+        let positions = of_vertices(positions);
+        let position = self.floats(positions.iter().map(|p| p.to_array()));
+        let (min, max) = positions.iter().fold((Vec3::MAX, Vec3::MIN), |(l, h), &p| (l.min(p), h.max(p)));
+        self.accessors[position]["min"] = json!(min.to_array());
+        self.accessors[position]["max"] = json!(max.to_array());
+        // glTF's v points down.
+        let flipped = |&vertex: &u32| [uvs[vertex as usize].x, 1.0 - uvs[vertex as usize].y];
+        let uv = self.floats(vertices.iter().map(flipped));
+        let mut attributes = json!({ "POSITION": position, "TEXCOORD_0": uv });
+        if let Some(normals) = normals {
+            let normals = of_vertices(normals);
+            attributes["NORMAL"] = json!(self.floats(normals.iter().map(|n| n.to_array())));
+        }
+        attributes
+    }
+
     fn floats<const N: usize>(&mut self, vectors: impl ExactSizeIterator<Item = [f32; N]>) -> usize {
         let count = vectors.len();
         let bytes: Vec<u8> = vectors.flatten().flat_map(f32::to_le_bytes).collect();
@@ -206,10 +225,37 @@ fn container(mut json: Vec<u8>, binary: Vec<u8>) -> Result<Vec<u8>, MeshError> {
     Ok(glb)
 }
 
-/// Returns the normals at unit length, which glTF requires; `None` if one is zero or not finite.
-fn unit_normals(normals: &[Vec3]) -> Option<Vec<Vec3>> {
+/// Returns the distinct vertices of face corners in ascending order.
+fn used_vertices(corners: &[u32]) -> Vec<u32> {
+    let mut vertices = corners.to_vec();
+    vertices.sort_unstable();
+    vertices.dedup();
+    vertices
+}
+
+/// Returns the normals at unit length, which glTF requires. Unusable ones are replaced (see
+/// [`fill_normals`]).
+fn unit_normals(normals: &[Vec3], mesh: &Mesh) -> Vec<Vec3> {
     let unit = |n: &Vec3| {
-        if (n.length() - 1.0).abs() <= UNIT_TOLERANCE { Some(*n) } else { n.try_normalize() }
+        if (n.length() - 1.0).abs() <= UNIT_TOLERANCE { *n } else { n.try_normalize().unwrap_or_default() }
     };
-    normals.iter().map(unit).collect()
+    let mut unit_normals: Vec<Vec3> = normals.iter().map(unit).collect();
+    fill_normals(&mut unit_normals, &mesh.positions, &mesh.faces);
+    unit_normals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unusable_normals_become_those_of_the_faces() {
+        let mesh = Mesh {
+            positions: vec![Vec3::ZERO, Vec3::X, Vec3::Y, Vec3::ONE],
+            faces: vec![[0, 1, 2], [3, 3, 3]],
+            ..Mesh::default()
+        };
+        let normals = [Vec3::ZERO, Vec3::NEG_Y * 2.0, Vec3::splat(f32::NAN), Vec3::ZERO];
+        assert_eq!(unit_normals(&normals, &mesh), [Vec3::Z, Vec3::NEG_Y, Vec3::Z, Vec3::Z]);
+    }
 }
