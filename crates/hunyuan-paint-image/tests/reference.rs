@@ -188,11 +188,11 @@ fn specks_away_from_the_object_are_ignored() -> Result<(), ImageError> {
 }
 
 #[test]
-fn the_specks_of_a_matte_are_ignored() -> Result<(), ImageError> {
+fn the_specks_of_a_matte_are_ignored() -> Result<(), Box<dyn std::error::Error>> {
     let image = read_image(field("specks.png"))?;
     assert_eq!(image.warnings(), [ImageWarning::SpecksIgnored { count: 2 }]);
     let ReferenceImage::Cutout(mut clean) = image.clone() else {
-        return Ok(assert_eq!(image.dimensions(), (0, 0), "the alpha is lost"));
+        return Err("the alpha is lost".into());
     };
     for corner in [1, 1022] {
         clean.put_pixel(corner, corner, [0; 4].into());
