@@ -4,6 +4,7 @@ use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 
 use crate::{
     error::{ImageError, MAX_SIDE},
+    orientation::exif_orientation,
     reference::ReferenceImage,
 };
 
@@ -14,8 +15,9 @@ const MAX_DECODED_BYTES: u64 = MAX_SIDE as u64 * MAX_SIDE as u64 * 4;
 /// Reads a PNG, JPEG or WebP file. The content determines the format; the file name is ignored.
 ///
 /// Gray, palette and RGB images with up to 16 bits per channel are converted to 8-bit RGB, or RGBA
-/// if they have alpha. 16-bit values are rounded to the nearest 8-bit value. Color profiles and
-/// EXIF orientation are not applied. The size is checked before any pixel is decoded.
+/// if they have alpha. 16-bit values are rounded to the nearest 8-bit value. The EXIF
+/// orientation is applied; a damaged EXIF block is ignored. Color profiles are not applied. Of an
+/// animation, the first frame is read. The size is checked before any pixel is decoded.
 ///
 /// # Errors
 /// Fails if the file is missing, unreadable, empty or damaged, has another format, has a side of 0
@@ -31,7 +33,7 @@ pub fn read_image(path: impl AsRef<Path>) -> Result<ReferenceImage, ImageError> 
     if metadata.is_file() && metadata.len() == 0 {
         return Err(ImageError::EmptyFile { path: path.to_owned() });
     }
-    let mut reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(io_error)?;
+    let mut reader = ImageReader::new(BufReader::new(&file)).with_guessed_format().map_err(io_error)?;
     if reader.format().is_none_or(|format| !format.reading_enabled()) {
         return Err(ImageError::UnknownFormat { path: path.to_owned() });
     }
@@ -46,6 +48,7 @@ pub fn read_image(path: impl AsRef<Path>) -> Result<ReferenceImage, ImageError> 
     }
     // `from_decoder` allocates the whole image up front.
     limits.reserve(decoder.total_bytes()).map_err(decode_error)?;
-    let image = DynamicImage::from_decoder(decoder).map_err(decode_error)?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(decode_error)?;
+    image.apply_orientation(exif_orientation(BufReader::new(&file)));
     Ok(ReferenceImage::from(image))
 }

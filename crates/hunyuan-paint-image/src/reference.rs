@@ -1,12 +1,18 @@
-//! Preparation of the reference image: centering, and the input and output of the delight model.
+//! Preparation of the reference image: padding, centering, and the input and output of the delight
+//! model.
 
-use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage, imageops};
+use std::borrow::Cow;
+
+use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage, RgbaImage, imageops};
 
 use crate::{
+    crop::{CropRule, crop},
     edges::erode_3x3,
     error::{ImageError, check_same_size, check_size},
     recorrect::{composite_on_white, recorrect, to_unit},
     resize::{resize_bicubic_rgb, resize_bicubic_rgba},
+    square::{TRANSPARENT_WHITE, needs_padding, pad_cutout, pad_opaque},
+    warning::ImageWarning,
 };
 
 /// Border of the published pipeline on each side of the object, as a fraction of the object's size.
@@ -16,10 +22,11 @@ pub const DEFAULT_BORDER_RATIO: f64 = 0.2;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ReferenceImage {
-    /// Image without alpha. It is used unchanged, because the object cannot be separated from the
-    /// background.
+    /// Image without alpha. It is padded to a square, but not cropped, because the object cannot be
+    /// separated from the background.
     Opaque(RgbImage),
-    /// Image with straight alpha. The object is where alpha is above 0.
+    /// Image with straight alpha. The object is where alpha is above 0, except for specks (see
+    /// [`CropRule`]).
     Cutout(RgbaImage),
 }
 
@@ -56,21 +63,69 @@ impl ReferenceImage {
         }
     }
 
-    /// Centers the object of a cutout (see [`recenter`]). An image without alpha is returned
-    /// unchanged.
+    /// Centers the object of a cutout (see [`recenter`]), and pads an image without alpha to a
+    /// square. The result is a square, unless the image has no pixels and no alpha.
+    ///
+    /// The padding is white, or of the color of the two edges that it touches if these have nearly
+    /// one color. A square image without alpha is returned unchanged.
     ///
     /// # Errors
-    /// Fails for a cutout if [`recenter`] fails.
+    /// Fails for a cutout if [`recenter`] fails, and for an image without alpha if the side of the
+    /// square would be longer than [`MAX_SIDE`](crate::MAX_SIDE).
     pub fn recenter(self, border_ratio: f64) -> Result<Self, ImageError> {
+        self.recenter_with(border_ratio, CropRule::default())
+    }
+
+    /// Centers the object as [`recenter`](Self::recenter) does, but with bounds by another rule.
+    ///
+    /// # Errors
+    /// Fails like [`recenter`](Self::recenter).
+    pub fn recenter_with(self, border_ratio: f64, rule: CropRule) -> Result<Self, ImageError> {
         match self {
-            Self::Opaque(_) => Ok(self),
-            Self::Cutout(image) => recenter(&image, border_ratio).map(Self::Cutout),
+            Self::Opaque(image) => {
+                let padded = match pad_opaque(&image)? {
+                    Cow::Owned(padded) => padded,
+                    Cow::Borrowed(_) => image,
+                };
+                Ok(Self::Opaque(padded))
+            }
+            Self::Cutout(image) => recenter_with(&image, border_ratio, rule).map(Self::Cutout),
         }
+    }
+
+    /// Returns what [`recenter`](Self::recenter) changes unexpectedly, and what spoils the painting.
+    pub fn warnings(&self) -> Vec<ImageWarning> {
+        let mut warnings = Vec::new();
+        let (width, height) = self.dimensions();
+        if width == 0 || height == 0 {
+            return warnings;
+        }
+        match self {
+            Self::Opaque(_) => {
+                warnings.push(ImageWarning::NoTransparency);
+                if needs_padding((width, height)) {
+                    warnings.push(ImageWarning::Padded { width, height });
+                }
+            }
+            Self::Cutout(image) if image.pixels().all(|pixel| pixel.0[3] == 255) => {
+                warnings.push(ImageWarning::NoTransparency);
+            }
+            Self::Cutout(image) => {
+                let count = crop(image, CropRule::default()).map_or(0, |crop| crop.specks);
+                if count > 0 {
+                    warnings.push(ImageWarning::SpecksIgnored { count });
+                }
+            }
+        }
+        warnings
     }
 }
 
-/// Crops an image to the pixels with alpha above 0 and centers them on a square of transparent
-/// white.
+/// Crops an image to its object and centers the crop on a square of transparent white.
+///
+/// The object is what [`CropRule::Opaque`] says: parts with clearly opaque pixels. Specks outside
+/// the crop are cut off; pixels inside it are kept as they are. Without specks, the result is that
+/// of the original pipeline.
 ///
 /// The crop of `w` x `h` pixels gets a border of `floor(border_ratio * w)` pixels on the left and
 /// right, and of `floor(border_ratio * h)` pixels above and below. The side of the square is the
@@ -81,28 +136,32 @@ impl ReferenceImage {
 /// Fails if the image is transparent everywhere, `border_ratio` is negative or not finite, or the
 /// side of the square would be longer than [`MAX_SIDE`](crate::MAX_SIDE).
 pub fn recenter(image: &RgbaImage, border_ratio: f64) -> Result<RgbaImage, ImageError> {
+    recenter_with(image, border_ratio, CropRule::default())
+}
+
+/// Crops and centers an image as [`recenter`] does, but with bounds by another rule.
+/// [`CropRule::AnyAlpha`] is that of the original pipeline.
+///
+/// # Errors
+/// Fails like [`recenter`].
+pub fn recenter_with(image: &RgbaImage, border_ratio: f64, rule: CropRule) -> Result<RgbaImage, ImageError> {
     if !(border_ratio.is_finite() && border_ratio >= 0.0) {
         return Err(ImageError::BorderRatio { found: border_ratio });
     }
-    let (width, height) = image.dimensions();
-    let visible = || image.enumerate_pixels().filter(|(_, _, pixel)| pixel.0[3] > 0);
-    let (mut left, mut top, mut right, mut bottom) = (width, height, 0, 0);
-    for (x, y, _) in visible() {
-        (left, top) = (left.min(x), top.min(y));
-        (right, bottom) = (right.max(x + 1), bottom.max(y + 1));
-    }
-    if left >= right {
+    let Some(crop) = crop(image, rule) else {
+        let (width, height) = image.dimensions();
         return Err(ImageError::FullyTransparent { width, height });
-    }
-    let (width, height) = (right - left, bottom - top);
+    };
+    let bounds = crop.bounds;
+    let (width, height) = (bounds.width(), bounds.height());
     let border = |length: u32| (f64::from(length) * border_ratio) as u32;
     let with_border = |length: u32| length.saturating_add(border(length).saturating_mul(2));
     let side = with_border(width).max(with_border(height));
     check_size("recentered image", (side, side))?;
 
-    let mut canvas = RgbaImage::from_pixel(side, side, Rgba([255, 255, 255, 0]));
+    let mut canvas = RgbaImage::from_pixel(side, side, TRANSPARENT_WHITE);
     let offset = |length: u32| i64::from((side - with_border(length)) / 2 + border(length));
-    let object = imageops::crop_imm(image, left, top, width, height);
+    let object = imageops::crop_imm(image, bounds.left, bounds.top, width, height);
     imageops::replace(&mut canvas, &*object, offset(width), offset(height));
     Ok(canvas)
 }
@@ -120,17 +179,22 @@ impl DelightInput {
     /// Resizes an image to `size` x `size` pixels (512 in the published pipeline). The alpha of a
     /// cutout is eroded by 3x3 pixels, and colors are set to white where the eroded alpha is 0.
     ///
+    /// An image that is not a square is padded first: a cutout with transparent white, an image
+    /// without alpha as in [`ReferenceImage::recenter`].
+    ///
     /// # Errors
-    /// Fails if a side of the image is 0, or `size` is 0 or larger than
-    /// [`MAX_SIDE`](crate::MAX_SIDE).
+    /// Fails if a side of the image is 0, `size` is 0 or larger than [`MAX_SIDE`](crate::MAX_SIDE),
+    /// or the image needs padding and a side is longer than that.
     pub fn new(image: &ReferenceImage, size: u32) -> Result<Self, ImageError> {
         match image {
             ReferenceImage::Opaque(image) => {
-                let rgb = resize_bicubic_rgb(image, size, size)?;
+                let padded = pad_opaque(image)?;
+                let rgb = resize_bicubic_rgb(&padded, size, size)?;
                 Ok(Self { rgb, alpha: GrayImage::from_pixel(size, size, Luma([255])) })
             }
             ReferenceImage::Cutout(image) => {
-                let rgba = resize_bicubic_rgba(image, size, size)?;
+                let padded = pad_cutout(image)?;
+                let rgba = resize_bicubic_rgba(&padded, size, size)?;
                 let alpha =
                     erode_3x3(&GrayImage::from_fn(size, size, |x, y| Luma([rgba.get_pixel(x, y).0[3]])));
                 let rgb = RgbImage::from_fn(size, size, |x, y| {
