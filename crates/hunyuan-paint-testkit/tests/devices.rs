@@ -168,7 +168,8 @@ fn threads_do_not_matter_with_any_scheduler() -> TestResult {
     Ok(())
 }
 
-/// Shows that the tests above fail with each device's own random numbers.
+/// With a device's own random numbers the images differ from those with shared ones, so the tests
+/// above would fail with them.
 #[test]
 fn device_own_numbers_give_other_pictures() -> TestResult {
     let scene = scene()?;
