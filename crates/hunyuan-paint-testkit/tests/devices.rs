@@ -196,7 +196,7 @@ fn device_own_numbers_give_other_pictures() -> TestResult {
 fn recorded(names: &[&str]) -> TestResult {
     static DEVICE: LazyLock<Result<RunnerDevice, String>> =
         LazyLock::new(|| RunnerDevice::new(ComputeDevice::Wgpu).map_err(|error| error.to_string()));
-    with_gpu("device_own_numbers_give_other_pictures", || {
+    with_gpu("recordings on the GPU", || {
         let device = DEVICE.as_ref().map_err(|error| CaseError::from(Box::from(error.as_str())))?;
         for name in names {
             let lines = run_case(&cases().join(name), device);
