@@ -87,7 +87,10 @@ def write_delight(root, unet, clip, vae):
 
 
 def read_parts(folder):
-    """Returns the state dicts in a folder of train.py or this program, by name: vae, unet, unet_dual, delight, clip."""
+    """Returns the state dicts in a folder of train.py or this program, by name.
+
+    The names are vae, unet, unet_dual, delight and clip; those that train.py has not written are absent.
+    """
     folder = Path(folder)
     if not (folder / PAINT).exists():
         return {path.stem: load_file(path) for path in folder.glob("*.safetensors")}

@@ -1,7 +1,8 @@
 // Sphere tracing of procedural objects: one source for CUDA (nvcc) and for CPUs (any C++ compiler with OpenMP).
 //
-// An object is a record of floats: a header, parts that are joined smoothly, materials defined in 3-D, and painted
-// spots. Object space: x right, y up, z to the front; scaled and centered like the pipeline's canonical space.
+// An object is a record of floats (layout in scene.py): a header, parts that are joined smoothly or
+// sharply, materials defined in 3-D, and painted spots. Object space: x right, y up, z to the front;
+// scaled and centered like the pipeline's canonical space.
 
 #include <cmath>
 #include <cstdint>
@@ -65,7 +66,8 @@ HD float segment(float px, float py, float ax, float ay, float bx, float by) {
     return sqrtf(ex * ex + ey * ey);
 }
 
-// Returns the signed distance to a part: ellipsoid, box, torus, capsule, cylinder or cone, around the local y axis.
+// Returns the signed distance to a part: ellipsoid, box, torus, capsule, cylinder or cone. The last
+// four are around the local y axis.
 HD float part_distance(const float* part, V p) {
     V d = p - load(part + 1);
     V q = {dot(d, load(part + 4)), dot(d, load(part + 7)), dot(d, load(part + 10))};

@@ -43,9 +43,9 @@ impl Default for AutomaticViews {
 impl AutomaticViews {
     /// Returns the given cameras, followed by the added ones in the order of selection.
     ///
-    /// A camera covers a point of the surface if nothing hides the point, its view angle is one
-    /// that `options` allow, and it lies outside the unreliable margins along outlines and depth
-    /// edges.
+    /// A camera covers a point of the surface if nothing hides the point and its view angle is one
+    /// that `options` allow. The unreliable margins along outlines and depth edges are ignored: they
+    /// are narrow, and every camera has them.
     ///
     /// # Errors
     /// If the mesh is empty or inconsistent, or an option is out of range.

@@ -33,7 +33,8 @@ impl Projection {
     /// Orthographic projection that the models were trained with: ±0.6, depths from 0.1 to 100.
     pub const ORTHOGRAPHIC: Self = Self::Orthographic { half_extent: 0.6, near: 0.1, far: 100.0 };
 
-    /// Perspective projection of the reference: a field of view of 49.13°, depths from 0.01 to 100.
+    /// Perspective projection of the reference: a vertical field of view of 49.13°, depths from 0.01
+    /// to 100.
     pub const PERSPECTIVE: Self =
         Self::Perspective { vertical_fov: 49.13_f32.to_radians(), near: 0.01, far: 100.0 };
 

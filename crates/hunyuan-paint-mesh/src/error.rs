@@ -95,7 +95,7 @@ pub enum MeshError {
         extent: f64,
     },
     /// All triangles are degenerate: their area is zero or negligible.
-    #[error("every triangle of the mesh has zero area")]
+    #[error("every triangle of the mesh has zero or negligible area")]
     ZeroArea,
     /// The operation needs UVs and the mesh has none.
     #[error("the mesh has no UVs")]

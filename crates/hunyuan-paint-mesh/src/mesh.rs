@@ -41,7 +41,7 @@ impl Mesh {
     /// # Errors
     /// If there are no faces, an index is out of range, an attribute has the wrong length, the
     /// parts do not cover the faces in order, a position is NaN or infinite, the extent is not
-    /// within 1e-15 to 1e15, or every triangle has zero area.
+    /// within 1e-15 to 1e15, or every triangle has zero or negligible area.
     pub fn validate(&self) -> Result<(), MeshError> {
         self.validate_structure()?;
         if let Some(vertex) = self.positions.iter().position(|p| !p.is_finite()) {

@@ -32,8 +32,8 @@ pub struct UnwrapProgress {
     pub total: Option<usize>,
 }
 
-/// Forwards reports from any thread to a callback: one at a time, with counts that never decrease,
-/// and none after the callback has cancelled.
+/// Forwards reports from any thread to a callback: one at a time, with counts that start again in
+/// each stage and never decrease within it, and none after the callback has cancelled.
 pub(crate) struct Reporter<'a> {
     callback: &'a (dyn Fn(UnwrapProgress) -> ControlFlow<()> + Sync),
     /// Last report; `None` once the work is cancelled.

@@ -26,7 +26,7 @@ pub struct Tolerance {
 }
 
 impl Tolerance {
-    /// Returns whether the case has no limits other than those for bytes.
+    /// Returns whether the case has no limits for floats.
     fn has_byte_limits_only(&self) -> bool {
         let floats = [self.max_abs, self.relative_rms, self.relative_max, self.ulp_max, self.float_max_abs];
         floats.iter().all(Option::is_none)
@@ -98,8 +98,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// Returns an empty report with the limits of the case. If `gpu` is set, limits for GPUs have
-    /// precedence.
+    /// Returns an empty report with the limits of the case. If `gpu` is set and the case has limits
+    /// for GPUs (`tolerance_gpu`), these replace all others.
     ///
     /// # Errors
     /// If the tolerance has unknown keys, or is missing.

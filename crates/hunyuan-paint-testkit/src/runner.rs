@@ -19,7 +19,7 @@ pub struct RunnerDevice {
 }
 
 impl RunnerDevice {
-    /// Returns a target that computes everything on the CPU.
+    /// The CPU for everything.
     pub const CPU: Self = Self { networks: ComputeDevice::Cpu, raster: None };
 
     /// Opens a device, and for a GPU also the rasterizer's GPU.

@@ -168,7 +168,8 @@ fn threads_do_not_matter_with_any_scheduler() -> TestResult {
     Ok(())
 }
 
-/// Shows that the tests above fail with each device's own random numbers.
+/// With a device's own random numbers the images differ from those with shared ones, so the tests
+/// above would fail with them.
 #[test]
 fn device_own_numbers_give_other_pictures() -> TestResult {
     let scene = scene()?;
@@ -195,7 +196,7 @@ fn device_own_numbers_give_other_pictures() -> TestResult {
 fn recorded(names: &[&str]) -> TestResult {
     static DEVICE: LazyLock<Result<RunnerDevice, String>> =
         LazyLock::new(|| RunnerDevice::new(ComputeDevice::Wgpu).map_err(|error| error.to_string()));
-    with_gpu("device_own_numbers_give_other_pictures", || {
+    with_gpu("recordings on the GPU", || {
         let device = DEVICE.as_ref().map_err(|error| CaseError::from(Box::from(error.as_str())))?;
         for name in names {
             let lines = run_case(&cases().join(name), device);

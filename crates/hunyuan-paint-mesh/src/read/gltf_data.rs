@@ -178,7 +178,8 @@ impl<'a> GltfData<'a> {
         let end = end.and_then(|length| length.checked_add(offset));
         let bytes = end.and_then(|end| bytes.get(offset..end)).ok_or_else(|| {
             malformed(format!(
-                "buffer view: expected {count} elements of {element_size} bytes, found {} bytes in total",
+                "buffer view: expected {count} elements of {element_size} bytes at a stride of {stride} \
+                 from byte {offset} on, found {} bytes",
                 bytes.len()
             ))
         })?;

@@ -11,7 +11,7 @@ use hunyuan_paint_scheduler::random::{NormalGenerator, Philox};
 
 use crate::case::CaseError;
 
-/// A device with both networks loaded, in one precision.
+/// A device with both pipelines, in one precision.
 #[derive(Debug)]
 pub struct DeviceFixture {
     /// The requested device.

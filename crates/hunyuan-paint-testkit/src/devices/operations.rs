@@ -29,7 +29,7 @@ const HEADS: usize = 4;
 const TOKENS: usize = 256;
 const HEAD_WIDTH: usize = 64;
 
-/// The limits are five to ten times the differences measured between a CPU and GPUs.
+/// The limits are about five to ten times the differences measured between a CPU and GPUs.
 pub(super) fn operations() -> Vec<Component> {
     vec![
         Component::operation("matmul", 2e-4, matmul, || {

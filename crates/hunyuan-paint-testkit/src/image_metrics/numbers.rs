@@ -3,7 +3,7 @@ use burn::tensor::Tensor;
 use super::MetricError;
 
 /// Differences of two lists of numbers, computed in double precision. A pair with a NaN or an
-/// infinity is counted in `non_finite` and excluded from the rest, unless both sides are identical.
+/// infinity adds nothing to them; it is counted in `non_finite`, unless both sides are identical.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Differences {
     /// The largest absolute difference.
