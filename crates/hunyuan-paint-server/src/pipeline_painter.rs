@@ -3,7 +3,7 @@ use std::{error::Error, io::Cursor};
 use hunyuan_paint::{
     PaintError, PaintOptions, PaintPipeline,
     bake::BakeError,
-    imaging::{DEFAULT_BORDER_RATIO, ImageError, ReferenceImage},
+    imaging::{DEFAULT_BORDER_RATIO, ImageError, ReferenceImage, exif_orientation},
     mesh::{Mesh, MeshError, MeshFormat, UvMode, read_mesh_from_bytes},
 };
 use image::{DynamicImage, ImageReader, Limits};
@@ -104,12 +104,13 @@ impl PipelinePainter {
         // RGBA with 16 bits per channel takes half of this; the decoder needs the rest.
         limits.max_alloc = Some(16 * u64::from(max_side) * u64::from(max_side));
         reader.limits(limits);
-        let image: DynamicImage = reader.decode().map_err(|error| match error {
+        let mut image: DynamicImage = reader.decode().map_err(|error| match error {
             image::ImageError::Limits(_) => {
                 unusable("image", format!("expected sides of at most {max_side} pixels, found more"))
             }
             error => unusable("image", with_sources(&error)),
         })?;
+        image.apply_orientation(exif_orientation(Cursor::new(bytes)));
         Ok(ReferenceImage::from(image))
     }
 }

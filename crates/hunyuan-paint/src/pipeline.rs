@@ -20,8 +20,8 @@ use hunyuan_paint_scheduler::random::GeneratorKind;
 use image::RgbImage;
 
 use crate::{
-    PaintError, PaintOptions, PaintPipelineBuilder, PaintStage, Painting, Progress, ProgressCallback,
-    Variant,
+    PaintError, PaintOptions, PaintPipelineBuilder, PaintStage, PaintWarning, Painting, Progress,
+    ProgressCallback, Variant,
     progress::{ignore_progress, report},
     stages::{
         BakeStageOptions, ConditionView, Conditions, GeneratedView, Surface, bake_views, prepare_surface,
@@ -190,7 +190,11 @@ impl PaintPipeline {
         let bake = BakeStageOptions { render_size, texture_size, bake: options.bake };
         let textured =
             self.on_backend(|backend| bake_views(backend, &surface, &views, &bake, on_progress))?;
-        let warnings = surface.warnings();
+        let mut warnings = surface.warnings();
+        for (image, reference) in images.iter().enumerate() {
+            let of_image = |warning| PaintWarning::Image { image, warning };
+            warnings.extend(reference.warnings().into_iter().map(of_image));
+        }
         Ok(Painting { textured, warnings, references, conditions, views: painted })
     }
 

@@ -101,7 +101,7 @@ pub fn check_reference_image_prep(case: &Case, report: &mut Report) -> Result<()
             continue;
         };
         let recentered = ReferenceImage::Cutout(read(case, &format!("in.rgba_{i}"))?)
-            .recenter(DEFAULT_BORDER_RATIO)
+            .recenter_with(DEFAULT_BORDER_RATIO, CropRule::AnyAlpha)
             .map_err(CaseError::under_test)?;
         let delight_input = || DelightInput::new(&recentered, size).map_err(CaseError::under_test);
         let (channels, dimensions, bytes) = match step {
