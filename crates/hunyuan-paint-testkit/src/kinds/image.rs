@@ -1,7 +1,7 @@
 //! `resize`, `canny_erode`, `inpaint_ns` and `reference_image_prep`: the image operations.
 
 use hunyuan_paint_image::{
-    DEFAULT_BORDER_RATIO, DelightInput, ReferenceImage, canny, erode_3x3, inpaint_navier_stokes,
+    CropRule, DEFAULT_BORDER_RATIO, DelightInput, ReferenceImage, canny, erode_3x3, inpaint_navier_stokes,
     inpaint_navier_stokes_gray, resize_bicubic_gray, resize_bicubic_rgb, resize_bicubic_rgba,
 };
 use image::{GrayImage, ImageBuffer, Pixel, RgbImage, RgbaImage};
