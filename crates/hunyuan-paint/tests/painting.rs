@@ -7,10 +7,11 @@ use glam::Vec3;
 use hunyuan_paint::GeometryDevice;
 use hunyuan_paint::{
     Device, LoadOptions, MemoryBudget, MemoryPlan, PaintError, PaintOptions, PaintPipeline, PaintStage,
-    Painting, Progress, TexturedMesh, Variant,
-    bake::{AutomaticViews, Cpu},
+    PaintWarning, Painting, Progress, TexturedMesh, Variant,
+    bake::{AutomaticViews, BakeError, Cpu},
+    ignore_progress,
     imaging::ReferenceImage,
-    mesh::{CameraView, MAX_CAMERAS, Mesh, UvMode, read_mesh, trained_cameras, view_index},
+    mesh::{CameraView, MAX_CAMERAS, Mesh, UnwrapOptions, UvMode, read_mesh, trained_cameras, view_index},
     models::{ModelError, UNet2DConditionConfig, UNet2p5DConditionConfig, pipelines::MultiviewOptions},
     stages::{BakeStageOptions, GeneratedView, bake_views, prepare_surface, render_conditions},
 };
@@ -383,4 +384,42 @@ fn the_camera_embedding_has_a_row_for_every_trained_view() {
     for camera in trained_cameras() {
         assert!(view_index(camera.azimuth_degrees, camera.elevation_degrees) < config.num_view_embeddings);
     }
+}
+
+#[test]
+fn an_inside_out_mesh_is_painted_from_outside_and_keeps_its_winding() -> TestResult {
+    let unwrap = UnwrapOptions::new(128);
+    let mesh = prepare_surface(&mesh(), UvMode::Unwrap, &unwrap, &mut ignore_progress)?.mesh;
+    let mut inside_out = mesh.clone();
+    inside_out.faces.iter_mut().for_each(|face| face.swap(1, 2));
+
+    let expected = prepare_surface(&mesh, UvMode::Keep, &unwrap, &mut ignore_progress)?;
+    let surface = prepare_surface(&inside_out, UvMode::Keep, &unwrap, &mut ignore_progress)?;
+    assert_eq!(expected.warnings(), []);
+    assert_eq!(surface.canonical_mesh, expected.canonical_mesh);
+    assert_eq!(surface.mesh.faces, inside_out.faces);
+    let count = mesh.faces.len();
+    assert_eq!(surface.warnings(), [PaintWarning::FlippedFaces { count, face_count: count }]);
+    Ok(())
+}
+
+#[test]
+fn a_surface_that_no_camera_sees_is_found_before_the_networks_run() -> TestResult {
+    // A sheet that the only camera sees from its edge.
+    let corner = |x: f32, y: f32| Vec3::new(x, y, 0.0);
+    let sheet = Mesh {
+        positions: vec![corner(0.0, 0.0), corner(1.0, 0.0), corner(1.0, 1.0), corner(0.0, 1.0)],
+        faces: vec![[0, 1, 2], [0, 2, 3]],
+        ..Mesh::default()
+    };
+    let options = PaintOptions { views: vec![CameraView::new(90.0, 0.0, 1.0)], ..options() };
+    let mut stages = Vec::new();
+    let result =
+        pipeline(Variant::Standard)?.paint_with_progress(&sheet, &[image()], &options, &mut |progress| {
+            stages.push(progress.stage);
+            ControlFlow::Continue(())
+        });
+    assert!(matches!(result, Err(PaintError::Bake(BakeError::NothingPainted { view_count: 1 }))));
+    assert!(stages.iter().all(|stage| *stage == PaintStage::Unwrap), "{stages:?}");
+    Ok(())
 }
