@@ -4,13 +4,17 @@ use std::cmp::Ordering;
 
 use glam::Vec3;
 use hunyuan_paint_mesh::{Camera, CanonicalMesh};
-use hunyuan_paint_raster::{NO_FACE, Size};
+use hunyuan_paint_raster::{Coverage, NO_FACE, RasterOptions, Size, View, Viewport, rasterize};
 use rayon::prelude::*;
 
-use crate::{BakeError, check, drawn_view::DrawnView};
+use crate::{BakeError, check, drawn_view::project};
 
 /// Side, in pixels, of the views in which faces are counted.
 const VIEW_SIZE: u32 = 256;
+
+/// Nothing inside a closed surface shows through cracks between its faces.
+const WATERTIGHT: RasterOptions =
+    RasterOptions { coverage: Coverage::FixedPoint, viewport: Viewport::PixelCenters, depth_key: None };
 
 /// A component with consistent winding is turned only if its inside shows in more than so many
 /// times as many pixels as its outside. An open bowl shows both sides alike.
@@ -91,9 +95,11 @@ fn count_pixels(mesh: &CanonicalMesh) -> Result<Vec<[u64; 2]>, BakeError> {
     let mut counts = vec![[0; 2]; mesh.faces.len()];
     for (azimuth, elevation) in DIRECTIONS {
         let camera = Camera::orthographic(azimuth, elevation);
-        let view = DrawnView::new(mesh, &camera, Size::square(VIEW_SIZE))?;
-        for &face in view.visibility.face_index.iter().filter(|&&face| face != NO_FACE) {
-            let [a, b, c] = mesh.faces[face as usize].map(|vertex| view.positions_view[vertex as usize]);
+        let (positions_view, positions_clip) = project(&mesh.positions, &camera);
+        let view = View::new(&positions_clip, Size::square(VIEW_SIZE));
+        let visible = rasterize(&view, &mesh.faces, WATERTIGHT)?;
+        for &face in visible.face_index.iter().filter(|&&face| face != NO_FACE) {
+            let [a, b, c] = mesh.faces[face as usize].map(|vertex| positions_view[vertex as usize]);
             // Normals of canonical space point inward: away from a camera that sees the outside.
             let is_outside = (b - a).cross(c - a).z < 0.0;
             counts[face as usize][usize::from(!is_outside)] += 1;
