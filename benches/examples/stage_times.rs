@@ -23,10 +23,10 @@ struct Arguments {
     /// A mesh to draw as well.
     #[arg(long)]
     mesh: Option<PathBuf>,
-    /// Largest number of pixels of a triangle that one thread draws.
+    /// Largest bounding box, in pixels, of a triangle that one thread draws.
     #[arg(long, default_value_t = BinningThresholds::default().small_pixels)]
     small_pixels: u32,
-    /// Largest side in pixels of a triangle that 32 threads draw.
+    /// Longest bounding-box side, in pixels, of a triangle that 32 threads draw; at most 127.
     #[arg(long, default_value_t = BinningThresholds::default().medium_side)]
     medium_side: u32,
 }

@@ -59,7 +59,7 @@ fn ball(place: Vec3) -> [f32; 3] {
 /// Colors a cup: white inside, with a belt around it.
 fn cup(place: Vec3) -> [f32; 3] {
     let p = on_object(place);
-    // The cup's wall is wider at the top; this is the middle of the wall.
+    // The radius at the middle of the wall. The cup is wider at the top.
     let wall = 0.265 + 0.097 * p.y;
     let is_inside = p.x.hypot(p.z) < wall && p.y > -0.42;
     match p.y {
@@ -69,7 +69,7 @@ fn cup(place: Vec3) -> [f32; 3] {
     }
 }
 
-/// Blends from one color to another and back, across the object.
+/// Blends from one color to another and back, around the object.
 fn knot(place: Vec3) -> [f32; 3] {
     let p = on_object(place);
     let share = 0.5 + 0.5 * p.x / p.x.hypot(p.z).max(1e-3);

@@ -94,7 +94,7 @@ impl Figures {
     }
 }
 
-/// Renders images from the first of the other cameras with a texture.
+/// Renders images with a texture from the first `count` of the other cameras.
 pub(super) fn textured_pictures(
     subject: &TestObject,
     texture: &Texture,

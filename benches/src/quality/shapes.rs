@@ -56,7 +56,8 @@ pub fn knot() -> Mesh {
     })
 }
 
-/// Returns a cube. Each default camera sees two of its twelve faces, head-on; all faces are seen.
+/// Returns a box of three different side lengths. Each default camera sees two of its twelve faces,
+/// head-on, so that the depth of a view is constant; all faces are seen.
 pub fn cuboid() -> Mesh {
     blocks([&[-0.9, 0.9], &[-0.6, 0.6], &[-0.7, 0.7]], |_| true)
 }

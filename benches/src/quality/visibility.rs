@@ -57,8 +57,8 @@ impl VisibilityTest {
     /// Returns whether nothing lies between the camera and a surface point that faces it.
     ///
     /// The depth map is read at the nearest pixel, which is up to 0.7 pixels away. The surface may
-    /// rise by 0.7 pixels times its slope over that distance; this and one more pixel are the
-    /// tolerance.
+    /// rise by 0.7 pixels times its slope over that distance. The tolerance is one pixel times the
+    /// slope, and one more pixel.
     pub(super) fn reaches(&self, place: Vec3, normal: Vec3) -> bool {
         let cosine = normal.dot(self.back);
         if cosine <= 0.0 {

@@ -1,5 +1,5 @@
-// Scales depth to bytes: 255 at the nearest visible point, 0 at the farthest point and on the
-// background. All bytes are 0 if the range of the depth is 0.
+// Scales depth to bytes: 0 at the farthest visible point and on the background; 255 at the nearest
+// point if the range of the depth is at least `range_min`. All bytes are 0 if both are 0.
 
 struct Params {
     pixel_count: u32,

@@ -170,7 +170,8 @@ pub fn bake(
     bake_with(&mut Cpu, request, progress)
 }
 
-/// [`bake`] with [`Transfer::Gather`] on a given backend. The result is the same, bit for bit.
+/// Like [`bake`], but runs [`Transfer::Gather`] on a given backend. [`Transfer::Reference`] runs on
+/// the CPU. The result is the same, bit for bit.
 ///
 /// # Errors
 /// As [`bake`], or if a device fails.

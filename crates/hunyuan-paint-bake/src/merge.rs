@@ -13,14 +13,15 @@ const TEXELS_PER_NEW_MAX: usize = 100;
 pub struct PartialTexture {
     /// Colors from 0 to 1.
     pub colors: Vec<[f32; 3]>,
-    /// Whether a view colored the texel. The other texels are still to be filled.
+    /// Whether the texel has a color, from a view or from [`fill_vertices`](crate::fill_vertices).
+    /// The other texels are still to be filled.
     pub coverage: Vec<bool>,
     /// Texels along each side.
     pub texture_size: u32,
 }
 
 impl PartialTexture {
-    /// Returns the coverage as an image: 255 where a view colored the texel, 0 elsewhere.
+    /// Returns the coverage as an image: 255 where the texel has a color, 0 elsewhere.
     pub fn mask(&self) -> GrayImage {
         GrayImage::from_fn(self.texture_size, self.texture_size, |x, y| {
             let texel = y as usize * self.texture_size as usize + x as usize;

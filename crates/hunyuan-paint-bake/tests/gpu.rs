@@ -1,5 +1,5 @@
-//! Compares the GPU with the CPU, bit by bit. Without a GPU, the tests are skipped, or fail if one
-//! is required.
+//! Compares the GPU with the CPU, bit by bit. Without a GPU, the tests fail, unless
+//! `HUNYUAN_PAINT_REQUIRE_GPU=0` allows to skip them.
 
 use std::{error::Error, f32::consts::PI, ops::ControlFlow};
 

@@ -76,7 +76,7 @@ pub enum Coverage {
     /// are 0 to 1 in float32. A pixel on a shared edge is covered by both faces; it shows the
     /// nearer one, or at equal depth the one with the lower index. A face behind the camera is
     /// drawn where the division by its negative w puts it. GPUs give the same bits, except for
-    /// subnormal numbers.
+    /// subnormal numbers, and for barycentrics below 2⁻⁴⁹ next to a rounding midpoint.
     #[default]
     Reference,
     /// A watertight rule in integers. Vertices are snapped to 1/256 of a pixel, and the top-left
@@ -119,7 +119,7 @@ impl Viewport {
 }
 
 /// The format in which a GPU stores the nearest face of a pixel. Both formats order faces by depth
-/// in steps of 2⁻¹⁸ of the depth range, then by face index. Both give the same image as the CPU.
+/// in steps of 2⁻¹⁸ of the depth range, then by face index. Both give the same image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DepthKey {

@@ -7,7 +7,7 @@ use rstar::{RTree, primitives::GeomWithData};
 use super::surface_graph::SurfaceGraph;
 use crate::{BakeError, BakedTexture, check};
 
-/// Approximate number of covered texels among which the nearest color is searched.
+/// Maximum number of covered texels among which the nearest color is searched.
 const SAMPLE_COUNT: usize = 1 << 15;
 
 /// Colors the uncovered texels of the charts. Each becomes the mean of its neighbors on the

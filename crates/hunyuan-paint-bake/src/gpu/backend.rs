@@ -9,8 +9,8 @@ use crate::{
     backend::report, draw_charts,
 };
 
-/// The methods block until the device is done. `render_views` returns no depth, because drawing it
-/// again takes less time than reading it back.
+/// The methods block until the device is done. From the device, `render_views` returns no depth,
+/// because drawing it again takes less time than reading it back.
 ///
 /// If the device fails (it is lost, is out of memory, or cannot bind a buffer of the needed size),
 /// the CPU repeats the work with the same bits and logs a warning. The views are then reported

@@ -35,7 +35,7 @@ use crate::{
     Coverage, DepthKey, NO_FACE, RasterError, RasterOptions, Size, View, VisibilityBuffer, view::DEPTH_SCALE,
 };
 
-/// The number of bands that an image is cut into.
+/// The largest number of bands that an image is cut into.
 const BAND_COUNT: u32 = 64;
 
 /// The number of faces that a thread sorts into bands at a time.
@@ -45,8 +45,8 @@ const FACES_PER_BATCH: usize = 1 << 14;
 ///
 /// Faces are neither clipped nor culled. A pixel shows the face of least depth, in steps of 2⁻¹⁸ of
 /// the depth range, and at equal depth the one with the lowest index. A face is invisible if one of
-/// its vertices is not finite or has w = 0; with [`Coverage::FixedPoint`] also if a vertex lies far
-/// outside the image. [`RasterOptions::depth_key`] concerns GPUs only.
+/// its vertices is not finite or has w = 0; with [`Coverage::FixedPoint`] also if a vertex has
+/// w < 0 or lies far outside the image. [`RasterOptions::depth_key`] concerns GPUs only.
 ///
 /// # Errors
 /// Fails if the size is not 1 to [`Size::LIMIT`] pixels a side, a face refers to a vertex that does

@@ -114,8 +114,9 @@ impl GpuRasterizer {
     /// Draws views of a mesh in one submission. The results stay on the GPU.
     ///
     /// # Errors
-    /// Fails if a view or its attributes do not match the mesh, the mesh is on another device, a
-    /// row of pixels exceeds [`GpuDevice::binding_limit`], or the device is lost or out of memory.
+    /// Fails if a size is not 1 to [`Size::LIMIT`] pixels a side, a depth prior does not match its
+    /// size, a view or its attributes do not match the mesh, the mesh is on another device, a row
+    /// of pixels exceeds [`GpuDevice::binding_limit`], or the device is lost or out of memory.
     pub async fn draw(&mut self, mesh: &GpuMesh, draws: &[GpuDraw<'_>]) -> Result<Vec<GpuView>, RasterError> {
         let device = self.device.clone();
         let drawn = device.with_error_scopes("drawing", || {
