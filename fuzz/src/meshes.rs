@@ -32,7 +32,7 @@ pub fn mesh(u: &mut Unstructured<'_>) -> Result<Mesh> {
         None
     };
     let parts = parts(u, faces.len(), wild)?;
-    Ok(Mesh { positions, faces, uvs, normals, parts })
+    Ok(Mesh { positions, faces, uvs, normals, parts, ..Mesh::default() })
 }
 
 /// Generates a mesh as later stages receive it, in canonical space or not.
