@@ -28,7 +28,7 @@
 //!
 //! Each buffer of a view or a texture must fit into one binding of the device
 //! ([`GpuDevice::binding_limit`](hunyuan_paint_raster::gpu::GpuDevice::binding_limit)). If one does
-//! not, the methods return [`BakeError::TooLargeForGpu`](crate::BakeError::TooLargeForGpu).
+//! not, the methods return [`BakeError::TooLargeForGpu`].
 
 mod backend;
 mod condition_maps;
