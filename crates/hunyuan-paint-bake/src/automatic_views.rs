@@ -64,10 +64,7 @@ impl AutomaticViews {
         }
         let surface = SurfaceSamples::new(mesh)?;
         let visible_points = |camera: &Camera| surface.visible_points(mesh, camera, options);
-        let mut is_covered = vec![false; surface.points.len()];
-        for view in first {
-            add_to_mask(&mut is_covered, &visible_points(&view.camera)?);
-        }
+        let mut is_covered = surface.covered_points(mesh, first.iter().map(|view| &view.camera), options)?;
         let mut candidates: Vec<(Camera, Vec<bool>)> = trained_cameras()
             .map(|camera| Ok((camera, visible_points(&camera)?)))
             .collect::<Result<_, BakeError>>()?;
@@ -123,10 +120,7 @@ pub fn visible_share(
     check::mesh(mesh)?;
     options.validate()?;
     let surface = SurfaceSamples::new(mesh)?;
-    let mut is_visible = vec![false; surface.points.len()];
-    for camera in cameras {
-        add_to_mask(&mut is_visible, &surface.visible_points(mesh, camera, options)?);
-    }
+    let is_visible = surface.covered_points(mesh, cameras, options)?;
     let area = surface.area(|_| true);
     Ok((area > 0.0).then(|| surface.area(|point| is_visible[point]) / area))
 }
@@ -167,6 +161,20 @@ impl SurfaceSamples {
         let depth = ReliableDepth { z_view: DrawnView::new(mesh, camera, size)?.z_view(mesh), size };
         let visibility = VisibilityTest::new(camera, &depth, options);
         Ok(self.points.par_iter().map(|(point, _)| visibility.sample_at(point).is_some()).collect())
+    }
+
+    /// Returns for each point whether it is visible to any of the cameras.
+    fn covered_points<'a>(
+        &self,
+        mesh: &CanonicalMesh,
+        cameras: impl IntoIterator<Item = &'a Camera>,
+        options: &BakeOptions,
+    ) -> Result<Vec<bool>, BakeError> {
+        let mut is_covered = vec![false; self.points.len()];
+        for camera in cameras {
+            add_to_mask(&mut is_covered, &self.visible_points(mesh, camera, options)?);
+        }
+        Ok(is_covered)
     }
 
     /// Returns the total area of the points, given by index, that fulfill a condition.

@@ -23,6 +23,7 @@ mod reliable_depth;
 mod splat;
 mod texels;
 mod visibility_test;
+mod welded;
 
 pub use automatic_views::{AutomaticViews, visible_share};
 pub use back_project::{ProjectedView, back_project};

@@ -2,12 +2,11 @@
 
 use std::cmp::Ordering;
 
-use glam::Vec3;
 use hunyuan_paint_mesh::{Camera, CanonicalMesh};
 use hunyuan_paint_raster::{Coverage, NO_FACE, RasterOptions, Size, View, Viewport, rasterize};
 use rayon::prelude::*;
 
-use crate::{BakeError, check, drawn_view::project};
+use crate::{BakeError, check, drawn_view::project, grouped::Grouped, welded::Welded};
 
 /// Side, in pixels, of the views in which faces are counted.
 const VIEW_SIZE: u32 = 256;
@@ -120,7 +119,7 @@ struct Components {
 
 impl Components {
     fn new(mesh: &CanonicalMesh) -> Self {
-        let neighbors = Neighbors::new(mesh);
+        let neighbors = neighbors(mesh);
         let mut components = Self {
             order: Vec::with_capacity(mesh.faces.len()),
             starts: vec![0],
@@ -136,7 +135,7 @@ impl Components {
             components.order.push(first);
             while let Some(&face) = components.order.get(next) {
                 next += 1;
-                for &(neighbor, is_opposed) in neighbors.of(face) {
+                for &(neighbor, is_opposed) in neighbors.group(face as usize) {
                     if !is_visited[neighbor as usize] {
                         is_visited[neighbor as usize] = true;
                         components.is_flipped[neighbor as usize] =
@@ -156,60 +155,30 @@ impl Components {
     }
 }
 
-/// The faces across the edges of each face.
-struct Neighbors {
-    /// Pairs of a neighbor and whether the two faces are wound against each other, by face.
-    pairs: Vec<(u32, bool)>,
-    starts: Vec<usize>,
-}
-
-impl Neighbors {
-    fn new(mesh: &CanonicalMesh) -> Self {
-        let point = points(&mesh.positions);
-        // The ends of an edge in ascending order, the face, and whether it runs the other way.
-        let mut edges: Vec<([u32; 2], u32, bool)> = (0..)
-            .zip(&mesh.faces)
-            .flat_map(|(face, &[a, b, c])| {
-                [[a, b], [b, c], [c, a]].map(|ends| {
-                    let [a, b] = ends.map(|vertex| point[vertex as usize]);
-                    ([a.min(b), a.max(b)], face, a > b)
-                })
+/// Returns for each face the faces across its edges, and whether they are wound against it.
+fn neighbors(mesh: &CanonicalMesh) -> Grouped<(u32, bool)> {
+    let Welded { position, .. } = Welded::new(mesh);
+    // The ends of an edge in ascending order, the face, and whether it runs the other way.
+    let mut edges: Vec<([u32; 2], u32, bool)> = (0..)
+        .zip(&mesh.faces)
+        .flat_map(|(face, &[a, b, c])| {
+            [[a, b], [b, c], [c, a]].map(|ends| {
+                let [a, b] = ends.map(|vertex| position[vertex as usize]);
+                ([a.min(b), a.max(b)], face, a > b)
             })
-            .filter(|([a, b], ..)| a != b)
-            .collect();
-        edges.par_sort_unstable();
-        let mut links: Vec<(u32, u32, bool)> = edges
-            .chunk_by(|a, b| a.0 == b.0)
-            .filter_map(|sides| match *sides {
-                // Neighbors with the same winding run along their edge in opposite directions.
-                [(_, a, runs_back), (_, b, also)] if a != b => Some((a, b, runs_back == also)),
-                _ => None,
-            })
-            .flat_map(|(a, b, is_opposed)| [(a, b, is_opposed), (b, a, is_opposed)])
-            .collect();
-        links.par_sort_unstable();
-        let mut starts = vec![0; mesh.faces.len() + 1];
-        links.iter().for_each(|&(face, ..)| starts[face as usize + 1] += 1);
-        for i in 1..starts.len() {
-            starts[i] += starts[i - 1];
-        }
-        Self { pairs: links.into_iter().map(|(_, other, is_opposed)| (other, is_opposed)).collect(), starts }
-    }
-
-    fn of(&self, face: u32) -> &[(u32, bool)] {
-        &self.pairs[self.starts[face as usize]..self.starts[face as usize + 1]]
-    }
-}
-
-/// Returns for each vertex the first vertex at the same position.
-fn points(positions: &[Vec3]) -> Vec<u32> {
-    // Adding zero turns −0 into 0.
-    let key = |vertex: u32| positions[vertex as usize].to_array().map(|x| (x + 0.0).to_bits());
-    let mut order: Vec<u32> = (0..positions.len() as u32).collect();
-    order.par_sort_unstable_by_key(|&vertex| (key(vertex), vertex));
-    let mut point = vec![0; positions.len()];
-    for group in order.chunk_by(|&a, &b| key(a) == key(b)) {
-        group.iter().for_each(|&vertex| point[vertex as usize] = group[0]);
-    }
-    point
+        })
+        .filter(|([a, b], ..)| a != b)
+        .collect();
+    edges.par_sort_unstable();
+    let mut links: Vec<(usize, (u32, bool))> = edges
+        .chunk_by(|a, b| a.0 == b.0)
+        .filter_map(|sides| match *sides {
+            // Neighbors with the same winding run along their edge in opposite directions.
+            [(_, a, runs_back), (_, b, also)] if a != b => Some((a, b, runs_back == also)),
+            _ => None,
+        })
+        .flat_map(|(a, b, is_opposed)| [(a as usize, (b, is_opposed)), (b as usize, (a, is_opposed))])
+        .collect();
+    links.par_sort_unstable();
+    Grouped::new(mesh.faces.len(), links.into_iter())
 }
